@@ -1,0 +1,1 @@
+"""PyTorch to Caffe, verified layer by layer."""

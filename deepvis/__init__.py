@@ -1,0 +1,1 @@
+"""The Deep Visualization Toolbox: live window, offline scan, statistics."""

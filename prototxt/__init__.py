@@ -1,0 +1,1 @@
+"""Caffe formats on disk and nets as graphs; knows nothing of torch."""

@@ -1,0 +1,1 @@
+"""Runs Caffe nets, solvers and pycaffe scripts on PyTorch."""
