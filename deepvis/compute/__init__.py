@@ -1,0 +1,1 @@
+"""What the window computes: passes through the net, back-propagation, and the arrays that are drawn. Without Qt."""

@@ -1,0 +1,97 @@
+"""From values to colours: scales that stay comparable, perceptual maps, and a diverging one about zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from cmap import Colormap
+from numpy.typing import NDArray
+
+BACKGROUND = (27, 29, 32, 255)  # RGBA of what is no number: lines between tiles, empty cells
+DIVERGING = "berlin"  # light blue - black - light red: zero is dark, as in the sequential maps
+_LEVELS = 256
+
+
+@dataclass(frozen=True)
+class ColourScale:
+    """What the two ends of the colour bar mean.
+
+    Parameters
+    ----------
+    low, high : values at the ends of the map, ``low < high``; ``low == -high`` where values can be negative.
+    colour_map : a name of the `cmap` package.
+    gamma : exponent, in (0, 1]; below 1 it lifts small values and is written beside the bar.
+    """
+
+    low: float
+    high: float
+    colour_map: str
+    gamma: float = 1.0
+
+    @property
+    def diverging(self) -> bool:
+        """Whether the scale lies on both sides of zero."""
+        return self.low < 0 < self.high
+
+
+def scale_for(low: float, high: float, colour_map: str, gamma: float = 1.0) -> ColourScale:
+    """A scale for values from ``low`` to ``high``: from zero up, or diverging about zero if some are negative.
+
+    A layer that is zero everywhere gets the range 0 to 1, so that it is drawn as zero and not as noise.
+    """
+    if low < 0:
+        reach = max(-low, high)
+        return ColourScale(-reach, reach, DIVERGING, gamma)
+    return ColourScale(0.0, high if high > 0 else 1.0, colour_map, gamma)
+
+
+def colourise(values: NDArray[np.floating], scale: ColourScale) -> NDArray[np.uint8]:
+    """Colour of every value.
+
+    Parameters
+    ----------
+    values : any shape; beyond the scale's ends they get the end's colour, NaN gets `BACKGROUND`.
+    scale : the range and the map.
+
+    Returns
+    -------
+    values.shape + (4,) RGBA in 0-255.
+    """
+    table = colour_table(scale.colour_map)
+    position = (values - np.float32(scale.low)) * np.float32(1 / (scale.high - scale.low))
+    if scale.gamma != 1.0:
+        position = _apply_gamma(position, scale)
+    index = np.nan_to_num(position * np.float32(_LEVELS - 1) + np.float32(0.5), nan=_LEVELS, copy=False)
+    index = np.where(np.isnan(values), np.float32(_LEVELS), np.clip(index, 0, _LEVELS - 1))
+    return table[index.astype(np.uint16)]
+
+
+def unit_ranges(maps: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(C, 2) least and greatest value of each of the (C, ...) maps."""
+    flat = maps.reshape(len(maps), -1)
+    return np.stack([flat.min(1), flat.max(1)], 1).astype(np.float32)
+
+
+def stretch_units(maps: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Divide each of the (C, ...) maps by its own greatest absolute value; a map of zeros stays zero."""
+    reach = np.abs(unit_ranges(maps)).max(1)
+    return (maps / np.where(reach > 0, reach, 1).reshape(-1, *[1] * (maps.ndim - 1))).astype(np.float32)
+
+
+@cache
+def colour_table(colour_map: str) -> NDArray[np.uint8]:
+    """(257, 4) RGBA of a map of the `cmap` package; the last row is `BACKGROUND`, for what is no number."""
+    colours = np.asarray(Colormap(colour_map).lut(_LEVELS))
+    table = np.vstack([np.rint(colours * 255).astype(np.uint8), np.array([BACKGROUND], np.uint8)])
+    table.setflags(write=False)
+    return table
+
+
+def _apply_gamma(position: NDArray[np.floating], scale: ColourScale) -> NDArray[np.floating]:
+    """Lift small values: about the middle for a diverging scale, from the low end otherwise."""
+    if not scale.diverging:
+        return np.clip(position, 0, 1) ** np.float32(scale.gamma)
+    signed = np.clip(position, 0, 1) * 2 - 1
+    return (np.sign(signed) * np.abs(signed) ** np.float32(scale.gamma) + 1) / 2

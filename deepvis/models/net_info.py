@@ -1,0 +1,118 @@
+"""What the window knows about a net: its layers in order, their shapes and receptive fields, its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from math import ceil, sqrt
+
+from prototxt.receptive_field import ReceptiveField
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """One entry of the layer selector.
+
+    Parameters
+    ----------
+    name : the Caffe layer's name; the input layer's is the name of its blob.
+    type : Caffe's type string, ``"Input"`` for the net's input.
+    units : channels of a map, or values of a vector; at least 1.
+    height, width : of one unit's map in cells; 1 and 1 for a vector.
+    value : the graph's value that is shown, after the layer's activation.
+    own_value : the layer's own top, before its activation; equal to ``value`` where there is no activation.
+    receptive_field : of one position of the map in pixels of the input; None for the input and vectors.
+    has_filters : whether each unit has a filter of its own, and so H and a learning rate.
+    """
+
+    name: str
+    type: str
+    units: int
+    height: int = 1
+    width: int = 1
+    value: Hashable = None
+    own_value: Hashable = None
+    receptive_field: ReceptiveField | None = field(default=None, compare=False)
+    has_filters: bool = False
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether each unit is a single number."""
+        return self.height == self.width == 1
+
+    @property
+    def shape_text(self) -> str:
+        """Such as ``192×27×27`` or ``4096``."""
+        return str(self.units) if self.is_vector else f"{self.units}×{self.height}×{self.width}"
+
+
+@dataclass(frozen=True)
+class NetInfo:
+    """The layers of a net in the order in which they are computed, and the names of its classes.
+
+    Parameters
+    ----------
+    name : what to call the model.
+    layers : at least one; names are unique.
+    classes : name of each class, or empty.
+    class_layer : the layer that holds the class probabilities or scores, or None.
+    """
+
+    name: str
+    layers: tuple[LayerInfo, ...]
+    classes: tuple[str, ...] = ()
+    class_layer: str | None = None
+
+    def index(self, name: str | None) -> int:
+        """Place of the layer called ``name`` in `layers`, or -1 where there is none."""
+        return next((place for place, layer in enumerate(self.layers) if layer.name == name), -1)
+
+    def layer(self, name: str) -> LayerInfo:
+        """The layer called ``name``; KeyError where there is none."""
+        place = self.index(name)
+        if place < 0:
+            raise KeyError(name)
+        return self.layers[place]
+
+    def class_name(self, index: int) -> str:
+        """Name of class ``index``, or ``class 12`` where no names are known."""
+        return self.classes[index] if index < len(self.classes) else f"class {index}"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows and columns in which the units of a layer are laid out, row by row.
+
+    Parameters
+    ----------
+    units : at least 1.
+    rows, columns : rows · columns ≥ units; only the last row can be short.
+    """
+
+    units: int
+    rows: int
+    columns: int
+
+    @staticmethod
+    def of(units: int, aspect: float = 1.0) -> Grid:
+        """The smallest grid for ``units`` square cells, about ``aspect`` times as wide as it is high."""
+        columns = max(1, min(units, round(sqrt(units * aspect))))
+        return Grid(units, ceil(units / columns), columns)
+
+    def place(self, unit: int) -> tuple[int, int]:
+        """Row and column of ``unit``."""
+        return divmod(unit, self.columns)
+
+    def unit_at(self, row: int, column: int) -> int | None:
+        """Unit at a row and column, or None outside of the grid and in the empty end of the last row."""
+        if not (0 <= row < self.rows and 0 <= column < self.columns):
+            return None
+        unit = row * self.columns + column
+        return unit if unit < self.units else None
+
+    def move(self, unit: int, down: int, right: int) -> int:
+        """Unit that is reached from ``unit`` by so many rows and columns; stops at the edges and at the last unit."""
+        row, column = self.place(unit)
+        row = min(max(row + down, 0), self.rows - 1)
+        column = min(max(column + right, 0), self.columns - 1)
+        return min(row * self.columns + column, self.units - 1)

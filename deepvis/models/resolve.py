@@ -1,0 +1,129 @@
+"""From what the user wants and what there is to what is shown: one pure function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deepvis.models.net_info import Grid, LayerInfo, NetInfo
+from deepvis.models.viewer import BackMode, BackView, ColourMap, Origin, Overlay, Scale, Source, ViewerModel, Zoom
+
+
+@dataclass(frozen=True)
+class DisplayState:
+    """What the window shows; every index in it exists in the net.
+
+    Parameters
+    ----------
+    layer, layer_index : the layer in the middle, and its place in the net.
+    unit : the selected unit, ``0 ≤ unit < layer.units``.
+    grid : how the layer's units are laid out.
+    value : the graph's value whose maps are shown (before or after the activation).
+    value_is_own : True where ``value`` is before the layer's activation and differs from after it.
+    picture : index of the current picture; -1 where there is none.
+    back_mode : ``"off"`` too where the origin is the input itself.
+    origin : the unit from which back-propagation starts; None while it is off.
+    origin_is_frozen : whether the origin stays when the selection moves.
+    grid_shows_diffs : whether the middle shows what back-propagation brought to the layer.
+    """
+
+    layer: LayerInfo
+    layer_index: int
+    unit: int
+    grid: Grid
+    value: object
+    value_is_own: bool
+    picture: int
+    source: Source
+    frozen: bool
+    back_mode: BackMode
+    back_view: BackView
+    origin: Origin | None
+    origin_is_frozen: bool
+    grid_shows_diffs: bool
+    zoom: Zoom
+    colour_map: ColourMap
+    scale: Scale
+    gamma: float
+    overlay: Overlay
+    show_classes: bool
+    show_patches: bool
+    show_values: bool
+    show_help: bool
+
+    @property
+    def unit_text(self) -> str:
+        """Such as ``conv5:37``, the name under which the unit is found again."""
+        return f"{self.layer.name}:{self.unit}"
+
+
+def resolve(model: ViewerModel, net: NetInfo, pictures: int = 0, aspect: float = 1.0) -> DisplayState:
+    """Make the user's wishes fit the net.
+
+    Parameters
+    ----------
+    model : the wishes; not changed.
+    net : the net at hand; an unknown or missing layer becomes its first one with filters.
+    pictures : number of pictures in the folder; the index is clamped to it.
+    aspect : width of the grid's pane over its height.
+
+    Returns
+    -------
+    The state to show.
+    """
+    index = net.index(model.layer)
+    if index < 0:
+        index = first_layer(net)
+    layer = net.layers[index]
+    unit = _clamp(model.unit, layer.units)
+    origin = _origin(model, net, layer, unit)
+    is_own = model.before_activation and layer.own_value != layer.value
+    same = {name: getattr(model, name) for name in _UNCHANGED}
+    return DisplayState(
+        layer=layer,
+        layer_index=index,
+        unit=unit,
+        grid=Grid.of(layer.units, aspect * layer.height / layer.width),
+        value=layer.own_value if is_own else layer.value,
+        value_is_own=is_own,
+        picture=_clamp(model.picture, pictures) if pictures else -1,
+        back_mode=model.back_mode if origin else "off",
+        origin=origin,
+        origin_is_frozen=origin is not None and model.origin == origin,
+        grid_shows_diffs=model.show_diffs and origin is not None,
+        zoom="grid" if model.zoom == "back" and origin is None else model.zoom,
+        **same,
+    )
+
+
+_UNCHANGED = (
+    "source",
+    "frozen",
+    "back_view",
+    "colour_map",
+    "scale",
+    "gamma",
+    "overlay",
+    "show_classes",
+    "show_patches",
+    "show_values",
+    "show_help",
+)
+
+
+def first_layer(net: NetInfo) -> int:
+    """Place of the first layer whose units have filters; 0 where no layer has."""
+    return next((place for place, layer in enumerate(net.layers) if layer.has_filters), 0)
+
+
+def _origin(model: ViewerModel, net: NetInfo, layer: LayerInfo, unit: int) -> Origin | None:
+    """Where back-propagation starts: the frozen unit while the net has it, else the selected one."""
+    if model.back_mode == "off":
+        return None
+    frozen = model.origin
+    if frozen is not None and net.index(frozen.layer) >= 0 and frozen.unit < net.layer(frozen.layer).units:
+        return None if net.layer(frozen.layer).type == "Input" else frozen
+    return None if layer.type == "Input" else Origin(layer=layer.name, unit=unit)
+
+
+def _clamp(index: int, count: int) -> int:
+    return min(max(index, 0), count - 1)

@@ -1,0 +1,64 @@
+"""What the user wants to see: the one mutable state behind the window. Everything on screen follows from it."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, get_args
+
+from psygnal import SignalGroupDescriptor
+from pydantic import BaseModel, ConfigDict, Field
+
+BackMode = Literal["off", "gradient", "deconv", "guided"]
+BackView = Literal["raw", "gray", "norm", "normblur", "sum>0"]
+Zoom = Literal["grid", "unit", "back"]
+Overlay = Literal["off", "over active", "over inactive"]
+Scale = Literal["layer", "picture", "unit"]
+ColourMap = Literal["gray", "viridis", "inferno", "magma", "cividis"]
+Source = Literal["files", "camera"]
+
+BACK_MODES: tuple[BackMode, ...] = get_args(BackMode)
+BACK_VIEWS: tuple[BackView, ...] = get_args(BackView)
+ZOOMS: tuple[Zoom, ...] = get_args(Zoom)
+OVERLAYS: tuple[Overlay, ...] = get_args(Overlay)
+SCALES: tuple[Scale, ...] = get_args(Scale)
+COLOUR_MAPS: tuple[ColourMap, ...] = get_args(ColourMap)
+GAMMAS: tuple[float, ...] = (1.0, 0.7, 0.5, 0.3)
+
+
+class Origin(BaseModel):
+    """A unit that back-propagation starts from, held while the cursor moves on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    layer: str
+    unit: Annotated[int, Field(ge=0)]
+
+
+class ViewerModel(BaseModel):
+    """The user's wishes; they need not fit the net, `deepvis.models.resolve` makes them fit.
+
+    Every field has a signal of the same name in ``events``; a value outside of a field's choices raises a
+    ``pydantic.ValidationError`` and changes nothing.
+    """
+
+    model_config = ConfigDict(validate_assignment=True, extra="forbid")
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    layer: str | None = None
+    unit: int = 0
+    picture: int = 0
+    source: Source = "files"
+    frozen: bool = False
+    back_mode: BackMode = "off"
+    back_view: BackView = "raw"
+    origin: Origin | None = None
+    show_diffs: bool = False
+    before_activation: bool = False
+    zoom: Zoom = "grid"
+    colour_map: ColourMap = "inferno"
+    scale: Scale = "layer"
+    gamma: Annotated[float, Field(gt=0, le=1)] = 1.0
+    overlay: Overlay = "off"
+    show_classes: bool = True
+    show_patches: bool = True
+    show_values: bool = True
+    show_help: bool = False
