@@ -1,0 +1,21 @@
+"""What can be wrong with what a user of the toolbox gives; every message is one sentence."""
+
+from __future__ import annotations
+
+from prototxt.errors import InputError
+
+
+class ImageError(InputError):
+    """A picture, a folder of pictures or an image list cannot be used."""
+
+
+class ModelError(InputError):
+    """What was given as a model is none, or its parts do not fit together."""
+
+
+class ScanError(InputError):
+    """A scan cannot be made, or a file is no scan or not one of this model."""
+
+
+class SettingsError(InputError):
+    """A settings file names something that does not exist, or gives a value that is not allowed."""

@@ -1,0 +1,128 @@
+"""``settings_local.py``: plain Python assignments, run once, every name, type and range checked."""
+
+from __future__ import annotations
+
+import difflib
+import runpy
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deepvis.errors import SettingsError
+
+FILE = "settings_local.py"
+BUNDLED_MODEL = Path(__file__).resolve().parent.parent / "models" / "indoor39"
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """Every setting of the toolbox with its default; what each means is told in ``docs/settings.md``.
+
+    Paths in a settings file are relative to that file. A setting that is None is decided by what is there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
+    model: Path = Field(BUNDLED_MODEL, description="folder, conversion.json or prototxt of the net")
+    weights: Path | None = Field(None, description="caffemodel; None: the one that belongs to the model")
+    preprocessing: Path | None = Field(None, description="JSON of a Preprocessing; None: the model's own")
+    classes: Path | None = Field(None, description="text file, one class name per line; None: the model's own")
+    images: Path | None = Field(None, description="folder or image list; None: the sample photographs")
+    scan: Path | None = Field(None, description="scan.h5; None: the one beside the model")
+    plan: Path | None = Field(None, description="plan.json with learning-rate multipliers; None: beside the scan")
+    cache: Path = Field(Path("~/.cache/deepvis/models"), description="folder for models that had to be converted")
+
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda, cuda:N")
+    batch: Positive = Field(32, description="images per forward pass of a scan")
+    workers: Annotated[int, Field(ge=0)] | None = Field(None, description="decoding threads; None: one per core")
+    top: Annotated[int, Field(ge=1, le=100)] = Field(9, description="images kept for every unit by a scan")
+
+    layer: str | None = Field(None, description="layer shown at the start; None: the first")
+    unit: Annotated[int, Field(ge=0)] = Field(0, description="unit selected at the start")
+    backprop: Literal["off", "gradient", "deconv", "guided"] = Field("off", description="back-propagation mode")
+    colormap: str = Field(
+        "viridis", min_length=1, description="colour map of activations, any name of the cmap package"
+    )
+    scale: Literal["layer", "frame", "unit"] = Field("layer", description="what the brightness of tiles is relative to")
+    camera: Annotated[int, Field(ge=0)] = Field(0, description="number of the camera")
+    mirror_camera: bool = Field(True, description="whether the camera's picture is mirrored")
+    window_size: tuple[Annotated[int, Field(ge=640)], Annotated[int, Field(ge=480)]] = Field(
+        (1500, 930), description="width and height of the window in pixels"
+    )
+    font_size: Annotated[int, Field(ge=6, le=40)] = Field(10, description="size of text in points")
+    fast_step: Positive = Field(3, description="units that I J K L move by")
+
+
+def read_settings(path: Path | str | None = None) -> Settings:
+    """Run a settings file and check what it sets.
+
+    Parameters
+    ----------
+    path : the file; None stands for ``settings_local.py`` in the current folder, and for the defaults if there is none.
+
+    Raises
+    ------
+    SettingsError : if the file is missing or does not run, or a name, type or value in it is not allowed (names it).
+    """
+    if path is None and not Path(FILE).is_file():
+        return Settings()
+    path = Path(path or FILE)
+    values = _run(path)
+    for name in values:
+        if name not in Settings.model_fields:
+            raise SettingsError(f"{path}: unknown setting {name!r}{_suggestion(name)}")
+    try:
+        return Settings(**{name: _as_path(name, value, path.parent) for name, value in values.items()})
+    except ValidationError as error:
+        raise SettingsError(f"{path}: {_sentence(error)}") from None
+
+
+def to_python(settings: Settings) -> str:
+    """Write settings as a settings file that gives the same settings when it is read."""
+    lines = []
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        lines.append(f"{name} = {str(value) if isinstance(value, Path) else value!r}  # {field.description}")
+    return "\n".join(lines) + "\n"
+
+
+def _run(path: Path) -> dict[str, Any]:
+    """The names that a settings file leaves behind, without modules and names that start with an underscore."""
+    if not path.is_file():
+        raise SettingsError(f"{path}: no such settings file; `deepvis settings` prints one to start from")
+    try:
+        names = runpy.run_path(str(path))
+    except SyntaxError as error:
+        raise SettingsError(f"{path}:{error.lineno}: is not valid Python ({error.msg})") from error
+    except Exception as error:
+        raise SettingsError(f"{path}: stops with {type(error).__name__}: {error}") from error
+    return {
+        name: value
+        for name, value in names.items()
+        if not name.startswith("_") and not isinstance(value, ModuleType | type)
+    }
+
+
+def _as_path(name: str, value: Any, folder: Path) -> Any:
+    """Read the string of a setting that is a path as relative to the settings file; ``~`` is the home folder."""
+    is_path = Path in (Settings.model_fields[name].annotation, *_members(Settings.model_fields[name].annotation))
+    return folder.absolute() / Path(value).expanduser() if is_path and isinstance(value, str | Path) else value
+
+
+def _members(annotation: Any) -> tuple:
+    return getattr(annotation, "__args__", ())
+
+
+def _suggestion(name: str) -> str:
+    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; allowed are {', '.join(Settings.model_fields)}"
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = str(first["loc"][0])
+    meaning = Settings.model_fields[name].description
+    return f"{name} = {first['input']!r} is not allowed ({first['msg']}); {name} is: {meaning}"
