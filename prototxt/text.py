@@ -1,0 +1,121 @@
+"""Prototxt: reading with errors that name file, line, layer and what is allowed; writing as Caffe users know it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from google.protobuf import text_format
+from google.protobuf.message import Message
+
+from prototxt import atomic
+from prototxt.errors import FormatError
+from prototxt.schema import POOL, NetParameter, SolverParameter
+from prototxt.text_errors import explain_parse_error, missing_fields
+from prototxt.text_places import layer_blocks
+from prototxt.upgrade import upgrade_net, upgrade_solver
+
+M = TypeVar("M", bound=Message)
+
+# How binary files that are mistaken for text begin, and what they are.
+_SIGNATURES = {
+    b"\x89HDF": "an HDF5 file",
+    b"PK\x03\x04": "a PyTorch or zip file",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\x1f\x8b": "a gzip file",
+}
+
+
+def read_net(path: Path | str) -> NetParameter:
+    """Read a net's prototxt, upgraded to the newest layer form.
+
+    Raises
+    ------
+    FormatError : if the file is missing, binary, or not a net; the sentence names file, line, layer, what was found
+        and what is allowed.
+    """
+    return parse_net(_read_text(path), str(path))
+
+
+def parse_net(text: str, source: str = "<text>") -> NetParameter:
+    """Parse a net's text, upgraded to the newest layer form; ``source`` is the name that errors give it."""
+    return upgrade_net(parse_message(text, NetParameter, source), source)
+
+
+def read_solver(path: Path | str) -> SolverParameter:
+    """Read a solver's prototxt, upgraded (``solver_type`` to ``type``); paths in it stay as written.
+
+    Raises
+    ------
+    FormatError : as `read_net`.
+    """
+    return upgrade_solver(parse_message(_read_text(path), SolverParameter, str(path)), str(path))
+
+
+def parse_message(text: str, message_class: type[M], source: str = "<text>") -> M:
+    """Parse any message of ``caffe.proto`` from text, as it stands (nothing is upgraded).
+
+    Raises
+    ------
+    FormatError : as `read_net`, and if a required field is missing.
+    """
+    message = message_class()
+    try:
+        text_format.Parse(text, message, descriptor_pool=POOL)
+    except text_format.ParseError as error:
+        raise FormatError(explain_parse_error(error, text, message_class, source)) from None
+    if missing := missing_fields(message):
+        raise FormatError(f"{source}: {missing}")
+    return message
+
+
+def to_text(message: Message) -> str:
+    """Text of a message as Caffe writes it: two spaces a level, floats as the shortest text for the same float32."""
+    return text_format.MessageToString(message, as_utf8=True)
+
+
+def write_message(path: Path | str, message: Message) -> None:
+    """Write a message's text to ``path``, whole or not at all.
+
+    Raises
+    ------
+    FormatError : if the place cannot be written to.
+    """
+    atomic.write_text(path, to_text(message))
+
+
+def where(path: Path | str, layer: str) -> str:
+    """``file:line`` of the first layer called ``layer``; the file alone where it has no such layer or is gone."""
+    try:
+        blocks = layer_blocks(_read_text(path))
+    except FormatError:
+        return str(path)
+    return next((f"{path}:{block.first_line}" for block in blocks if block.name == layer), str(path))
+
+
+def _read_text(path: Path | str) -> str:
+    path = Path(path)
+    if path.is_dir():
+        raise FormatError(f"{path}: is a folder; give the prototxt file in it")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise FormatError(f"{path}: no such file; give the path of a prototxt") from None
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror}); give the path of a prototxt") from None
+    if any(byte < 32 and byte not in b"\t\n\v\f\r" for byte in set(data)):
+        raise FormatError(f"{path}: {_kind_of_binary(path, data)}, not text; a prototxt is expected here")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")  # comments in an old encoding; Caffe reads such files too
+
+
+def _kind_of_binary(path: Path, data: bytes) -> str:
+    for signature, kind in _SIGNATURES.items():
+        if data.startswith(signature):
+            return f"is {kind}"
+    if path.suffix in (".caffemodel", ".solverstate", ".binaryproto"):
+        return f"is a binary {path.suffix} file"
+    return "is binary"
