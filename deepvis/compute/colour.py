@@ -74,10 +74,17 @@ def unit_ranges(maps: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.stack([flat.min(1), flat.max(1)], 1).astype(np.float32)
 
 
-def stretch_units(maps: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Divide each of the (C, ...) maps by its own greatest absolute value; a map of zeros stays zero."""
+def boost_units(maps: NDArray[np.floating], boost: float) -> NDArray[np.float32]:
+    """Lift weak units: multiply each map by (layer's reach / unit's reach) ** boost.
+
+    Parameters
+    ----------
+    maps : (C, ...) maps of a layer.
+    boost : 0 leaves them as they are, 1 gives every unit the same greatest absolute value; a map of zeros stays zero.
+    """
     reach = np.abs(unit_ranges(maps)).max(1)
-    return (maps / np.where(reach > 0, reach, 1).reshape(-1, *[1] * (maps.ndim - 1))).astype(np.float32)
+    factors = np.where(reach > 0, reach.max(initial=0) / np.where(reach > 0, reach, 1), 1) ** boost
+    return (maps * factors.reshape(-1, *[1] * (maps.ndim - 1))).astype(np.float32)
 
 
 @cache

@@ -19,7 +19,7 @@ class DisplayState:
     grid : how the layer's units are laid out.
     value : the graph's value whose maps are shown (before or after the activation).
     value_is_own : True where ``value`` is before the layer's activation and differs from after it.
-    picture : index of the current picture; -1 where there is none.
+    picture : index of the current picture, counted round from the last to the first; -1 where there is none.
     back_mode : ``"off"`` too where the origin is the input itself.
     origin : the unit from which back-propagation starts; None while it is off.
     origin_is_frozen : whether the origin stays when the selection moves.
@@ -44,6 +44,7 @@ class DisplayState:
     colour_map: ColourMap
     scale: Scale
     gamma: float
+    boost: float
     overlay: Overlay
     show_classes: bool
     show_patches: bool
@@ -63,7 +64,7 @@ def resolve(model: ViewerModel, net: NetInfo, pictures: int = 0, aspect: float =
     ----------
     model : the wishes; not changed.
     net : the net at hand; an unknown or missing layer becomes its first one with filters.
-    pictures : number of pictures in the folder; the index is clamped to it.
+    pictures : number of pictures in the folder; the index goes round in it.
     aspect : width of the grid's pane over its height.
 
     Returns
@@ -85,7 +86,7 @@ def resolve(model: ViewerModel, net: NetInfo, pictures: int = 0, aspect: float =
         grid=Grid.of(layer.units, aspect * layer.height / layer.width),
         value=layer.own_value if is_own else layer.value,
         value_is_own=is_own,
-        picture=_clamp(model.picture, pictures) if pictures else -1,
+        picture=model.picture % pictures if pictures else -1,
         back_mode=model.back_mode if origin else "off",
         origin=origin,
         origin_is_frozen=origin is not None and model.origin == origin,
@@ -102,6 +103,7 @@ _UNCHANGED = (
     "colour_map",
     "scale",
     "gamma",
+    "boost",
     "overlay",
     "show_classes",
     "show_patches",

@@ -11,7 +11,7 @@ BackMode = Literal["off", "gradient", "deconv", "guided"]
 BackView = Literal["raw", "gray", "norm", "normblur", "sum>0"]
 Zoom = Literal["grid", "unit", "back"]
 Overlay = Literal["off", "over active", "over inactive"]
-Scale = Literal["layer", "picture", "unit"]
+Scale = Literal["layer", "picture"]
 ColourMap = Literal["gray", "viridis", "inferno", "magma", "cividis"]
 Source = Literal["files", "camera"]
 
@@ -22,6 +22,7 @@ OVERLAYS: tuple[Overlay, ...] = get_args(Overlay)
 SCALES: tuple[Scale, ...] = get_args(Scale)
 COLOUR_MAPS: tuple[ColourMap, ...] = get_args(ColourMap)
 GAMMAS: tuple[float, ...] = (1.0, 0.7, 0.5, 0.3)
+BOOSTS: tuple[float, ...] = (0.0, 0.3, 0.5, 0.8, 1.0)
 
 
 class Origin(BaseModel):
@@ -57,6 +58,7 @@ class ViewerModel(BaseModel):
     colour_map: ColourMap = "inferno"
     scale: Scale = "layer"
     gamma: Annotated[float, Field(gt=0, le=1)] = 1.0
+    boost: Annotated[float, Field(ge=0, le=1)] = 0.0
     overlay: Overlay = "off"
     show_classes: bool = True
     show_patches: bool = True

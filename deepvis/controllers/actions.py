@@ -1,0 +1,127 @@
+"""What each key does to the state: small functions by name, without Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from deepvis.models.net_info import NetInfo
+from deepvis.models.resolve import DisplayState
+from deepvis.models.viewer import (
+    BACK_MODES,
+    BACK_VIEWS,
+    BOOSTS,
+    COLOUR_MAPS,
+    GAMMAS,
+    OVERLAYS,
+    SCALES,
+    ZOOMS,
+    Origin,
+    ViewerModel,
+)
+
+FAST = 3  # rows or columns that a fast move covers, as in the original toolbox
+
+Action = Callable[[ViewerModel, DisplayState, NetInfo], None]
+
+
+def move_unit(down: int, right: int) -> Action:
+    """Action that moves the selection by so many rows and columns of the grid."""
+
+    def move(model: ViewerModel, state: DisplayState, net: NetInfo) -> None:
+        model.unit = state.grid.move(state.unit, down, right)
+
+    return move
+
+
+def move_layer(step: int) -> Action:
+    """Action that selects the layer ``step`` places on; the unit's number stays where the new layer has it."""
+
+    def move(model: ViewerModel, state: DisplayState, net: NetInfo) -> None:
+        model.layer = net.layers[min(max(state.layer_index + step, 0), len(net.layers) - 1)].name
+
+    return move
+
+
+def move_picture(step: int) -> Action:
+    """Action that shows the picture ``step`` places on, from the last to the first; it also leaves the camera."""
+
+    def move(model: ViewerModel, state: DisplayState, net: NetInfo) -> None:
+        if model.source == "camera":
+            model.source = "files"
+        else:
+            model.picture = state.picture + step
+
+    return move
+
+
+def cycle(name: str, choices: Sequence[Any], step: int = 1) -> Action:
+    """Action that gives the field ``name`` its next (or ``step`` further) choice, round and round."""
+
+    def choose(model: ViewerModel, state: DisplayState, net: NetInfo) -> None:
+        setattr(model, name, choices[(choices.index(getattr(model, name)) + step) % len(choices)])
+
+    return choose
+
+
+def toggle(name: str) -> Action:
+    """Action that turns the field ``name`` on or off."""
+    return cycle(name, (False, True))
+
+
+def toggle_origin(model: ViewerModel, state: DisplayState, net: NetInfo) -> None:
+    """Hold the selected unit as the origin of back-propagation, turning it on if it is off; or let it go."""
+    if model.origin is not None:
+        model.origin = None
+        return
+    if state.layer.type == "Input":
+        return
+    model.origin = Origin(layer=state.layer.name, unit=state.unit)
+    if model.back_mode == "off":
+        model.back_mode = "gradient"
+
+
+def reset(model: ViewerModel, state: DisplayState, net: NetInfo) -> None:
+    """Give every option its default; the layer, the unit, the picture and the source stay."""
+    kept = {"layer", "unit", "picture", "source"}
+    for name, information in ViewerModel.model_fields.items():
+        if name not in kept:
+            setattr(model, name, information.default)
+
+
+ACTIONS: dict[str, Action] = {
+    "next_picture": move_picture(+1),
+    "previous_picture": move_picture(-1),
+    "toggle_camera": cycle("source", ("files", "camera")),
+    "toggle_freeze": toggle("frozen"),
+    "next_layer": move_layer(+1),
+    "previous_layer": move_layer(-1),
+    "unit_left": move_unit(0, -1),
+    "unit_right": move_unit(0, +1),
+    "unit_up": move_unit(-1, 0),
+    "unit_down": move_unit(+1, 0),
+    "unit_left_fast": move_unit(0, -FAST),
+    "unit_right_fast": move_unit(0, +FAST),
+    "unit_up_fast": move_unit(-FAST, 0),
+    "unit_down_fast": move_unit(+FAST, 0),
+    "next_back_mode": cycle("back_mode", BACK_MODES),
+    "previous_back_mode": cycle("back_mode", BACK_MODES, -1),
+    "toggle_origin": toggle_origin,
+    "toggle_diffs": toggle("show_diffs"),
+    "next_back_view": cycle("back_view", BACK_VIEWS),
+    "previous_back_view": cycle("back_view", BACK_VIEWS, -1),
+    "next_zoom": cycle("zoom", ZOOMS),
+    "next_colour_map": cycle("colour_map", COLOUR_MAPS),
+    "previous_colour_map": cycle("colour_map", COLOUR_MAPS, -1),
+    "next_scale": cycle("scale", SCALES),
+    "next_gamma": cycle("gamma", GAMMAS),
+    "next_boost": cycle("boost", BOOSTS),
+    "next_overlay": cycle("overlay", OVERLAYS),
+    "previous_overlay": cycle("overlay", OVERLAYS, -1),
+    "toggle_before": toggle("before_activation"),
+    "toggle_classes": toggle("show_classes"),
+    "toggle_patches": toggle("show_patches"),
+    "toggle_values": toggle("show_values"),
+    "toggle_help": toggle("show_help"),
+    "reset": reset,
+}

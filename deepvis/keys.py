@@ -1,0 +1,95 @@
+"""The keys of the window, as data: the menus, the help list, the documentation and the shortcuts are made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """One thing that the window can do.
+
+    Parameters
+    ----------
+    action : name in `deepvis.controllers.actions.ACTIONS`, or of a method of the window.
+    menu : title of the menu that shows it.
+    text : what the menu and the help list say.
+    keys : Qt's portable names of its keys, the first is the one that the menu shows; never empty.
+    """
+
+    action: str
+    menu: str
+    text: str
+    keys: tuple[str, ...]
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("open_pictures", "File", "Open a folder of pictures…", ("Ctrl+O",)),
+    Command("save_picture", "File", "Save the window as a picture…", ("Ctrl+S",)),
+    Command("copy_picture", "File", "Copy the window", ("Ctrl+C",)),
+    Command("quit", "File", "Quit", ("Q", "Ctrl+Q")),
+    Command("next_picture", "Input", "Next picture", ("E", "PgDown")),
+    Command("previous_picture", "Input", "Previous picture", ("W", "PgUp")),
+    Command("toggle_camera", "Input", "Camera or files", ("C",)),
+    Command("toggle_freeze", "Input", "Freeze the camera", ("F",)),
+    Command("next_layer", "Unit", "Next layer", ("O", "Shift+O")),
+    Command("previous_layer", "Unit", "Previous layer", ("U", "Shift+U")),
+    Command("unit_left", "Unit", "Unit to the left", ("Left", "J")),
+    Command("unit_right", "Unit", "Unit to the right", ("Right", "L")),
+    Command("unit_up", "Unit", "Unit above", ("Up", "I")),
+    Command("unit_down", "Unit", "Unit below", ("Down", "K")),
+    Command("unit_left_fast", "Unit", "Three to the left", ("Shift+J", "Shift+Left")),
+    Command("unit_right_fast", "Unit", "Three to the right", ("Shift+L", "Shift+Right")),
+    Command("unit_up_fast", "Unit", "Three up", ("Shift+I", "Shift+Up")),
+    Command("unit_down_fast", "Unit", "Three down", ("Shift+K", "Shift+Down")),
+    Command("next_back_mode", "Back-propagation", "Next mode: off, gradient, deconv, guided", ("B",)),
+    Command("previous_back_mode", "Back-propagation", "Previous mode", ("Shift+B",)),
+    Command("toggle_origin", "Back-propagation", "Freeze the unit that it starts from", ("D",)),
+    Command("toggle_diffs", "Back-propagation", "Grid: activations or diffs", ("A",)),
+    Command("next_back_view", "Back-propagation", "Next view: raw, gray, norm, normblur, sum>0", ("N",)),
+    Command("previous_back_view", "Back-propagation", "Previous view", ("Shift+N",)),
+    Command("next_zoom", "View", "In the middle: grid, unit, back-propagation", ("Z",)),
+    Command("next_colour_map", "View", "Next colour map", ("M",)),
+    Command("previous_colour_map", "View", "Previous colour map", ("Shift+M",)),
+    Command("next_scale", "View", "Scale: of the layer, of this picture", ("X",)),
+    Command("next_gamma", "View", "Lift small values (gamma)", ("T",)),
+    Command("next_boost", "View", "Lift weak units", ("Shift+T",)),
+    Command("next_overlay", "View", "Overlay: off, over active, over inactive", ("Y",)),
+    Command("previous_overlay", "View", "Previous overlay", ("Shift+Y",)),
+    Command("toggle_before", "View", "Before or after the activation", ("P",)),
+    Command("toggle_classes", "View", "Class probabilities", ("8",)),
+    Command("toggle_patches", "View", "Patches and histogram", ("9",)),
+    Command("toggle_values", "View", "Values in the pictures", ("R",)),
+    Command("reset", "View", "Reset the view", ("Esc",)),
+    Command("reset_layout", "View", "Reset the panes", ("Ctrl+0",)),
+    Command("toggle_help", "Help", "List of keys", ("H", "F1")),
+)
+
+MENUS: tuple[str, ...] = tuple(dict.fromkeys(command.menu for command in COMMANDS))
+
+WINDOW_ACTIONS = frozenset({"open_pictures", "save_picture", "copy_picture", "quit", "reset_layout"})
+
+
+def command_of(action: str) -> Command:
+    """The command of an action; KeyError where no key leads to it."""
+    for command in COMMANDS:
+        if command.action == action:
+            return command
+    raise KeyError(action)
+
+
+def keys_text(command: Command) -> str:
+    """The keys as a person reads them: one letter in the case in which it is typed, such as ``b`` or ``B``."""
+    return "  ".join(_readable(key) for key in command.keys)
+
+
+_ARROWS = {"Left": "←", "Right": "→", "Up": "↑", "Down": "↓"}
+
+
+def _readable(key: str) -> str:
+    first, _, last = key.rpartition("+")
+    if first == "Shift" and len(last) == 1:
+        return last.upper()
+    if not first and len(last) == 1:
+        return last.lower()
+    return "+".join([*first.split("+"), _ARROWS.get(last, last)] if first else [_ARROWS.get(last, last)])
