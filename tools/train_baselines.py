@@ -26,6 +26,7 @@ import tyro
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from tqdm import tqdm
 
 from converters.architectures import AlexNet64
@@ -40,14 +41,15 @@ class Recipe:
 
     archive: str
     epochs: int
-    learning_rate: float = 0.02
-    weight_decay: float = 1e-3
+    learning_rate: float = 0.08
+    weight_decay: float = 5e-4
     label_smoothing: float = 0.1
+    dropout: float = 0.4
 
 
 RECIPES = {
-    "indoor39": Recipe("scenes_indoor39_64.tar", epochs=110),
-    "flowers96": Recipe("flowers96_64.tar", epochs=260),
+    "indoor39": Recipe("scenes_indoor39_64.tar", epochs=72),
+    "flowers96": Recipe("flowers96_64.tar", epochs=180),
 }
 
 
@@ -121,13 +123,44 @@ def accuracy(model: nn.Module, pictures: Pictures, mean: Tensor, std: Tensor) ->
     return right / len(pictures.labels)
 
 
+def with_batch_norm(model: AlexNet64) -> AlexNet64:
+    """The same network with batch normalisation after every hidden layer, with which it learns far faster."""
+    for part in (model.features, model.classifier):
+        layers: list[nn.Module] = []
+        for layer in part:
+            layers.append(layer)
+            if isinstance(layer, nn.Conv2d):
+                layers.append(nn.BatchNorm2d(layer.out_channels))
+            elif isinstance(layer, nn.Linear) and layer is not model.classifier[-1]:
+                layers.append(nn.BatchNorm1d(layer.out_features))
+        part._modules = {str(index): layer for index, layer in enumerate(layers)}
+    return model
+
+
+def without_batch_norm(model: nn.Module, num_classes: int) -> AlexNet64:
+    """The plain AlexNet that computes the same in evaluation: each normalisation folded into the layer before it."""
+    plain = AlexNet64(num_classes)
+    for source, target in ((model.features, plain.features), (model.classifier, plain.classifier)):
+        learned = [layer for layer in source if isinstance(layer, nn.Conv2d | nn.Linear)]
+        norms = [layer for layer in source if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]
+        homes = [layer for layer in target if isinstance(layer, nn.Conv2d | nn.Linear)]
+        for index, (layer, home) in enumerate(zip(learned, homes, strict=True)):
+            if index < len(norms):
+                fuse = fuse_conv_bn_eval if isinstance(layer, nn.Conv2d) else fuse_linear_bn_eval
+                layer = fuse(layer, norms[index])
+            home.load_state_dict(layer.state_dict())
+    return plain.eval()
+
+
 def train(name: str, recipe: Recipe, data: Path, out: Path) -> None:
     """Train one baseline, or finish training it, and write its folder."""
     train_set, test_set = (read_pictures(data / recipe.archive, split) for split in ("train", "test"))
     mean_list, std_list = channel_statistics(train_set.pixels)
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean_list, std_list))
     torch.manual_seed(0)
-    model = AlexNet64(num_classes=len(train_set.classes)).to(memory_format=torch.channels_last)
+    model = with_batch_norm(AlexNet64(len(train_set.classes), dropout=recipe.dropout)).to(
+        memory_format=torch.channels_last
+    )
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -167,7 +200,8 @@ def train(name: str, recipe: Recipe, data: Path, out: Path) -> None:
                 f"{name} epoch {epoch + 1}: loss {np.mean(losses):.3f}, "
                 f"test accuracy {accuracy(model, test_set, mean, std):.4f}"
             )
-    write_model(out / name, name, recipe, model, train_set, test_set, mean_list, std_list)
+    plain = without_batch_norm(model.eval(), len(train_set.classes))
+    write_model(out / name, name, recipe, plain, train_set, test_set, mean_list, std_list)
     checkpoint.unlink()
 
 
@@ -213,6 +247,8 @@ def write_model(
         "batch": BATCH,
         "learning_rate": recipe.learning_rate,
         "weight_decay": recipe.weight_decay,
+        "label_smoothing": recipe.label_smoothing,
+        "dropout": recipe.dropout,
         "trained_by": "tools/train_baselines.py",
     }
     (folder / "model.json").write_text(json.dumps(description, indent=2) + "\n")

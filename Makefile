@@ -1,0 +1,51 @@
+# `make demo` and `make test` are the two commands to know; every target makes .venv itself when it is missing.
+PYTHON ?= python3
+BIN := .venv/bin
+# In CI the versions are those of constraints.txt; a newcomer gets the newest that pyproject.toml allows.
+CONSTRAINTS := $(if $(CI),--constraint constraints.txt,)
+
+.PHONY: help venv demo test test-long caffe lint bench
+
+help:
+	@echo "make demo    the whole idea on real photographs, into build/demo (IMAGES=folder for your own)"
+	@echo "make test    all quick tests"
+	@echo "make caffe   install a real BVLC Caffe 1.0 to compare with"
+	@echo "make lint    style, types, import order"
+	@echo "make bench   measured times and ratios"
+
+venv: .venv/installed
+
+.venv/installed: pyproject.toml $(if $(CI),constraints.txt)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Making .venv and installing the packages (torch is large: several minutes and 6 GB) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) --editable '.[dev]'
+	@touch $@
+
+demo: .venv/installed
+	@tools/install_system_libraries
+	@$(BIN)/python -m finetune demo $(if $(IMAGES),--images "$(IMAGES)")
+
+test: .venv/installed
+	@tools/install_system_libraries test
+	@echo "Running the tests ..."
+	@$(BIN)/python -m pytest
+
+test-long: .venv/installed
+	@tools/install_system_libraries test
+	@echo "Running the tests that take minutes ..."
+	@$(BIN)/python -m pytest -m long
+
+caffe:
+	@tools/install_caffe
+
+lint: .venv/installed
+	@echo "Checking style, types and import order ..."
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: .venv/installed
+	@for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python "$$bench" || exit 1; done
