@@ -1,0 +1,65 @@
+"""Batches read ahead of the solver, in the background."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+Plan = TypeVar("Plan")
+Batch = TypeVar("Batch")
+
+WORKERS = 2
+"""Threads that decode at a time; OpenCV lets go of the interpreter's lock while it does."""
+
+
+class Prefetch(Generic[Plan, Batch]):
+    """Loads batches in background threads and hands them out in the order of their plans.
+
+    Everything random or sequential is in the plans, which are made in the caller's thread; so the batches are the same
+    whatever the number of threads. Threads start with the first batch that is asked for, and end with this object.
+
+    Parameters
+    ----------
+    plans : endless; says what is in each batch.
+    load : reads the batch of one plan; runs in a thread, and what it raises is raised again by `next_batch`.
+    depth : batches that are read while the caller works on one, at least 1.
+    workers : threads.
+    """
+
+    def __init__(
+        self, plans: Iterator[Plan], load: Callable[[Plan], Batch], depth: int, workers: int = WORKERS
+    ) -> None:
+        self._plans = plans
+        self._load = load
+        self._depth = max(1, depth)
+        self._workers = workers
+        self._ahead: deque[Future[Batch]] = deque()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def next_batch(self) -> Batch:
+        """The next batch; waits for it when the threads are behind.
+
+        Raises
+        ------
+        InputError : what ``load`` raised. The batches after it are still to be had.
+        """
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="prefetch")
+            weakref.finalize(self, _stop, self._pool)
+        while len(self._ahead) <= self._depth:
+            self._ahead.append(self._pool.submit(self._load, next(self._plans)))
+        return self._ahead.popleft().result()
+
+    def close(self) -> None:
+        """Stop reading ahead and wait for the threads to end; batches that were read ahead are lost."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = None
+        self._ahead.clear()
+
+
+def _stop(pool: ThreadPoolExecutor) -> None:
+    pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,75 @@
+"""Update rules by Caffe's solver type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from prototxt.errors import NetError
+from prototxt.schema import SolverParameter
+
+Rate = float | Tensor
+"""Learning rate of a parameter: one number, or a tensor that broadcasts to its shape (a rate for every row)."""
+
+
+class UpdateRule(Protocol):
+    """What a solver type does with the gradient of one parameter."""
+
+    def __call__(
+        self, gradient: Tensor, history: Sequence[Tensor], rate: Rate, solver: SolverParameter, iteration: int
+    ) -> Tensor:
+        """Return what is to be subtracted from the parameter, and bring ``history`` up to date in place.
+
+        Parameters
+        ----------
+        gradient : of the parameter's shape, clipped, normalised and regularised.
+        history : as many tensors of the parameter's shape as the rule keeps, zero at the start.
+        rate : learning rate times ``lr_mult``; it scales the update, so zero is zero for every rule.
+        solver : ``momentum``, ``momentum2``, ``delta``, ``rms_decay``.
+        iteration : updates made so far, from 0.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An update rule and how many histories it keeps for a parameter."""
+
+    type: str
+    update: UpdateRule
+    histories: int
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(solver_type: str, histories: int = 1) -> Callable[[UpdateRule], UpdateRule]:
+    """Register a function as the update rule of ``solver_type`` (Caffe's ``SolverParameter.type``).
+
+    Raises
+    ------
+    ValueError : the type has a rule already.
+    """
+
+    def register(update: UpdateRule) -> UpdateRule:
+        if solver_type in RULES:
+            raise ValueError(f"solver type {solver_type} has two update rules")
+        RULES[solver_type] = Rule(solver_type, update, histories)
+        return update
+
+    return register
+
+
+def find_rule(solver_type: str, source: str = "solver") -> Rule:
+    """The rule of a solver type.
+
+    Raises
+    ------
+    NetError : there is no such type; names those that exist.
+    """
+    if solver_type not in RULES:
+        raise NetError(f"{source}: unknown solver type '{solver_type}'; use one of {', '.join(sorted(RULES))}")
+    return RULES[solver_type]
