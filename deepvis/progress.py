@@ -34,11 +34,13 @@ def with_bar(work: Generator[Progress, None, Result], quiet: bool = False) -> Re
     ``finally`` blocks have run when this returns or raises.
     """
     with tqdm(disable=quiet, dynamic_ncols=True, smoothing=0.05) as bar:
+        title = None
         try:
             while True:
                 step = next(work)
-                if step.what != bar.desc:
-                    bar.set_description_str(step.what, refresh=False)
+                if step.what != title:
+                    title = step.what
+                    bar.set_description_str(title, refresh=False)
                 bar.total = step.total or None
                 bar.update(step.done - bar.n)
         except StopIteration as stop:

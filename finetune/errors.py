@@ -1,0 +1,7 @@
+"""Errors of the experiments that the user can mend."""
+
+from prototxt.errors import InputError
+
+
+class ExperimentError(InputError):
+    """An experiment cannot be set up from what was given, or a step of it failed."""

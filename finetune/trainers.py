@@ -1,0 +1,85 @@
+"""Programs that obey a solver.prototxt: real Caffe's ``caffe train`` and torchcaffe's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+from deepvis.progress import Progress
+from finetune.errors import ExperimentError
+from finetune.training_log import TrainingLog
+from prototxt.text import read_solver
+
+
+def caffe_program() -> Path | None:
+    """Where ``make caffe`` put the real Caffe (``$CAFFE_ROOT/bin/caffe``), or None where it is not installed."""
+    root = Path(os.environ.get("CAFFE_ROOT") or Path.home() / ".cache/deepvis/caffe")
+    program = root / "bin/caffe"
+    return program if os.access(program, os.X_OK) else None
+
+
+TRAINERS: dict[str, Callable[[], list[str]]] = {
+    "caffe": lambda: [str(caffe_program())],
+    "torchcaffe": lambda: [sys.executable, "-m", "torchcaffe"],
+}
+
+
+def default_trainer() -> str:
+    """Real Caffe when it is installed, else torchcaffe."""
+    return "caffe" if caffe_program() else "torchcaffe"
+
+
+def train_command(trainer: str, solver: Path, weights: Path) -> list[str]:
+    """The command line that trains from ``weights``; both paths as they should stand in it."""
+    return [*TRAINERS[trainer](), "train", "-solver", str(solver), "-weights", str(weights)]
+
+
+def train(
+    trainer: str, folder: Path, solver: str, weights: str, log: Path, what: str
+) -> Generator[Progress, None, TrainingLog]:
+    """Train in ``folder`` and keep all that the trainer says in the file ``log``.
+
+    Parameters
+    ----------
+    trainer : a name in `TRAINERS`.
+    folder : working directory; paths in the solver are relative to it.
+    solver, weights : file names in ``folder``.
+    log : where the trainer's output goes.
+    what : title of the progress bar.
+
+    Raises
+    ------
+    ExperimentError : if the trainer ends with an error; the last line that it said is in the message.
+    """
+    iterations = read_solver(folder / solver).max_iter
+    record = TrainingLog()
+    last = ""
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            train_command(trainer, Path(solver), Path(weights)),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        try:
+            yield Progress(0, iterations, what)
+            for line in process.stdout or ():
+                file.write(line)
+                last = line.strip() or last
+                iteration = record.add(line)
+                if iteration is not None:
+                    yield Progress(min(iteration, iterations), iterations, what)
+            code = process.wait()
+        finally:
+            process.kill()
+            process.communicate()
+    if code != 0:
+        raise ExperimentError(f"{trainer} train stopped with exit code {code} ({last}); the whole log is {log}")
+    yield Progress(iterations, iterations, what)
+    return record
