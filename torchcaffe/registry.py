@@ -1,0 +1,58 @@
+"""Layer classes by the type string that Caffe gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from prototxt.errors import NetError
+
+if TYPE_CHECKING:
+    from torchcaffe.layer import Layer
+
+LayerClass = TypeVar("LayerClass", bound="type[Layer]")
+
+LAYERS: dict[str, type[Layer]] = {}
+"""Filled by the modules of `torchcaffe.layers` and `torchcaffe.data` when they are imported."""
+
+_CAFFE_TYPES = """
+    AbsVal Accuracy ArgMax BNLL BatchNorm BatchReindex Bias Clip Concat ContrastiveLoss Convolution Crop Data
+    Deconvolution Dropout DummyData ELU Eltwise Embed EuclideanLoss Exp Filter Flatten HDF5Data HDF5Output HingeLoss
+    Im2col ImageData InfogainLoss InnerProduct Input LRN LSTM LSTMUnit Log MVN MemoryData MultinomialLogisticLoss PReLU
+    Parameter Pooling Power Python RNN ReLU Recurrent Reduction Reshape SPP Scale Sigmoid SigmoidCrossEntropyLoss
+    Silence Slice Softmax SoftmaxWithLoss Split Swish TanH Threshold Tile WindowData
+"""
+CAFFE_TYPES = frozenset(_CAFFE_TYPES.split())
+"""The layer types of BVLC Caffe 1.0 and of the master branch after it."""
+
+
+def layer(type_name: str) -> Callable[[LayerClass], LayerClass]:
+    """Register a class as the layer of a type: ``@layer("Pooling")``.
+
+    Raises
+    ------
+    ValueError : if the type is registered already.
+    """
+
+    def register(layer_class: LayerClass) -> LayerClass:
+        if type_name in LAYERS:
+            raise ValueError(f"layer type {type_name!r} is registered twice: {LAYERS[type_name]} and {layer_class}")
+        LAYERS[type_name] = layer_class
+        return layer_class
+
+    return register
+
+
+def layer_class(type_name: str, layer_name: str) -> type[Layer]:
+    """The class of a layer type; ``layer_name`` is for the error.
+
+    Raises
+    ------
+    NetError : if there is no such layer; the sentence lists those that there are.
+    """
+    if type_name in LAYERS:
+        return LAYERS[type_name]
+    reason = "is a layer of Caffe that torchcaffe does not run" if type_name in CAFFE_TYPES else "is no layer of Caffe"
+    raise NetError(
+        f"layer {layer_name!r}: type {type_name!r} {reason}; use one of {', '.join(sorted(LAYERS, key=str.lower))}"
+    )
