@@ -81,4 +81,4 @@ def meets(state: NetState, rule: NetStateRule) -> bool:
 def _phase(name: str) -> Phase:
     if name not in Phase.keys():  # noqa: SIM118 (an enum wrapper, not a dict)
         raise NetError(f"unknown phase {name!r}; allowed are TRAIN and TEST")
-    return Phase.Value(name)
+    return getattr(Phase, name)

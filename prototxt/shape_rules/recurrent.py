@@ -1,0 +1,44 @@
+"""RNN, LSTM and LSTMUnit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from prototxt.errors import NetError
+from prototxt.graph import Node
+from prototxt.shape_rules.registry import LayerShapes, Shape, shape_rule
+
+
+@shape_rule("RNN", "LSTM", bottoms=(2, 7), tops=(1, 5))
+def recurrent(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
+    """Follow recurrent_layer.cpp, rnn_layer.cpp and lstm_layer.cpp: (time, batch, …) becomes (time, batch, units).
+
+    With ``expose_hidden`` the first and last hidden states (LSTM: and cell states) are bottoms and tops too.
+    """
+    param = node.layer.recurrent_param
+    units, states = param.num_output, 1 if node.type == "RNN" else 2
+    shape, cont = bottoms[:2]
+    if units < 1 or len(shape) < 2 or tuple(shape[:2]) != tuple(cont):
+        raise NetError(f"{node}: needs num_output and bottoms (time, batch, …) and (time, batch); got {list(bottoms)}")
+    hidden = states if param.expose_hidden else 0
+    static = len(bottoms) - 2 - hidden
+    if static not in (0, 1) or len(node.tops) != 1 + hidden:
+        raise NetError(f"{node}: needs {2 + hidden} or {3 + hidden} bottoms and {1 + hidden} tops")
+    rows = units if node.type == "RNN" else 4 * units
+    params: list[Shape] = [(rows, prod(shape[2:])), (rows,)]
+    if static:
+        params.append((rows, prod(bottoms[2][1:])))
+    params.append((rows, units))
+    if node.type == "RNN":
+        params += [(units, units), (units,)]
+    return LayerShapes([(*shape[:2], units), *[(1, shape[1], units)] * hidden], params)
+
+
+@shape_rule("LSTMUnit", bottoms=(3, 3), tops=(2, 2))
+def lstm_unit(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
+    """Follow lstm_unit_layer.cpp: cell and hidden state of one step."""
+    cell, gates = bottoms[:2]
+    if len(cell) != 3 or cell[0] != 1 or gates != (1, cell[1], 4 * cell[2]):
+        raise NetError(f"{node}: needs cells (1, batch, units) and gates (1, batch, 4*units); got {list(bottoms)}")
+    return LayerShapes([cell, cell])
