@@ -1,0 +1,202 @@
+"""From H to a learning-rate multiplier for every filter: the plan and its file."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from entropy.errors import PlanError
+from entropy.measurement import largest_h
+from entropy.quantize import DEFAULT_LEVELS, QuantizationError, quantize
+from entropy.table import Table
+from entropy.transfer import TRANSFER, solve_threshold
+from prototxt import atomic
+from prototxt.split import SplitLayer
+
+Array = NDArray[np.float64]
+
+
+class LayerPlan(BaseModel):
+    """The multipliers of one layer's filters, in their order.
+
+    Parameters
+    ----------
+    requested : what the transfer function gave.
+    realised : after the quantiser; what Caffe gets.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    requested: tuple[float, ...]
+    realised: tuple[float, ...]
+
+
+class Plan(BaseModel):
+    """A learning-rate multiplier for every filter, and where it came from; the content of ``plan.json``.
+
+    Parameters
+    ----------
+    method : 1-6, the transfer function; ``formula`` writes it out.
+    threshold : in bits (hard functions); filters with H below it are free.
+    share_wanted : the share of free filters that the threshold was solved for, if it was.
+    share_free : the share of filters with a multiplier above 0.
+    hmax : whose largest H is Hmax (soft functions).
+    levels : most different multipliers per layer, or None for exact ones.
+    layers : the multipliers of every planned layer.
+    weights_hash : of the model that was scanned, hence of the weights that the plan is for.
+    images_hash, preprocessing_hash, measured : from the table: what was scanned, and how H was measured.
+    split : which layers took the place of which, once the split net has been written.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["entropy-plan"] = "entropy-plan"
+    version: Literal[1] = 1
+    method: int
+    formula: str
+    threshold: float | None
+    share_wanted: float | None
+    share_free: float
+    hmax: Literal["layer", "network"]
+    levels: int | None
+    weights_hash: str
+    images_hash: str
+    preprocessing_hash: str
+    measured: dict[str, Any]
+    layers: dict[str, LayerPlan]
+    split: tuple[SplitLayer, ...] = ()
+
+    @property
+    def multipliers(self) -> dict[str, Array]:
+        """Layer name to the realised multiplier of each filter, (units,) float64 in [0, 1]."""
+        return {name: np.array(layer.realised) for name, layer in self.layers.items()}
+
+    @property
+    def errors(self) -> dict[str, QuantizationError]:
+        """Layer name to the quantiser's error."""
+        return {
+            name: QuantizationError.between(np.array(layer.requested), np.array(layer.realised))
+            for name, layer in self.layers.items()
+        }
+
+    def to_json(self) -> str:
+        """The text of ``plan.json``; one line per list of numbers."""
+        text = json.dumps(self.model_dump(mode="json"), indent=1)
+        return re.sub(r"\[[^\[\]{}]+\]", lambda found: " ".join(found[0].split()), text) + "\n"
+
+    def write(self, path: Path | str) -> None:
+        """Write ``plan.json``, whole or not at all."""
+        atomic.write_text(path, self.to_json())
+
+
+def plan(
+    table: Table,
+    method: int,
+    *,
+    threshold: float | None = None,
+    share: float | None = None,
+    hmax: Literal["layer", "network"] | None = None,
+    levels: int | None = DEFAULT_LEVELS,
+) -> Plan:
+    """Give every filter of a table a learning-rate multiplier.
+
+    Parameters
+    ----------
+    table : from `entropy.measure`.
+    method : 1-3, a threshold (free below, frozen from it on); 4-6, the soft functions of H / Hmax.
+    threshold : for methods 1-3, in bits, over the whole net.
+    share : for methods 1-3 in place of a threshold: the share of free filters, in [0, 1], to solve it for; by default
+        0.40, 0.15 and 0.085.
+    hmax : for methods 4-6, the largest H of the ``layer`` or of the ``network``; by default of whatever shares a
+        histogram range (the layer, unless the table was measured with the network's range).
+    levels : most different multipliers per layer (at least 3), or None for one per different H.
+
+    Raises
+    ------
+    PlanError : an unknown method, or an argument that does not fit it.
+
+    References
+    ----------
+    Basarte (2019), section 3.3, functions f1 to f6.
+    """
+    if method not in TRANSFER:
+        raise PlanError(f"there is no method {method}; use one of {', '.join(map(str, TRANSFER))}")
+    transfer = TRANSFER[method]
+    scope = hmax or ("network" if table.provenance.scope == "network" else "layer")
+    if transfer.hard:
+        threshold, share = _threshold(table, transfer.default_share, threshold, share)
+        requested = transfer.function(table.h, np.asarray(threshold))
+    elif threshold is not None or share is not None:
+        raise PlanError(
+            f"method {method} ({transfer.formula}) has no threshold; give hmax, or use a method from 1 to 3"
+        )
+    else:
+        requested = transfer.function(table.h, largest_h(table.layer, table.h, scope))
+    layers = {}
+    for name in table.layers:
+        wanted = requested[table.layer == name]
+        layers[name] = LayerPlan(requested=tuple(wanted.tolist()), realised=tuple(quantize(wanted, levels).tolist()))
+    realised = np.concatenate([layer.realised for layer in layers.values()])
+    source = table.provenance
+    return Plan(
+        method=method,
+        formula=transfer.formula,
+        threshold=threshold,
+        share_wanted=share,
+        share_free=float((realised > 0).mean()),
+        hmax=scope,
+        levels=levels,
+        weights_hash=source.model_hash,
+        images_hash=source.images_hash,
+        preprocessing_hash=source.preprocessing_hash,
+        measured={
+            "images": source.images,
+            "bins": source.bins,
+            "quantile": source.quantile,
+            "scope": source.scope,
+            "after": source.after,
+        },
+        layers=layers,
+    )
+
+
+def _threshold(
+    table: Table, default_share: float | None, threshold: float | None, share: float | None
+) -> tuple[float, float | None]:
+    if threshold is not None and share is not None:
+        raise PlanError("give either a threshold or a share of free filters, not both")
+    if threshold is not None:
+        if not np.isfinite(threshold):
+            raise PlanError(f"the threshold must be a number of bits; got {threshold}")
+        return float(threshold), None
+    wanted = share if share is not None else default_share
+    return solve_threshold(table.h, float(wanted or 0.0)), wanted
+
+
+def read_plan(path: Path | str) -> Plan:
+    """Read a ``plan.json``.
+
+    Raises
+    ------
+    PlanError : missing, no JSON, an unknown or missing field, or a layer whose two lists differ in length.
+    """
+    path = Path(path)
+    try:
+        result = Plan.model_validate_json(path.read_text())
+    except OSError as error:
+        raise PlanError(f"{path}: cannot be read ({error.strerror}); make it with: python -m entropy plan") from None
+    except (ValidationError, UnicodeDecodeError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": "it is no text"}
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise PlanError(f"{path}: {place}: {first['msg']}; make it again with: python -m entropy plan") from None
+    for name, layer in result.layers.items():
+        if len(layer.requested) != len(layer.realised):
+            raise PlanError(f"{path}: layer {name!r} has {len(layer.requested)} requested and {len(layer.realised)} "
+                            "realised multipliers; make it again with: python -m entropy plan")  # fmt: skip
+    return result

@@ -1,0 +1,87 @@
+"""Reads the means tables of a ``scan.h5`` by its documented layout (docs/scan-format.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from entropy.errors import ScanError
+
+CONVOLUTIONS = ("Convolution", "Deconvolution")
+
+
+@dataclass(frozen=True)
+class ScanTables:
+    """The means tables of some layers of a scan, and what the scan was made from.
+
+    Parameters
+    ----------
+    means : layer name to (N, units) float32 mean activations, in net order.
+    model_hash, images_hash, preprocessing_hash : as in the scan's root attributes.
+    """
+
+    means: dict[str, NDArray[np.float32]]
+    model_hash: str = ""
+    images_hash: str = ""
+    preprocessing_hash: str = ""
+    source: str = field(default="", compare=False)
+
+
+def read_means(path: Path | str, layers: Sequence[str] | None = None, after: bool = True) -> ScanTables:
+    """Read the means tables of a scan.
+
+    Parameters
+    ----------
+    path : a ``scan.h5``.
+    layers : the names wanted; by default every Convolution and Deconvolution layer.
+    after : the means after the activation, or before it (only when the scan stored them).
+
+    Raises
+    ------
+    ScanError : no such file, no scan, an unknown layer (all known ones are named), or no table of that kind.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ScanError(f"{path}: no such file; make one with: deepvis scan")
+    try:
+        with h5py.File(path, "r") as file:
+            return _read_tables(file, str(path), layers, "means_post" if after else "means_pre")
+    except OSError as error:
+        raise ScanError(f"{path}: not a readable HDF5 file ({error}); make it again with: deepvis scan") from error
+
+
+def _read_tables(file: h5py.File, path: str, layers: Sequence[str] | None, dataset: str) -> ScanTables:
+    if _text(file.attrs.get("format", "")) != "deepvis-scan" or "layers" not in file:
+        raise ScanError(f"{path}: an HDF5 file, but no scan (its attribute format is not 'deepvis-scan')")
+    known = [_text(name) for name in file["layers"].attrs["names"]]
+    groups = {name: file["layers"][_encode(name)] for name in known}
+    if layers is None:
+        wanted = [name for name in known if _text(groups[name].attrs["type"]) in CONVOLUTIONS]
+        if not wanted:
+            raise ScanError(f"{path}: holds no convolution layer; name layers with --layers, of: {', '.join(known)}")
+    else:
+        strangers = [name for name in layers if name not in groups]
+        if strangers:
+            raise ScanError(f"{path}: no layer {', '.join(map(repr, strangers))}; it holds {', '.join(known)}")
+        wanted = [name for name in known if name in layers]
+    missing = [name for name in wanted if dataset not in groups[name]]
+    if missing:
+        raise ScanError(
+            f"{path}: layer {missing[0]!r} has no table {dataset}; scan again with it, or use the other one"
+        )
+    means = {name: groups[name][dataset][()] for name in wanted}
+    hashes = {key: _text(file.attrs.get(key, "")) for key in ("model_hash", "images_hash", "preprocessing_hash")}
+    return ScanTables(means, source=path, **hashes)
+
+
+def _encode(name: str) -> str:
+    return name.replace("%", "%25").replace("/", "%2F")
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,179 @@
+"""The table of all filters with their H, and its CSV file."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from entropy.errors import ScanError
+from prototxt import atomic
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a table was measured from, and how.
+
+    Parameters
+    ----------
+    images : number of images N.
+    bins, quantile, scope, after : the settings of `entropy.measure`.
+    ranges : layer to (low, high) of its histograms; empty when every filter has a range of its own.
+    model_hash, images_hash, preprocessing_hash : copied from the scan.
+    """
+
+    images: int
+    bins: int
+    quantile: float
+    scope: str
+    after: bool
+    ranges: dict[str, tuple[float, float]]
+    model_hash: str = ""
+    images_hash: str = ""
+    preprocessing_hash: str = ""
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Provenance:
+        """Read what `to_json` wrote; ValueError, TypeError or KeyError where it is something else."""
+        fields = json.loads(text)
+        fields["ranges"] = {layer: (float(low), float(high)) for layer, (low, high) in fields["ranges"].items()}
+        return cls(**fields)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One row per filter, over all layers measured; every array has M entries.
+
+    Parameters
+    ----------
+    layer : name of the filter's layer.
+    index : the filter's place in its layer, from 0.
+    h : H in bits (plug-in).
+    h_miller_madow : H in bits with the Miller-Madow correction.
+    h_relative : H / Hmax, Hmax being the largest H of the layer (of the network where the range is the network's).
+    mean, std : of the mean activation over images.
+    zeros : share of images with a mean activation of exactly 0, in [0, 1].
+    dead : true where that share is 1: the filter was never active.
+    rank : 1 for the smallest H of all; equal H are ordered by (std, mean, layer, index).
+    ties : number of other filters of the same layer with exactly the same H.
+    provenance : what it was measured from.
+    """
+
+    layer: NDArray[np.str_]
+    index: NDArray[np.int64]
+    h: NDArray[np.float64]
+    h_miller_madow: NDArray[np.float64]
+    h_relative: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+    zeros: NDArray[np.float64]
+    dead: NDArray[np.bool_]
+    rank: NDArray[np.int64]
+    ties: NDArray[np.int64]
+    provenance: Provenance
+
+    def __len__(self) -> int:
+        return len(self.h)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Layer names in net order."""
+        return tuple(dict.fromkeys(self.layer.tolist()))
+
+    def of_layer(self, name: str) -> dict[str, NDArray[Any]]:
+        """Columns of one layer's filters, each (units,), in the order of the filters; KeyError for an unknown name."""
+        if name not in self.layers:
+            raise KeyError(name)
+        rows = self.layer == name
+        return {column: getattr(self, column)[rows] for column in COLUMNS}
+
+    def to_csv(self) -> str:
+        """Give the table as CSV text: one row per filter, the provenance as JSON in the last cell of the first.
+
+        Numbers are written with every digit that a float64 needs, so that reading gives back the same table.
+        """
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow([*COLUMNS, "provenance"])
+        columns = [getattr(self, name).tolist() for name in COLUMNS]
+        for number, row in enumerate(zip(*columns, strict=True)):
+            cells = [int(value) if isinstance(value, bool) else value for value in row]
+            writer.writerow([*cells, self.provenance.to_json() if number == 0 else ""])
+        return out.getvalue()
+
+    def write_csv(self, path: Path | str) -> None:
+        """Write `to_csv` to a file."""
+        atomic.write_text(path, self.to_csv())
+
+
+def _flag(cell: str) -> bool:
+    return bool(int(cell))
+
+
+COLUMNS: dict[str, Callable[[str], Any]] = {
+    "layer": str,
+    "index": int,
+    "h": float,
+    "h_miller_madow": float,
+    "h_relative": float,
+    "mean": float,
+    "std": float,
+    "zeros": float,
+    "dead": _flag,
+    "rank": int,
+    "ties": int,
+}
+
+
+def read_csv(path: Path | str) -> Table:
+    """Read a table that `Table.write_csv` wrote; rows may have been reordered by a spreadsheet.
+
+    Raises
+    ------
+    ScanError : missing file, missing column, or a cell that is not what its column holds; names the line.
+    """
+    path = Path(path)
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text())))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ScanError(f"{path}: cannot be read ({error}); make it with: python -m entropy measure") from error
+    missing = {*COLUMNS, "provenance"} - set(rows[0] if rows else ())
+    if missing:
+        raise ScanError(f"{path}: column {', '.join(sorted(missing))} is missing; it is no table of entropy measure")
+    values: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    for line, row in enumerate(rows, 2):
+        for name, read in COLUMNS.items():
+            try:
+                values[name].append(read(row[name]))
+            except (ValueError, TypeError) as error:
+                raise ScanError(f"{path}:{line}: column {name} holds {row[name]!r}, which is no {name}") from error
+    return _in_order(values, _provenance(path, [row["provenance"] for row in rows]))
+
+
+def _provenance(path: Path, cells: list[str]) -> Provenance:
+    try:
+        return Provenance.from_json(next(cell for cell in cells if cell))
+    except (StopIteration, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ScanError(f"{path}: no row holds the provenance of the table; make it again from the scan") from error
+
+
+def _in_order(values: dict[str, list[Any]], provenance: Provenance) -> Table:
+    arrays = {name: np.array(column) for name, column in values.items()}
+    place = {layer: number for number, layer in enumerate(provenance.ranges)}
+    order = sorted(
+        range(len(arrays["h"])),
+        key=lambda row: (place.get(values["layer"][row], len(place)), values["index"][row]),
+    )
+    return Table(**{name: array[order] for name, array in arrays.items()}, provenance=provenance)

@@ -1,0 +1,23 @@
+"""Layers whose filters learn at different rates, as layers that stock Caffe can run; and back again.
+
+In Caffe a learning rate belongs to a blob. A layer whose filters need several becomes one layer per rate; their tops
+are brought back into the order of the filters, so that nothing downstream changes.
+"""
+
+from prototxt.split.blobs import merge_weights, split_weights
+from prototxt.split.layers import Part, SplitLayer
+from prototxt.split.net import Split, split_net
+from prototxt.split.param_specs import fill_param_specs
+from prototxt.split.states import merge_history, split_history
+
+__all__ = [
+    "Part",
+    "Split",
+    "SplitLayer",
+    "fill_param_specs",
+    "merge_history",
+    "merge_weights",
+    "split_history",
+    "split_net",
+    "split_weights",
+]

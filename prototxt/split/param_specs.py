@@ -1,0 +1,92 @@
+"""Learning rates of blobs: what the net says, what Caffe's users take for granted, and a multiplier on top."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from prototxt.errors import NetError
+from prototxt.schema import LayerParameter, NetParameter, ParamSpec
+
+BIAS_LR = 2.0
+BIAS_DECAY = 0.0
+FILTER_TYPES = ("Convolution", "Deconvolution", "InnerProduct")
+
+
+def blob_count(layer: LayerParameter) -> int:
+    """How many blobs a layer has, for the types that can be split; 0 for others."""
+    counts = {
+        "Convolution": 1 + layer.convolution_param.bias_term,
+        "Deconvolution": 1 + layer.convolution_param.bias_term,
+        "InnerProduct": 1 + layer.inner_product_param.bias_term,
+        "BatchNorm": 3,
+        "Scale": 1 + layer.scale_param.bias_term if len(layer.bottom) == 1 else int(layer.scale_param.bias_term),
+        "Bias": int(len(layer.bottom) == 1),
+        "PReLU": 1,
+    }
+    return int(counts.get(layer.type, 0))
+
+
+def fill_param_specs(
+    net: NetParameter,
+    layers: Collection[str] | None = None,
+    *,
+    bias_lr: float = BIAS_LR,
+    bias_decay: float = BIAS_DECAY,
+) -> NetParameter:
+    """Write out the ``param`` entries that a net leaves to be understood.
+
+    What the net itself says stays. A blob for which it says nothing gets, in a Convolution, Deconvolution or
+    InnerProduct, lr_mult 1 and decay_mult 1 for weights, ``bias_lr`` and ``bias_decay`` for biases (2 and 0, as in
+    Caffe's reference nets; Caffe itself would take 1 and 1).
+
+    Parameters
+    ----------
+    net : left as it is.
+    layers : only these; by default every layer of the three types.
+
+    Returns
+    -------
+    A new net.
+    """
+    result = NetParameter()
+    result.CopyFrom(net)
+    for layer in result.layer:
+        if layer.type in FILTER_TYPES and (layers is None or layer.name in layers):
+            defaults = (ParamSpec(lr_mult=1, decay_mult=1), ParamSpec(lr_mult=bias_lr, decay_mult=bias_decay))
+            layer.param.extend(defaults[len(layer.param) : blob_count(layer)])
+    return result
+
+
+def scaled(layer: LayerParameter, rate: float) -> LayerParameter:
+    """Copy a layer, the lr_mult of all its blobs multiplied by ``rate``; BatchNorm, which never learns, as it is."""
+    result = LayerParameter()
+    result.CopyFrom(layer)
+    if layer.type != "BatchNorm":
+        result.param.extend(ParamSpec() for _ in range(blob_count(layer) - len(layer.param)))
+        for spec in result.param:
+            spec.lr_mult = spec.lr_mult * rate
+    return result
+
+
+def refuse_unequal_sharing(net: NetParameter, rates: Mapping[str, Sequence[float]]) -> None:
+    """Refuse rates under which two layers that share a parameter would learn it at different speeds.
+
+    Raises
+    ------
+    NetError : names the layers; Caffe needs one lr_mult for a shared parameter.
+    """
+    sharers: dict[str, list[str]] = {}
+    for layer in net.layer:
+        for spec in layer.param:
+            if spec.name and layer.name not in sharers.setdefault(spec.name, []):
+                sharers[spec.name].append(layer.name)
+    for parameter, layers in sharers.items():
+        found = {float(rate) for layer in layers for rate in np.unique(rates.get(layer, [1.0]))}
+        if len(found) > 1:
+            raise NetError(
+                f"layers {', '.join(map(repr, layers))} share the parameter {parameter!r}, but their filters would "
+                f"learn at {len(found)} different rates; Caffe needs one: leave these layers out of the plan, or give "
+                "all their filters the same multiplier"
+            )

@@ -1,0 +1,121 @@
+"""Solver histories of split nets: momentum of every learnable blob, cut and put together like the blob itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from prototxt.errors import NetError
+from prototxt.phases import filter_net
+from prototxt.schema import NetParameter
+from prototxt.split.blobs import merge_weights, split_weights
+from prototxt.split.layers import SplitLayer
+from prototxt.weights import Weights
+
+History = list[np.ndarray]
+
+
+def split_history(
+    history: Sequence[np.ndarray],
+    net: NetParameter,
+    weights: Weights,
+    split: Iterable[SplitLayer],
+    split_net: NetParameter,
+) -> History:
+    """Turn the solver history of an unsplit net into that of its split net.
+
+    Parameters
+    ----------
+    history : one blob per learnable blob of the training net, in Caffe's order (the net's), or two (AdaDelta and Adam:
+        all first moments, then all second ones).
+    net, weights : the unsplit net and its weights, from the same snapshot as the history.
+    split, split_net : what `prototxt.split.split_net` returned.
+
+    Returns
+    -------
+    The history in the order of the split net's blobs.
+
+    Raises
+    ------
+    NetError : the history does not belong to these weights.
+    """
+    layers = tuple(split)
+    return _convert(history, net, weights, split_net, lambda blobs: split_weights(blobs, layers))
+
+
+def merge_history(
+    history: Sequence[np.ndarray],
+    split_net: NetParameter,
+    weights: Weights,
+    split: Iterable[SplitLayer],
+    net: NetParameter,
+) -> History:
+    """Turn the solver history of a split net back into that of the unsplit net; undoes `split_history` bit for bit.
+
+    Parameters
+    ----------
+    split_net, weights : the split net and its weights, from the same snapshot as the history.
+    net : the unsplit net.
+    """
+    layers = tuple(split)
+    return _convert(history, split_net, weights, net, lambda blobs: merge_weights(blobs, layers))
+
+
+def _convert(
+    history: Sequence[np.ndarray],
+    source: NetParameter,
+    weights: Weights,
+    target: NetParameter,
+    convert: Callable[[Weights], Weights],
+) -> History:
+    order = learnable_blobs(source, weights)
+    if not order or len(history) % len(order):
+        raise NetError(
+            f"the solver state holds {len(history)} blobs, where a net with {len(order)} learnable blobs needs as many "
+            "or twice as many; it belongs to another net"
+        )
+    target_order = learnable_blobs(target, convert(weights))
+    result: History = []
+    for start in range(0, len(history), len(order)):
+        moments = {key: np.asarray(blob) for key, blob in zip(order, history[start : start + len(order)], strict=True)}
+        # Blobs that a layer shares with an earlier one have no history: their place is held by the blob itself.
+        filled = {
+            name: [moments.get((name, number), blob) for number, blob in enumerate(blobs)]
+            for name, blobs in weights.items()
+        }
+        _check_shapes(filled, weights)
+        converted = convert(filled)
+        result += [converted[name][number] for name, number in target_order]
+    return result
+
+
+def learnable_blobs(net: NetParameter, weights: Weights) -> list[tuple[str, int]]:
+    """List the blobs that a solver keeps a history of, in its order, as (layer, number of the blob).
+
+    These are all blobs of the training net in the net's order, also those with lr_mult 0; a shared blob counts once,
+    where it is first met (net.cpp, AppendParam).
+
+    Parameters
+    ----------
+    weights : say how many blobs each layer has.
+    """
+    found, shared = [], set()
+    for layer in filter_net(net, "TRAIN").layer:
+        for number in range(len(weights.get(layer.name, []))):
+            name = layer.param[number].name if number < len(layer.param) else ""
+            if name and name in shared:
+                continue
+            shared.add(name)
+            found.append((layer.name, number))
+    return found
+
+
+def _check_shapes(history: Weights, weights: Weights) -> None:
+    for name, blobs in weights.items():
+        for number, (moment, blob) in enumerate(zip(history[name], blobs, strict=True)):
+            if moment.shape != blob.shape:
+                raise NetError(
+                    f"layer {name!r}: the solver state has a blob of shape {moment.shape} where the weights have "
+                    f"{blob.shape} (blob {number}); take both files from the same snapshot"
+                )
