@@ -10,21 +10,13 @@ from google.protobuf.message import Message
 
 from prototxt import atomic
 from prototxt.errors import FormatError
+from prototxt.file_kinds import is_text, kind_of, read_bytes
 from prototxt.schema import POOL, NetParameter, SolverParameter
 from prototxt.text_errors import explain_parse_error, missing_fields
 from prototxt.text_places import layer_blocks
 from prototxt.upgrade import upgrade_net, upgrade_solver
 
 M = TypeVar("M", bound=Message)
-
-# How binary files that are mistaken for text begin, and what they are.
-_SIGNATURES = {
-    b"\x89HDF": "an HDF5 file",
-    b"PK\x03\x04": "a PyTorch or zip file",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"\x1f\x8b": "a gzip file",
-}
 
 
 def read_net(path: Path | str) -> NetParameter:
@@ -95,27 +87,10 @@ def where(path: Path | str, layer: str) -> str:
 
 
 def _read_text(path: Path | str) -> str:
-    path = Path(path)
-    if path.is_dir():
-        raise FormatError(f"{path}: is a folder; give the prototxt file in it")
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise FormatError(f"{path}: no such file; give the path of a prototxt") from None
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror}); give the path of a prototxt") from None
-    if any(byte < 32 and byte not in b"\t\n\v\f\r" for byte in set(data)):
-        raise FormatError(f"{path}: {_kind_of_binary(path, data)}, not text; a prototxt is expected here")
+    data = read_bytes(path, "a prototxt")
+    if not is_text(data):
+        raise FormatError(f"{path}: is {kind_of(path, data)}, not text; a prototxt is expected here")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("latin-1")  # comments in an old encoding; Caffe reads such files too
-
-
-def _kind_of_binary(path: Path, data: bytes) -> str:
-    for signature, kind in _SIGNATURES.items():
-        if data.startswith(signature):
-            return f"is {kind}"
-    if path.suffix in (".caffemodel", ".solverstate", ".binaryproto"):
-        return f"is a binary {path.suffix} file"
-    return "is binary"
