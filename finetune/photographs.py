@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -66,7 +67,7 @@ def photographs_in(folder: Path, at_most: int = 24) -> list[Photograph]:
     return [Photograph(path.stem, read_image(path)) for path in chosen]
 
 
-def _installed(names: dict[str, tuple[str, ...]]) -> list[Photograph]:
+def _installed(names: Mapping[str, tuple[str, ...]]) -> list[Photograph]:
     """Decode those of the named files that this installation has; releases of the two libraries differ a little."""
     paths = [Path(str(files(package) / name)) for package, members in names.items() for name in members]
     present = [path for path in paths if path.is_file()]

@@ -40,7 +40,7 @@ def run(tmp_path):
             (programs / program).chmod(0o755)
         return subprocess.run(
             [shutil.which("bash"), TOOLS / name, *arguments],
-            env={"PATH": str(programs), "HOME": str(tmp_path), **environment},
+            env={"PATH": str(programs), "HOME": str(tmp_path), "TMPDIR": str(tmp_path), **environment},
             capture_output=True,
             text=True,
             check=False,

@@ -1,0 +1,52 @@
+import cv2
+import pytest
+
+from finetune.forgetting import Movement, OutputChange
+from finetune.report import Run, checks, comparison_table, draw_losses, layer_table
+from finetune.training_log import TrainingLog
+
+
+def a_run(title, *, changed=0, moved=5, losses=(2.0, 1.0), accuracy=(0.1, 0.8), variation=0.1, frozen=15):
+    log = TrainingLog(
+        [(index, loss) for index, loss in enumerate(losses)],
+        [(0, {"accuracy": accuracy[0], "loss": 2.0}), (9, {"accuracy": accuracy[1], "loss": 1.0})],
+    )
+    return Run(title, log, [Movement("conv1", frozen, changed, 5, moved, 0.25)], OutputChange(variation, 0.9))
+
+
+def failing(plain, rated):
+    return [check.claim for check in checks(plain, rated, chance=0.1) if not check.holds]
+
+
+def test_a_good_demo_bears_out_every_claim():
+    assert failing(a_run("plain", variation=0.3, frozen=0), a_run("method 2")) == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "claim"),
+    [
+        ({"changed": 1}, "the same to the bit"),
+        ({"frozen": 0}, "the same to the bit"),
+        ({"moved": 2}, "the free filters moved"),
+        ({"losses": (1.0, 1.0)}, "the loss fell"),
+        ({"losses": (1.0, float("nan"))}, "the loss fell"),
+        ({"accuracy": (0.1, 0.15)}, "above chance"),
+        ({"variation": 0.3}, "changed less"),
+    ],
+)
+def test_each_claim_fails_where_it_is_not_true(broken, claim):
+    (sentence,) = failing(a_run("plain", variation=0.3), a_run("method 2", **broken))
+    assert claim in sentence
+
+
+def test_tables_hold_the_numbers():
+    text = comparison_table([a_run("plain", frozen=0), a_run("method 2", changed=3)])
+    assert "| frozen filters that changed in any bit | 0 | 3 |" in text
+    assert "| convolution filters that may learn | 5 of 5 | 5 of 20 |" in text
+    assert "10.0% → 80.0%" in text
+    assert "| conv1 | 20 | 5 | 5 | 15 | 0 | 25.00% |" in layer_table(a_run("method 2"))
+
+
+def test_figure_is_a_picture(tmp_path):
+    draw_losses([a_run("plain"), a_run("method 2")], tmp_path / "losses.png")
+    assert cv2.imread(str(tmp_path / "losses.png")).shape == (450, 1200, 3)
