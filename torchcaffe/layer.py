@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Self
 
 import torch
@@ -44,6 +44,7 @@ class Layer(nn.Module):
     top_shapes : of a layer without bottoms (data, Input, Parameter), set in `setup`; None for all others.
     """
 
+    forward: Callable[..., tuple[Tensor, ...]]
     type: str  # type: ignore[assignment]  # what nn.Module.type() does, nobody needs here
     bottoms: ClassVar[Arity] = (1, 1)
     tops: ClassVar[Arity] = (1, 1)
@@ -102,10 +103,6 @@ class Layer(nn.Module):
 
     def setup(self, bottom_shapes: list[Shape]) -> None:
         """Read the layer's fields and add its blobs; a ``ValueError`` from here becomes a `NetError`."""
-
-    def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
-        """Compute the tops, in the order of the prototxt."""
-        raise NotImplementedError
 
     # -- for subclasses ---------------------------------------------------------------------------------------------
 

@@ -32,9 +32,11 @@ class Learnable:
 def share_parameters(layers: Iterable[Layer]) -> tuple[Learnable, ...]:
     """Put the owner's parameter into every layer that shares it, and list the learnable parameters in Caffe's order.
 
+    Shapes are known to fit by the share_mode (`prototxt.shapes.infer_shapes`).
+
     Raises
     ------
-    NetError : shapes (share_mode STRICT) or counts (PERMISSIVE) differ, or both give different multipliers.
+    NetError : two layers give a shared parameter different multipliers.
     """
     owners: dict[str, Learnable] = {}
     learnable: list[Learnable] = []
@@ -47,24 +49,10 @@ def share_parameters(layers: Iterable[Layer]) -> tuple[Learnable, ...]:
                 if spec.name:
                     owners[spec.name] = owner
             else:
-                _check_shapes(owner, layer, index)
                 _join_multipliers(owner.spec, spec, layer.name)
                 layer.blobs[index] = owner.parameter
                 layer.specs[index] = owner.spec
     return tuple(learnable)
-
-
-def _check_shapes(owner: Learnable, layer: Layer, index: int) -> None:
-    mine, theirs = layer.blob_shapes[index], tuple(owner.parameter.shape)
-    if layer.specs[index].share_mode == ParamSpec.PERMISSIVE:
-        fits, rule = layer.blobs[index].numel() == owner.parameter.numel(), "equal counts"
-    else:
-        fits, rule = mine == theirs, "equal shapes (share_mode: PERMISSIVE: equal counts)"
-    if not fits:
-        raise NetError(
-            f"layer {layer.name!r}: cannot share param {owner.spec.name!r}: it has shape {mine} here and {theirs} in "
-            f"layer {owner.layer!r}, which owns it; sharing needs {rule}"
-        )
 
 
 def _join_multipliers(owner: ParamSpec, spec: ParamSpec, layer: str) -> None:

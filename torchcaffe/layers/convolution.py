@@ -1,14 +1,14 @@
-"""Convolution and Deconvolution over 1 to 3 spatial axes, after ``base_conv_layer.cpp``."""
+"""Convolution and Deconvolution over 1 to 3 spatial axes, after ``base_conv_layer.cpp``; Im2col."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchcaffe.layer import Layer, Shape
+from torchcaffe.layer import Arity, Layer, Shape
 from torchcaffe.registry import layer
 
 _CONVOLVE: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -37,8 +37,8 @@ def _per_axis(param: Any, field: str, short: str, n_axes: int, default: int | No
 class _Filters(Layer):
     """What Convolution and Deconvolution share: ``convolution_param`` and the same weights for every bottom."""
 
-    bottoms = (1, None)
-    tops = (1, None)
+    bottoms: ClassVar[Arity] = (1, None)
+    tops: ClassVar[Arity] = (1, None)
 
     def setup(self, bottom_shapes: list[Shape]) -> None:
         """Read ``convolution_param``; add weights and, with ``bias_term``, a bias (outputs,)."""
@@ -108,3 +108,28 @@ class Deconvolution(_Filters):
     def filter(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Transposed convolution."""
         return _DECONVOLVE[self.n_spatial](x, weight, bias, self.stride, self.pad, 0, self.group, self.dilation)
+
+
+@layer("Im2col")
+class Im2col(Layer):
+    """The patch under every position of a convolution kernel as a column of channels."""
+
+    def setup(self, bottom_shapes: list[Shape]) -> None:
+        """Read ``convolution_param`` for 2 spatial axes."""
+        param = self.param.convolution_param
+        (shape,) = bottom_shapes
+        if len(shape) != 4:
+            raise ValueError(f"needs a bottom with 4 axes (N, C, H, W), got shape {shape}")
+        self.kernel = _per_axis(param, "kernel_size", "kernel", 2, None)
+        self.stride = _per_axis(param, "stride", "stride", 2, 1)
+        self.pad = _per_axis(param, "pad", "pad", 2, 0)
+        self.dilation = _per_axis(param, "dilation", "dilation", 2, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(N, C, H, W) → (N, C · kernel, out H, out W)."""
+        columns = F.unfold(x, self.kernel, self.dilation, self.pad, self.stride)
+        size = [
+            (n + 2 * p - (d * (k - 1) + 1)) // s + 1
+            for n, k, s, p, d in zip(x.shape[2:], self.kernel, self.stride, self.pad, self.dilation, strict=True)
+        ]
+        return (columns.view(x.shape[0], -1, *size),)

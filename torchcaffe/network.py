@@ -1,0 +1,303 @@
+"""The engine: a Caffe net as a torch module, run by one small loop over its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import torchcaffe.data
+import torchcaffe.layers  # noqa: F401 - registers the layers, as torchcaffe.data does
+from prototxt.errors import InputError, NetError
+from prototxt.graph import NetGraph, Node, Value
+from prototxt.phases import filter_net
+from prototxt.schema import NetParameter
+from prototxt.shapes import Shapes, infer_shapes
+from prototxt.weights import Weights
+from torchcaffe.layer import Layer, Shape
+from torchcaffe.registry import layer_class
+from torchcaffe.sharing import Learnable, share_parameters
+
+Function = Callable[..., "Tensor | tuple[Tensor, ...]"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One layer's turn: what it reads (and where gradients are cut), and the values that nobody needs after it."""
+
+    node: Node
+    layer: Layer
+    bottoms: tuple[tuple[Value, bool], ...]
+    frees: tuple[Value, ...]
+
+
+class Network(nn.Module):
+    """A net of one phase, ready to run.
+
+    Parameters
+    ----------
+    net : as read from a prototxt; filtered for the phase here.
+    phase : "TRAIN" or "TEST".
+    device : where it computes.
+    weights : for `load`; layers that are in it are not filled first. None leaves every parameter to its filler.
+    seed : of fillers and random layers; None draws one from torch's own generator (``torch.manual_seed``).
+    level, stages : the rest of the state that the net is filtered by.
+
+    Attributes
+    ----------
+    net : the net of this phase.
+    phase : "TRAIN" or "TEST".
+    graph : its layers and values.
+    layers : a `Layer` for every node of the graph, in the same order.
+    params : the parameters of every layer that has any, in Caffe's order.
+    learnable : every parameter once, in the order in which Caffe's solvers keep their history.
+    loss_weights : of every value that counts for the loss.
+    shapes : of all values by the prototxt. What `run` computes follows the inputs that it is given instead.
+
+    Raises
+    ------
+    NetError : an unknown layer type, wrong wiring or shapes, weights that do not fit.
+    """
+
+    def __init__(
+        self,
+        net: NetParameter,
+        phase: str = "TEST",
+        device: torch.device | str = "cpu",
+        weights: Weights | None = None,
+        seed: int | None = None,
+        level: int | None = None,
+        stages: Iterable[str] = (),
+    ) -> None:
+        super().__init__()
+        self.net = filter_net(net, phase, level, stages)
+        self.phase = phase
+        self.graph = NetGraph(self.net)
+        self.seed = int(torch.randint(2**31, ())) if seed is None else seed
+        self.layers, self.shapes = self._make_layers(set(weights or ()))
+        self._modules_of_layers = nn.ModuleList(self.layers)
+        self.learnable: tuple[Learnable, ...] = share_parameters(self.layers)
+        self.params: dict[str, list[nn.Parameter]] = {
+            layer.name: list(layer.blobs) for layer in self.layers if len(layer.blobs)
+        }
+        for learnable in self.learnable:
+            learnable.parameter.requires_grad_(self.net.force_backward or learnable.spec.lr_mult != 0)
+        self.loss_weights: dict[Value, float] = {
+            value: weight
+            for node, layer in zip(self.graph.layers, self.layers, strict=True)
+            for value, weight in zip(node.tops, layer.loss_weights, strict=True)
+            if weight
+        }
+        self._plans: dict[tuple[frozenset[Value], tuple[Value, ...] | None], tuple[_Step, ...]] = {}
+        self.to(device)
+        if weights:
+            self.load(weights)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the net computes."""
+        return self.layers[0].device if self.layers else torch.device("cpu")
+
+    def layer(self, name: str) -> Layer:
+        """The layer called ``name``.
+
+        Raises
+        ------
+        NetError : if there is none.
+        """
+        return self.layers[self.graph.node(name).index]
+
+    # -- running ----------------------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        inputs: Mapping[str | Value, Tensor | np.ndarray] | None = None,
+        keep: Iterable[str | Value] | None = None,
+        overrides: Mapping[str, Function] | None = None,
+    ) -> dict[Value, Tensor]:
+        """Run the net, or the part of it that leads to the wanted values.
+
+        Every layer computes on the sizes that it is given: the batch need not be the prototxt's. Nothing is written
+        in place, and a value is let go of as soon as no later layer needs it. Whether a gradient is recorded is the
+        caller's choice (``torch.no_grad``, ``torch.inference_mode``).
+
+        Parameters
+        ----------
+        inputs : values that are given instead of computed, float32: by blob name (what its first layer writes, so
+            ``"data"`` of an Input or data layer) or by `Value`; anywhere in the net. Their layers do not run.
+        keep : the values that are wanted, by `Value` or by blob name (what the blob holds in the end). The pass stops
+            after the last of them. None: all outputs and losses, and every layer runs.
+        overrides : functions for layer types, called with the bottoms in place of the layer's own
+            (``{"ReLU": guided_relu}``).
+
+        Returns
+        -------
+        The wanted values.
+
+        Raises
+        ------
+        NetError : an input is missing, a blob is unknown, or a layer fails; the sentence names layer and shapes.
+        """
+        given = {self._first(key): self._tensor(array) for key, array in (inputs or {}).items()}
+        wanted = None if keep is None else tuple(self._last(key) for key in keep)
+        values = dict(given)
+        for step in self._plan(frozenset(given), wanted):
+            bottoms = [values[value].detach() if cut else values[value] for value, cut in step.bottoms]
+            tops = self._call(step, bottoms, overrides)
+            values |= {v: top for v, top in zip(step.node.tops, tops, strict=True) if v not in given}
+            for value in step.frees:
+                del values[value]
+        return {value: values[value] for value in (self._results() if wanted is None else wanted)}
+
+    def loss(self, values: Mapping[Value, Tensor]) -> Tensor:
+        """The sum of all losses by their weights, a scalar; ``values`` come from `run` with ``keep=None``."""
+        terms = [values[value].sum() * weight for value, weight in self.loss_weights.items()]
+        return torch.stack(terms).sum() if terms else torch.zeros((), device=self.device)
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Inputs in the order of ``graph.inputs`` → outputs in the order of ``graph.outputs``."""
+        values = self.run(dict(zip(self.graph.inputs, inputs, strict=True)), self.graph.outputs)
+        return tuple(values[value] for value in self.graph.outputs)
+
+    # -- weights ----------------------------------------------------------------------------------------------------
+
+    def load(self, weights: Weights) -> list[str]:
+        """Copy weights into the layers of the same names; the other layers keep theirs.
+
+        Parameters
+        ----------
+        weights : blobs of every layer, as `prototxt.weights.read_weights` gives them. Old files store a bias of N
+            as (1, 1, 1, N); that fits.
+
+        Returns
+        -------
+        The layers in ``weights`` that this net does not have.
+
+        Raises
+        ------
+        NetError : a layer has another number of blobs, or a blob another shape; nothing is changed then.
+        """
+        found = [(layer, weights[layer.name]) for layer in self.layers if layer.name in weights]
+        for layer, arrays in found:
+            _check_weights(layer, arrays)
+        with torch.no_grad():
+            for layer, arrays in found:
+                for blob, array in zip(layer.blobs, arrays, strict=True):
+                    blob.copy_(torch.from_numpy(np.ascontiguousarray(array, np.float32)).reshape(blob.shape))
+        names = {layer.name for layer in self.layers}
+        return [name for name in weights if name not in names]
+
+    def weights(self) -> Weights:
+        """Copies of all parameters, float32, layers and blobs in the net's order (shared ones with every layer)."""
+        return {
+            layer.name: [layer.blob(i).detach().float().cpu().numpy().copy() for i in range(len(layer.blobs))]
+            for layer in self.layers
+            if len(layer.blobs)
+        }
+
+    # -- internal ---------------------------------------------------------------------------------------------------
+
+    def _make_layers(self, loaded: set[str]) -> tuple[tuple[Layer, ...], Shapes]:
+        """Layers without bottoms first: what they deliver (a picture's size) decides the shapes of all others."""
+        layers: dict[int, Layer] = {}
+        delivered: dict[str, Shape] = {}
+        for node in self.graph.layers:
+            if not node.bottoms:
+                source = layers[node.index] = self._make_layer(node, (), loaded)
+                delivered |= {top.blob: shape for top, shape in zip(node.tops, source.top_shapes or (), strict=True)}
+        shapes = infer_shapes(self.graph, delivered)
+        for node in self.graph.layers:
+            if node.bottoms:
+                layers[node.index] = self._make_layer(node, [shapes.values[v] for v in node.bottoms], loaded)
+        return tuple(layers[node.index] for node in self.graph.layers), shapes
+
+    def _make_layer(self, node: Node, bottom_shapes: Sequence[Shape], loaded: set[str]) -> Layer:
+        seed = None if node.name in loaded else self.seed
+        return layer_class(node.type, node.name).from_param(node.layer, bottom_shapes, self.phase, seed)
+
+    def _call(self, step: _Step, bottoms: list[Tensor], overrides: Mapping[str, Function] | None) -> tuple[Tensor, ...]:
+        function = overrides.get(step.node.type, step.layer) if overrides else step.layer
+        try:
+            tops = function(*bottoms)
+        except InputError:
+            raise
+        except (RuntimeError, ValueError, IndexError) as error:
+            shapes = ", ".join(str(tuple(bottom.shape)) for bottom in bottoms) or "nothing"
+            raise NetError(f"{step.node}: fails on {shapes}: {str(error).splitlines()[0]}") from error
+        return (tops,) if isinstance(tops, Tensor) else tops
+
+    def _plan(self, given: frozenset[Value], wanted: tuple[Value, ...] | None) -> tuple[_Step, ...]:
+        key = given, wanted
+        if key not in self._plans:
+            self._plans[key] = self._make_plan(given, wanted)
+        return self._plans[key]
+
+    def _make_plan(self, given: frozenset[Value], wanted: tuple[Value, ...] | None) -> tuple[_Step, ...]:
+        kept = set(self._results() if wanted is None else wanted)
+        needed = kept - given
+        last_reader: dict[Value, Node] = {}
+        nodes: list[Node] = []
+        for node in reversed(self.graph.layers):
+            runs_for_itself = wanted is None and not node.tops
+            if runs_for_itself or not needed.isdisjoint(node.tops):
+                nodes.append(node)
+                needed.update(set(node.bottoms) - given)
+                for value in (*node.bottoms, *node.tops):
+                    last_reader.setdefault(value, node)
+        frees: dict[Node, list[Value]] = {}
+        for value, node in last_reader.items():
+            if value not in kept:
+                frees.setdefault(node, []).append(value)
+        return tuple(self._step(node, frees.get(node, [])) for node in reversed(nodes))
+
+    def _step(self, node: Node, frees: Iterable[Value]) -> _Step:
+        layer = self.layers[node.index]
+        return _Step(
+            node,
+            layer,
+            tuple(
+                (value, layer.cuts_gradient(place, self.net.force_backward)) for place, value in enumerate(node.bottoms)
+            ),
+            tuple(frees),
+        )
+
+    def _results(self) -> tuple[Value, ...]:
+        return tuple(dict.fromkeys((*self.graph.outputs, *self.loss_weights)))
+
+    def _first(self, key: str | Value) -> Value:
+        value = Value(key) if isinstance(key, str) else key
+        return self._known(value)
+
+    def _last(self, key: str | Value) -> Value:
+        return self.graph.value(key) if isinstance(key, str) else self._known(key)
+
+    def _known(self, value: Value) -> Value:
+        last = self.graph.value(value.blob)
+        if value.version > last.version:
+            raise NetError(
+                f"blob {value.blob!r} is written {last.version + 1} times; there is no version {value.version}"
+            )
+        return value
+
+    def _tensor(self, array: Tensor | np.ndarray) -> Tensor:
+        if isinstance(array, np.ndarray):
+            array = torch.from_numpy(np.ascontiguousarray(array, np.float32))
+        return array.to(self.device)
+
+
+def _check_weights(layer: Layer, arrays: Sequence[np.ndarray]) -> None:
+    if len(arrays) != len(layer.blobs):
+        raise NetError(
+            f"layer {layer.name!r} ({layer.type}): has {len(layer.blobs)} parameter blobs, but the weights have "
+            f"{len(arrays)}; they come from another net"
+        )
+    for index, (shape, array) in enumerate(zip(layer.blob_shapes, arrays, strict=True)):
+        legacy = (1,) * (4 - len(shape)) + shape
+        if array.shape not in (shape, legacy):
+            raise NetError(
+                f"layer {layer.name!r} ({layer.type}): blob {index} has shape {shape}, but the weights have "
+                f"{array.shape}; they come from another net: rename the layer to keep its own initial weights"
+            )
