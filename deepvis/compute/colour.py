@@ -21,13 +21,13 @@ class ColourScale:
     Parameters
     ----------
     low, high : values at the ends of the map, ``low < high``; ``low == -high`` where values can be negative.
-    colour_map : a name of the `cmap` package.
+    colormap : a name of the `cmap` package.
     gamma : exponent, in (0, 1]; below 1 it lifts small values and is written beside the bar.
     """
 
     low: float
     high: float
-    colour_map: str
+    colormap: str
     gamma: float = 1.0
 
     @property
@@ -36,7 +36,7 @@ class ColourScale:
         return self.low < 0 < self.high
 
 
-def scale_for(low: float, high: float, colour_map: str, gamma: float = 1.0) -> ColourScale:
+def scale_for(low: float, high: float, colormap: str, gamma: float = 1.0) -> ColourScale:
     """A scale for values from ``low`` to ``high``: from zero up, or diverging about zero if some are negative.
 
     A layer that is zero everywhere gets the range 0 to 1, so that it is drawn as zero and not as noise.
@@ -44,7 +44,7 @@ def scale_for(low: float, high: float, colour_map: str, gamma: float = 1.0) -> C
     if low < 0:
         reach = max(-low, high)
         return ColourScale(-reach, reach, DIVERGING, gamma)
-    return ColourScale(0.0, high if high > 0 else 1.0, colour_map, gamma)
+    return ColourScale(0.0, high if high > 0 else 1.0, colormap, gamma)
 
 
 def colourise(values: NDArray[np.floating], scale: ColourScale) -> NDArray[np.uint8]:
@@ -59,7 +59,7 @@ def colourise(values: NDArray[np.floating], scale: ColourScale) -> NDArray[np.ui
     -------
     values.shape + (4,) RGBA in 0-255.
     """
-    table = colour_table(scale.colour_map)
+    table = colour_table(scale.colormap)
     position = (values - np.float32(scale.low)) * np.float32(1 / (scale.high - scale.low))
     if scale.gamma != 1.0:
         position = _apply_gamma(position, scale)
@@ -88,9 +88,9 @@ def boost_units(maps: NDArray[np.floating], boost: float) -> NDArray[np.float32]
 
 
 @cache
-def colour_table(colour_map: str) -> NDArray[np.uint8]:
+def colour_table(colormap: str) -> NDArray[np.uint8]:
     """(257, 4) RGBA of a map of the `cmap` package; the last row is `BACKGROUND`, for what is no number."""
-    colours = np.asarray(Colormap(colour_map).lut(_LEVELS))
+    colours = np.asarray(Colormap(colormap).lut(_LEVELS))
     table = np.vstack([np.rint(colours * 255).astype(np.uint8), np.array([BACKGROUND], np.uint8)])
     table.setflags(write=False)
     return table

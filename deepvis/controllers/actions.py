@@ -11,7 +11,7 @@ from deepvis.models.viewer import (
     BACK_MODES,
     BACK_VIEWS,
     BOOSTS,
-    COLOUR_MAPS,
+    COLORMAPS,
     GAMMAS,
     OVERLAYS,
     SCALES,
@@ -56,10 +56,15 @@ def move_picture(step: int) -> Action:
 
 
 def cycle(name: str, choices: Sequence[Any], step: int = 1) -> Action:
-    """Action that gives the field ``name`` its next (or ``step`` further) choice, round and round."""
+    """Action that gives the field ``name`` its next (or ``step`` further) choice, round and round.
+
+    From a value that is none of the choices (a colour map that the settings name) it goes to the first or last one.
+    """
 
     def choose(model: ViewerModel, state: DisplayState, net: NetInfo) -> None:
-        setattr(model, name, choices[(choices.index(getattr(model, name)) + step) % len(choices)])
+        now = getattr(model, name)
+        place = choices.index(now) if now in choices else -1 if step > 0 else len(choices)
+        setattr(model, name, choices[(place + step) % len(choices)])
 
     return choose
 
@@ -111,8 +116,8 @@ ACTIONS: dict[str, Action] = {
     "next_back_view": cycle("back_view", BACK_VIEWS),
     "previous_back_view": cycle("back_view", BACK_VIEWS, -1),
     "next_zoom": cycle("zoom", ZOOMS),
-    "next_colour_map": cycle("colour_map", COLOUR_MAPS),
-    "previous_colour_map": cycle("colour_map", COLOUR_MAPS, -1),
+    "next_colormap": cycle("colormap", COLORMAPS),
+    "previous_colormap": cycle("colormap", COLORMAPS, -1),
     "next_scale": cycle("scale", SCALES),
     "next_gamma": cycle("gamma", GAMMAS),
     "next_boost": cycle("boost", BOOSTS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deepvis.models.net_info import Grid, LayerInfo, NetInfo
-from deepvis.models.viewer import BackMode, BackView, ColourMap, Origin, Overlay, Scale, Source, ViewerModel, Zoom
+from deepvis.models.viewer import BackMode, BackView, Origin, Overlay, Scale, Source, ViewerModel, Zoom
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class DisplayState:
     origin_is_frozen: bool
     grid_shows_diffs: bool
     zoom: Zoom
-    colour_map: ColourMap
+    colormap: str
     scale: Scale
     gamma: float
     boost: float
@@ -100,7 +100,7 @@ _UNCHANGED = (
     "source",
     "frozen",
     "back_view",
-    "colour_map",
+    "colormap",
     "scale",
     "gamma",
     "boost",

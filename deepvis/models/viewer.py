@@ -11,8 +11,7 @@ BackMode = Literal["off", "gradient", "deconv", "guided"]
 BackView = Literal["raw", "gray", "norm", "normblur", "sum>0"]
 Zoom = Literal["grid", "unit", "back"]
 Overlay = Literal["off", "over active", "over inactive"]
-Scale = Literal["layer", "picture"]
-ColourMap = Literal["gray", "viridis", "inferno", "magma", "cividis"]
+Scale = Literal["layer", "frame", "unit"]
 Source = Literal["files", "camera"]
 
 BACK_MODES: tuple[BackMode, ...] = get_args(BackMode)
@@ -20,7 +19,7 @@ BACK_VIEWS: tuple[BackView, ...] = get_args(BackView)
 ZOOMS: tuple[Zoom, ...] = get_args(Zoom)
 OVERLAYS: tuple[Overlay, ...] = get_args(Overlay)
 SCALES: tuple[Scale, ...] = get_args(Scale)
-COLOUR_MAPS: tuple[ColourMap, ...] = get_args(ColourMap)
+COLORMAPS: tuple[str, ...] = ("viridis", "inferno", "gray", "cividis")
 GAMMAS: tuple[float, ...] = (1.0, 0.7, 0.5, 0.3)
 BOOSTS: tuple[float, ...] = (0.0, 0.3, 0.5, 0.8, 1.0)
 
@@ -55,7 +54,7 @@ class ViewerModel(BaseModel):
     show_diffs: bool = False
     before_activation: bool = False
     zoom: Zoom = "grid"
-    colour_map: ColourMap = "inferno"
+    colormap: str = "viridis"
     scale: Scale = "layer"
     gamma: Annotated[float, Field(gt=0, le=1)] = 1.0
     boost: Annotated[float, Field(ge=0, le=1)] = 0.0

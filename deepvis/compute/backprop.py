@@ -1,0 +1,99 @@
+"""Back-propagation from one unit: the gradient, Zeiler and Fergus's deconvolution, and guided back-propagation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from prototxt.graph import Value
+from torchcaffe.network import Network
+
+
+class DeconvReLU(Function):
+    """Forward a rectifier; backward the rectifier of the gradient, whatever went in.
+
+    References
+    ----------
+    Zeiler and Fergus (2014), "Visualizing and understanding convolutional networks", section 2.1.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor) -> Tensor:
+        """max(x, 0)."""
+        return inputs.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        """max(gradient, 0)."""
+        return gradients[0].clamp(min=0)
+
+
+class GuidedReLU(Function):
+    """Forward a rectifier; backward the positive part of the gradient where the input was positive.
+
+    References
+    ----------
+    Springenberg et al. (2015), "Striving for simplicity: the all convolutional net", section 3.4.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor) -> Tensor:
+        """max(x, 0)."""
+        ctx.save_for_backward(inputs)
+        return inputs.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        """max(gradient, 0) where x > 0, else 0."""
+        (inputs,) = ctx.saved_tensors
+        return gradients[0].clamp(min=0) * (inputs > 0)
+
+
+BACKPROP: dict[str, Mapping[str, Callable[..., Any]]] = {
+    "gradient": {},
+    "deconv": {"ReLU": DeconvReLU.apply},
+    "guided": {"ReLU": GuidedReLU.apply},
+}
+"""By mode, what takes the place of the function of a layer type; all other layers keep their own gradient."""
+
+
+def back_propagate(
+    network: Network, inputs: Tensor, origin: Value, unit: int, mode: str, targets: Sequence[Value]
+) -> dict[Value, Tensor]:
+    """Carry a unit's own map back through the net.
+
+    Every call makes a graph of its own, so that nothing that was looked at before can leak into the result, whatever
+    the branches of the net.
+
+    Parameters
+    ----------
+    network : the net in its TEST phase.
+    inputs : (1, C, H, W) input blob.
+    origin, unit : where it starts: the seed is the channel's own map, zero in every other channel.
+    mode : a key of `BACKPROP`.
+    targets : values whose gradients are wanted; the input blob's may be among them.
+
+    Returns
+    -------
+    For each target the gradient in its own shape; zeros where the origin does not depend on it.
+    """
+    start = network.graph.inputs[0]
+    leaf = inputs.detach().clone().requires_grad_()
+    wanted = [value for value in dict.fromkeys(targets) if value not in (start, origin)]
+    with torch.enable_grad():
+        values = network.run({start.blob: leaf}, keep=[origin, *wanted], overrides=BACKPROP[mode])
+        output = values[origin]
+        seed = torch.zeros_like(output)
+        seed[:, unit] = output[:, unit].detach()
+        points = [leaf, *(values[value] for value in wanted)]
+        gradients = torch.autograd.grad(output, points, seed, allow_unused=True)
+    found = dict(zip([start, *wanted], gradients, strict=True)) | {origin: seed}
+    everything = {start: leaf, **values}
+    return {
+        value: torch.zeros_like(everything[value]) if found[value] is None else found[value].detach()
+        for value in targets
+    }

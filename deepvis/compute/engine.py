@@ -1,0 +1,135 @@
+"""Passes through the net for one picture: what every layer answers, and what back-propagation brings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deepvis.compute.backprop import back_propagate
+from deepvis.compute.describe import describe
+from deepvis.model import Model
+from deepvis.models.net_info import NetInfo
+from deepvis.models.viewer import BackMode, Origin
+from prototxt.graph import Value
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A picture on its way through the net.
+
+    Parameters
+    ----------
+    name : of the file, or ``camera``.
+    pixels : (H, W, 3) uint8 RGB, as it was decoded.
+    scene : number of the choice that led to it; an answer for another scene is out of date.
+    """
+
+    name: str
+    pixels: NDArray[np.uint8]
+    scene: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Activations:
+    """What every layer answers to a frame.
+
+    Parameters
+    ----------
+    frame : the picture.
+    seen : (h, w, 3) uint8 RGB, the part of the picture that the net saw, in the picture's own pixels.
+    blob : (1, C, H, W) input blob.
+    maps : by value, (C, H, W) or (C,) float32.
+    ranges : by value, the least and the greatest number in it.
+    """
+
+    frame: Frame
+    seen: NDArray[np.uint8]
+    blob: Array
+    maps: dict[Value, Array]
+    ranges: dict[Value, tuple[float, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class BackResult:
+    """What back-propagation brought.
+
+    Parameters
+    ----------
+    frame, origin, mode : what it is the answer to.
+    gradient : (C, H, W) at the input.
+    maps : by value, the gradients of the other layers that were asked for.
+    """
+
+    frame: Frame
+    origin: Origin
+    mode: BackMode
+    gradient: Array
+    maps: dict[Value, Array]
+
+
+class Engine:
+    """Runs a model for the window; every method may be called from any thread, one at a time.
+
+    Parameters
+    ----------
+    model : the model.
+    device : where it runs.
+    """
+
+    def __init__(self, model: Model, device: str | torch.device = "cpu") -> None:
+        self.model = model
+        self.net: NetInfo = describe(model)
+        self.device = torch.device(device)
+        self._network = model.network(self.device)
+
+    @property
+    def red_channel(self) -> int:
+        """Channel of the input blob that is red."""
+        return 2 if self.model.preprocessing.channel_order == "BGR" else 0
+
+    def forward(self, frame: Frame) -> Activations:
+        """Run the net on a frame and keep what every layer of the list answers.
+
+        Raises
+        ------
+        InputError : if the picture does not fit the preprocessing, or the net the input.
+        """
+        preprocessing = self.model.preprocessing
+        blob = preprocessing.apply(frame.pixels)[None]
+        values = {value for layer in self.net.layers for value in (layer.value, layer.own_value)}
+        with torch.inference_mode():
+            tensors = self._network.run({self.model.input.blob: torch.from_numpy(blob).to(self.device)}, keep=values)
+            maps = {value: _array(tensor) for value, tensor in tensors.items()}
+        ranges = {value: (float(array.min()), float(array.max())) for value, array in maps.items()}
+        return Activations(frame, self._seen(frame, blob.shape[2:]), blob, maps, ranges)
+
+    def backward(self, activations: Activations, origin: Origin, mode: BackMode, targets: list[Value]) -> BackResult:
+        """Carry a unit's map back to the input and to ``targets``; see `back_propagate`."""
+        value = self.net.layer(origin.layer).value
+        start = self.model.input
+        found = back_propagate(
+            self._network,
+            torch.from_numpy(activations.blob).to(self.device),
+            value,
+            origin.unit,
+            mode,
+            [start, *targets],
+        )
+        maps = {target: _array(found[target]) for target in targets}
+        return BackResult(activations.frame, origin, mode, _array(found[start]), maps)
+
+    def _seen(self, frame: Frame, size: tuple[int, ...]) -> NDArray[np.uint8]:
+        """Cut what the net saw from the picture's own pixels."""
+        y0, x0, y1, x1 = self.model.preprocessing.box_in_picture((0, 0, *size), frame.pixels.shape[:2])
+        return np.ascontiguousarray(frame.pixels[y0:y1, x0:x1])
+
+
+def _array(tensor: torch.Tensor) -> Array:
+    """The only image of a batch as (C, H, W), or (C,) for a vector."""
+    array = tensor[0].float().cpu().numpy()
+    return array.reshape(-1) if array.ndim == 3 and array.shape[1:] == (1, 1) else array

@@ -1,0 +1,186 @@
+"""What is known of a unit from a scan and a plan: its patches, its histogram, H, and its learning rate."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepvis.errors import ScanError
+from deepvis.images import read_image
+from deepvis.model import Model
+from deepvis.scan.reader import Scan
+from entropy.histograms import DEFAULT_BINS, entropy_bits, histogram_counts, value_range
+
+PATCHES = 9
+_CACHED_UNITS = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """One of the pictures that drive a unit most.
+
+    Parameters
+    ----------
+    pixels : (h, w, 3) uint8 RGB, cut from the original picture.
+    value : the maximum of the unit's map on it.
+    name : of the picture.
+    position : row and column of the maximum in the map.
+    """
+
+    pixels: NDArray[np.uint8]
+    value: float
+    name: str
+    position: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """The whole picture of a patch; ``box`` is what the unit saw, half-open (y0, x0, y1, x1) in its pixels."""
+
+    pixels: NDArray[np.uint8]
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerHistogram:
+    """S_n of all units of a layer.
+
+    Parameters
+    ----------
+    low, high : the range that the units of the layer share.
+    counts : (C, 256) images per bin.
+    bits : (C,) H of every unit.
+    ranks : (C,) 1 for the greatest H of the layer.
+    """
+
+    low: float
+    high: float
+    counts: NDArray[np.int64]
+    bits: NDArray[np.float64]
+    ranks: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class UnitFacts:
+    """Everything about one unit; ``multiplier`` is None where there is no plan, or it leaves the layer out."""
+
+    layer: str
+    unit: int
+    patches: tuple[Patch, ...]
+    low: float
+    high: float
+    counts: NDArray[np.int64]
+    bits: float
+    rank: int
+    units: int
+    images: int
+    multiplier: float | None
+
+
+class Facts:
+    """Reads a scan for the window; every method may be called from any thread.
+
+    Parameters
+    ----------
+    scan : an opened scan; it is closed with `close`.
+    model : the model that is shown, to tell whether the scan is one of it.
+    multipliers : learning-rate multiplier of every filter, by layer.
+    """
+
+    def __init__(self, scan: Scan, model: Model, multipliers: Mapping[str, Sequence[float]] | None = None) -> None:
+        self.scan = scan
+        self.stale = scan.stale_reason(model)
+        self._multipliers = multipliers or {}
+        self._lock = threading.Lock()
+        self._histogram = lru_cache(maxsize=64)(self._measure)
+        self._unit = lru_cache(maxsize=_CACHED_UNITS)(self._read_unit)
+
+    @property
+    def path(self) -> Path:
+        """The scan's file."""
+        return self.scan.path
+
+    def close(self) -> None:
+        """Close the scan."""
+        with self._lock:
+            self.scan.close()
+
+    def unit(self, layer: str, unit: int) -> UnitFacts:
+        """Everything about one unit.
+
+        Raises
+        ------
+        ScanError : if the scan does not hold the layer, or that many units.
+        ImageError : if a picture of the scan cannot be read any more.
+        """
+        with self._lock:
+            self._check(layer, unit)
+            return self._unit(layer, unit)
+
+    def whole(self, layer: str, unit: int, rank: int) -> Whole:
+        """The whole picture of the ``rank``-th patch of a unit (0 for the strongest), and what the unit saw of it."""
+        with self._lock:
+            self._check(layer, unit)
+            top = self.scan.top(layer, unit)
+            pixels = read_image(self.scan.root / self.scan.paths[int(top.images[rank])])
+            return Whole(pixels, self.scan.box(layer, unit, rank))
+
+    def greatest(self, layer: str) -> float | None:
+        """The greatest activation of the layer over all scanned pictures; None if the scan leaves the layer out."""
+        with self._lock:
+            if layer not in self.scan.layers:
+                return None
+            return float(self.scan.statistics(layer).max.max())
+
+    def _check(self, layer: str, unit: int) -> None:
+        layers = self.scan.layers
+        if layer not in layers:
+            known = ", ".join(layers)
+            raise ScanError(f"{self.path.name}: holds nothing of layer {layer}; it was made of {known}")
+        if unit >= layers[layer].units:
+            raise ScanError(f"{self.path.name}: layer {layer} has {layers[layer].units} units in it; scan this model")
+
+    def _measure(self, layer: str) -> LayerHistogram:
+        means = self.scan.means(layer)
+        means = means[np.isfinite(means).all(1)]
+        low, high = value_range(means)
+        counts = histogram_counts(means, low, high, DEFAULT_BINS)
+        bits = entropy_bits(counts)
+        ranks = np.empty(len(bits), np.int64)
+        ranks[np.argsort(-bits, kind="stable")] = np.arange(1, len(bits) + 1)
+        return LayerHistogram(low, high, counts, bits, ranks)
+
+    def _read_unit(self, layer: str, unit: int) -> UnitFacts:
+        histogram = self._histogram(layer)
+        top = self.scan.top(layer, unit)
+        paths = self.scan.paths
+        patches = tuple(
+            Patch(
+                self.scan.patch(layer, unit, rank),
+                float(top.values[rank]),
+                paths[int(top.images[rank])],
+                (int(top.positions[rank][0]), int(top.positions[rank][1])),
+            )
+            for rank in range(min(PATCHES, len(top)))
+        )
+        rates = self._multipliers.get(layer)
+        counts = histogram.counts[unit]
+        return UnitFacts(
+            layer=layer,
+            unit=unit,
+            patches=patches,
+            low=histogram.low,
+            high=histogram.high,
+            counts=counts,
+            bits=float(histogram.bits[unit]),
+            rank=int(histogram.ranks[unit]),
+            units=len(histogram.bits),
+            images=int(counts.sum()),
+            multiplier=None if rates is None or unit >= len(rates) else float(rates[unit]),
+        )

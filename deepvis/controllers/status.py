@@ -1,0 +1,48 @@
+"""The status line: where one is, in one line."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deepvis.compute.engine import Activations
+from deepvis.compute.facts import Facts
+from deepvis.controllers.contents import StatusContent
+from deepvis.controllers.present import LayerValues
+from deepvis.models.resolve import DisplayState
+
+
+def status_content(
+    state: DisplayState, found: Activations | None, values: LayerValues | None, rate: float, facts: Facts | None
+) -> StatusContent:
+    """Say which picture, unit, maximum, back-propagation, speed and scan is on screen."""
+    parts = [found.frame.name if found else "no picture", _unit(state)]
+    if values is not None:
+        parts.append(_maximum(state, values))
+    if state.origin is not None:
+        held = " (frozen)" if state.origin_is_frozen else ""
+        parts.append(f"{state.back_mode} from {state.origin.layer}:{state.origin.unit}{held}")
+    if state.source == "camera":
+        parts.append("frozen" if state.frozen else f"{rate:.0f} fps")
+    parts.append(_scan(facts))
+    return StatusContent(tuple(parts))
+
+
+def _unit(state: DisplayState) -> str:
+    field = state.layer.receptive_field
+    size = f"  field {field.size[0]}" if field is not None and not state.layer.is_vector else ""
+    before = "  before activation" if state.value_is_own else ""
+    return f"{state.unit_text}  {state.layer.shape_text}{size}{before}"
+
+
+def _maximum(state: DisplayState, values: LayerValues) -> str:
+    unit = np.atleast_2d(values.maps[state.unit])
+    if state.layer.is_vector:
+        return f"value {unit[0, 0]:.4g}"
+    row, column = np.unravel_index(int(unit.argmax()), unit.shape)
+    return f"max {unit[row, column]:.4g} at ({row}, {column})"
+
+
+def _scan(facts: Facts | None) -> str:
+    if facts is None:
+        return "no scan"
+    return f"scan {facts.path.name}: " + ("stale" if facts.stale else "current")
