@@ -1,0 +1,1 @@
+"""Caffe's command line: one file per command."""

@@ -1,0 +1,57 @@
+"""``torchcaffe test``: score a model (tools/caffe.cpp)."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from tqdm import trange
+
+from prototxt.errors import InputError
+from prototxt.text import read_net
+from torchcaffe.commands.device import choose_device
+from torchcaffe.commands.flags import Flags
+from torchcaffe.network import Network
+from torchcaffe.scores import MeanScores, scores
+from torchcaffe.snapshot import load_weights
+
+log = logging.getLogger(__name__)
+
+
+def test(flags: Flags) -> None:
+    """Run ``-iterations`` batches through a model with its weights, and log every output and its mean.
+
+    Raises
+    ------
+    InputError : anything that is wrong with the flags, the net, its weights or data.
+    """
+    model = flags.required("model", "a model definition to score")
+    weights = flags.required("weights", "model weights to score")
+    network = open_network(model, flags, "TEST")
+    load_weights(network, weights.split(","))
+    log.info("Running for %d iterations.", flags.iterations)
+    means = MeanScores()
+    for index in trange(flags.iterations, unit="batch", disable=None):
+        with torch.no_grad():
+            values = network.run()
+            batch = scores(network, values)
+            means.add(float(network.loss(values)), batch)
+        for score in batch:
+            log.info("Batch %d, %s = %g", index, score.name, score.number)
+    log.info("Loss: %g", means.loss)
+    for score in means.means():
+        log.info("%s", score)
+
+
+def open_network(model: str, flags: Flags, default_phase: str) -> Network:
+    """The net of ``-model`` in the state and on the device that the flags say.
+
+    Raises
+    ------
+    InputError : ``-iterations`` is not positive, or the net cannot be made.
+    """
+    if flags.iterations < 1:
+        raise InputError(f"-iterations must be at least 1; got {flags.iterations}")
+    device = choose_device(flags.gpu)
+    net = read_net(model)
+    return Network(net, flags.phase or default_phase, device, level=flags.level, stages=flags.stages)

@@ -1,0 +1,144 @@
+"""Snapshots of a training run: ``<prefix>_iter_<N>.caffemodel`` and ``.solverstate``, or both with ``.h5``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from prototxt import atomic
+from prototxt.errors import FormatError, NetError
+from prototxt.schema import SolverParameter
+from prototxt.solverstate import SolverState, read_solverstate, write_solverstate
+from prototxt.weights import read_weights, write_weights
+from torchcaffe.network import Network
+
+log = logging.getLogger(__name__)
+
+FORMATS = {
+    SolverParameter.BINARYPROTO: ("", "binary proto"),
+    SolverParameter.HDF5: (".h5", "HDF5"),
+}
+"""File ending and the name in the log, by ``snapshot_format``."""
+
+
+def write_snapshot(
+    solver: SolverParameter, network: Network, iteration: int, current_step: int, history: Sequence[Tensor]
+) -> tuple[Path, Path]:
+    """Write weights and solver state.
+
+    Parameters
+    ----------
+    solver : its ``snapshot_prefix`` and ``snapshot_format``.
+    network : the net that is trained.
+    iteration, current_step : where the solver is.
+    history : what the update rule keeps, in Caffe's order.
+
+    Returns
+    -------
+    The two files.
+
+    Raises
+    ------
+    FormatError : they cannot be written.
+    """
+    ending, kind = FORMATS[solver.snapshot_format]
+    stem = f"{solver.snapshot_prefix}_iter_{iteration}"
+    model, state = Path(f"{stem}.caffemodel{ending}"), Path(f"{stem}.solverstate{ending}")
+    log.info("Snapshotting to %s file %s", kind, model)
+    write_weights(model, network.net, network.weights())
+    log.info("Snapshotting solver state to %s file %s", kind, state)
+    arrays = [tensor.detach().cpu().numpy() for tensor in history]
+    write_solverstate(state, SolverState(iteration, str(model), current_step, arrays))
+    return model, state
+
+
+def restore_snapshot(path: Path | str, network: Network, history: Sequence[Tensor]) -> tuple[int, int]:
+    """Bring a net's weights and a solver's history back to where a snapshot was made.
+
+    The weights are read from the file that the state names; if it is gone from there, from beside the state.
+
+    Returns
+    -------
+    The iteration and the current step.
+
+    Raises
+    ------
+    FormatError : a file cannot be read.
+    NetError : the state belongs to another net or another solver type; nothing is changed then.
+    """
+    state = read_solverstate(path)
+    _check_history(path, state.history, history)
+    if state.learned_net:
+        model = find_model(path, state.learned_net)
+        load_weights(network, [model])
+    with torch.no_grad():
+        for tensor, array in zip(history, state.history, strict=True):
+            tensor.copy_(torch.from_numpy(np.ascontiguousarray(array, np.float32)).reshape(tensor.shape))
+    return state.iter, state.current_step
+
+
+def find_model(state: Path | str, learned_net: str) -> Path:
+    """The caffemodel of a solver state.
+
+    Raises
+    ------
+    FormatError : it is neither where the state says nor beside the state.
+    """
+    places = (Path(learned_net), Path(state).parent / Path(learned_net).name)
+    for place in places:
+        if place.exists():
+            return place
+    raise FormatError(
+        f"{state}: its weights {learned_net} do not exist, nor {places[1]}; put the caffemodel beside the solverstate"
+    )
+
+
+def load_weights(network: Network, paths: Sequence[Path | str]) -> None:
+    """Copy weights of files into the layers of the same names, one file after the other.
+
+    Raises
+    ------
+    FormatError : a file cannot be read.
+    NetError : a blob has another shape than the net's; names the file.
+    """
+    for path in paths:
+        weights = read_weights(path, network.net)
+        try:
+            ignored = network.load(weights)
+        except NetError as error:
+            raise NetError(f"{path}: {error}") from None
+        for name in ignored:
+            log.info("Ignoring source layer %s", name)
+        if weights and len(ignored) == len(weights):
+            log.warning("%s has no layer in common with the net; nothing was loaded from it", path)
+
+
+def check_writable(prefix: str) -> None:
+    """Find out now, not after hours of training, whether snapshots can be written.
+
+    Raises
+    ------
+    FormatError : they cannot.
+    """
+    probe = Path(f"{prefix}_iter_0.tempfile")
+    atomic.write_bytes(probe, b"")
+    probe.unlink()
+
+
+def _check_history(path: Path | str, found: Sequence[np.ndarray], history: Sequence[Tensor]) -> None:
+    if len(found) != len(history):
+        raise NetError(
+            f"{path}: holds {len(found)} history blobs and this solver keeps {len(history)}; "
+            "it is the state of another net or another solver type"
+        )
+    for index, (array, tensor) in enumerate(zip(found, history, strict=True)):
+        if array.size != tensor.numel():
+            raise NetError(
+                f"{path}: history blob {index} has shape {array.shape}, the parameter {tuple(tensor.shape)}; "
+                "it is the state of another net"
+            )
