@@ -11,7 +11,7 @@ from prototxt.schema import ConvolutionParameter, LayerParameter, PoolingParamet
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A window along one axis: ``kernel`` taps, ``dilation`` apart, moved by ``stride`` from ``pad`` before the start."""
+    """A window along one axis: ``kernel`` taps, ``dilation`` apart, moved by ``stride`` from ``pad`` before 0."""
 
     kernel: int
     stride: int = 1
