@@ -80,6 +80,15 @@ def read_settings(path: Path | str | None = None) -> Settings:
         raise SettingsError(f"{path}: {_sentence(error)}") from None
 
 
+def override(settings: Settings, **values: Any) -> Settings:
+    """Give settings with those of the values that are not None; a `SettingsError` says which is not allowed."""
+    given = {name: value for name, value in values.items() if value is not None}
+    try:
+        return Settings(**{**dict(settings), **given})
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+
+
 def to_python(settings: Settings) -> str:
     """Write settings as a settings file that gives the same settings when it is read."""
     lines = []

@@ -2,29 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
+import h5py
 import numpy as np
 
-from deepvis.model import Model
+from deepvis.errors import ScanError
+from deepvis.images import read_image
+from deepvis.scan.layout import FORMAT, READ, VERSION, group_name
+from deepvis.scan.patches import cut_patch, visible_box
+from prototxt.preprocess import Box, Preprocessing
+
+if TYPE_CHECKING:
+    from deepvis.model import Model
+
+STATISTICS = ("mean", "std", "min", "max", "zeros")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScannedLayer:
-    """What a scan says about a layer itself; ``units`` (C,), ``map_shape`` () if fully connected, field in pixels."""
+    """What a scan says about a layer itself.
+
+    Parameters
+    ----------
+    name, type : of the layer in the prototxt.
+    blob : the blob that units were read from, after the activation.
+    units : number of units.
+    map_shape : of a unit's map; () for a fully connected layer.
+    rows, columns : (H, 2) and (W, 2) int32, what each row and column of the map sees of the input blob, half-open and
+        with padding counted in; (1, 2) for a fully connected layer; None where the net has no receptive field.
+    """
 
     name: str
     type: str
     blob: str
     units: int
     map_shape: tuple[int, ...]
+    rows: np.ndarray | None
+    columns: np.ndarray | None
+
+    def box(self, position: Sequence[int]) -> Box | None:
+        """Receptive field of (row, column): half-open (y0, x0, y1, x1) in the input blob; None if unknown."""
+        if self.rows is None or self.columns is None:
+            return None
+        (y0, y1), (x0, x1) = self.rows[position[0]].tolist(), self.columns[position[1]].tolist()
+        return y0, x0, y1, x1
 
 
 @dataclass(frozen=True)
 class Top:
-    """The images that drive a unit most, strongest first; at most K, fewer if fewer images were scanned.
+    """The images that drive a unit most, strongest first; K of them, or fewer if fewer were scanned.
 
     Parameters
     ----------
@@ -53,7 +86,7 @@ class Statistics:
 
 
 class Scan:
-    """An opened scan; nothing but its attributes is read before it is asked for. Close it or use it in ``with``.
+    """An opened scan; tables are read when they are asked for. Close it or use it in ``with``.
 
     Parameters
     ----------
@@ -66,6 +99,17 @@ class Scan:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        if not self.path.is_file():
+            raise ScanError(f"{path}: no such file; make one with: deepvis scan")
+        try:
+            self.file = h5py.File(self.path, "r")
+        except OSError as error:
+            raise ScanError(f"{path}: is not a whole HDF5 file; make it again with: deepvis scan") from error
+        try:
+            self._check()
+        except ScanError:
+            self.close()
+            raise
 
     def __enter__(self) -> Scan:
         return self
@@ -75,47 +119,154 @@ class Scan:
 
     def close(self) -> None:
         """Close the file."""
+        self.file.close()
 
-    @property
+    @cached_property
     def layers(self) -> Mapping[str, ScannedLayer]:
         """Scanned layers by name, in the order of the net."""
-        raise NotImplementedError
+        names = [str(name) for name in self.file["layers"].attrs["names"]]
+        return MappingProxyType({name: self._layer(name) for name in names})
 
-    @property
+    @cached_property
     def paths(self) -> list[str]:
         """(N,) names of the images, relative to `root`."""
-        raise NotImplementedError
+        return list(self.file["images/path"].asstr()[()])
 
     @property
     def root(self) -> Path:
         """Folder of the images."""
-        raise NotImplementedError
+        return Path(self.file["images"].attrs["root"])
 
-    @property
+    @cached_property
     def labels(self) -> np.ndarray:
         """(N,) int32 classes, -1 where unknown."""
-        raise NotImplementedError
+        return self.file["images/label"][()]
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """(N, 2) int32 height and width of the images; 0, 0 for those that could not be read."""
+        return self.file["images/size"][()]
+
+    @cached_property
+    def was_read(self) -> np.ndarray:
+        """(N,) bool, False for images that could not be used."""
+        return self.file["images/status"][()] == READ
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; empty if they are not known."""
+        return tuple(self.file["classes"].asstr()[()]) if "classes" in self.file else ()
+
+    @cached_property
+    def preprocessing(self) -> Preprocessing:
+        """How the images became input blobs."""
+        return Preprocessing.from_json(self.file.attrs["preprocessing"])
+
+    def image_path(self, image: int) -> Path:
+        """Where an image is."""
+        return self.root / self.paths[image]
 
     def top(self, layer: str, unit: int) -> Top:
-        """Give the images that drive a unit most."""
-        raise NotImplementedError
+        """Give the images that drive a unit most; a `ScanError` for a layer or unit that is not there."""
+        group = self._group(layer, unit)
+        images = group["top_image"][unit]
+        filled = images >= 0
+        return Top(images[filled], group["top_value"][unit][filled], group["top_position"][unit][filled])
 
-    def means(self, layer: str) -> np.ndarray:
-        """(N, C) float32 mean activation after the activation function; NaN rows for images that were not read."""
-        raise NotImplementedError
+    def means(self, layer: str, before: bool = False) -> np.ndarray:
+        """(N, C) float32 mean activation of every unit for every image; NaN rows for images that could not be used.
+
+        Parameters
+        ----------
+        layer : name of a layer; a `ScanError` if it is not there.
+        before : the means before the activation; a `ScanError` if the scan did not keep them.
+        """
+        table = "means_pre" if before else "means_post"
+        group = self._group(layer)
+        if table not in group:
+            raise ScanError(f"{self.path}: has no means before the activation; scan again with --before")
+        return group[table][()]
 
     def statistics(self, layer: str) -> Statistics:
-        """Give the statistics of a layer's units."""
-        raise NotImplementedError
+        """Give the statistics of a layer's units; a `ScanError` if the layer is not there."""
+        group = self._group(layer)
+        return Statistics(**{name: group[name][()] for name in STATISTICS})
+
+    def box(self, layer: str, unit: int, rank: int) -> Box:
+        """Where in its ``rank``-th image the unit looked: half-open (y0, x0, y1, x1) in pixels of the picture."""
+        image, box = self._seen(layer, unit, rank)
+        return visible_box(box, self.sizes[image].tolist(), self.preprocessing)
 
     def patch(self, layer: str, unit: int, rank: int, constant_size: bool = True) -> np.ndarray:
-        """Cut what the unit saw out of its ``rank``-th image: (H, W, 3) uint8 RGB, the picture's own pixels.
+        """Cut what the unit saw out of its ``rank``-th image (0 is the strongest).
 
-        What lies outside of the picture is grey (128) with ``constant_size``, so that all patches of a unit on pictures
-        of one size are equally large; else it is left out.
+        Parameters
+        ----------
+        constant_size : as in `deepvis.scan.patches.cut_patch`: patches of a unit on pictures of one size are equally
+            large, grey where the unit looked beyond the input.
+
+        Returns
+        -------
+        (h, w, 3) uint8 RGB, the picture's own pixels.
+
+        Raises
+        ------
+        ScanError : for a layer, unit or rank that is not there, or a picture that has changed since the scan.
+        ImageError : if the picture cannot be read any more.
         """
-        raise NotImplementedError
+        image, box = self._seen(layer, unit, rank)
+        picture = read_image(self.image_path(image))
+        if picture.shape[:2] != tuple(self.sizes[image]):
+            raise ScanError(f"{self.image_path(image)}: has changed since the scan (another size); scan again")
+        return cut_patch(picture, box, self.preprocessing, constant_size)
 
     def stale_reason(self, model: Model) -> str | None:
         """Say in one sentence why the scan is not one of ``model`` as it is now; None if it is."""
-        raise NotImplementedError
+        attributes = self.file.attrs
+        if attributes["model_hash"] != model.hash:
+            return f"{self.path.name} was made with other weights ({attributes['net']}); scan again"
+        if attributes["preprocessing_hash"] != model.preprocessing.hash:
+            return f"{self.path.name} was made with another preprocessing of the pictures; scan again"
+        unknown = [name for name in self.layers if name not in model.unit_layers]
+        if unknown:
+            return f"{self.path.name} has a layer {unknown[0]!r} that the net has not; scan again"
+        return None
+
+    def _check(self) -> None:
+        attributes = self.file.attrs
+        if attributes.get("format") != FORMAT:
+            raise ScanError(f"{self.path}: is an HDF5 file, but no scan; make one with: deepvis scan")
+        if attributes["format_version"] > VERSION:
+            raise ScanError(
+                f"{self.path}: has format version {attributes['format_version']}, this program knows up to {VERSION};"
+                " update it, or scan again"
+            )
+
+    def _layer(self, name: str) -> ScannedLayer:
+        group = self.file["layers"][group_name(name)]
+        attributes = group.attrs
+        shape = tuple(int(length) for length in attributes["map_shape"])
+        rows, columns = (group[key][()] if key in group else None for key in ("rf_rows", "rf_columns"))
+        return ScannedLayer(
+            name, attributes["type"], attributes["blob"], int(attributes["units"]), shape, rows, columns
+        )
+
+    def _group(self, layer: str, unit: int = 0) -> h5py.Group:
+        if layer not in self.layers:
+            close = get_close_matches(layer, self.layers, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(self.layers)}"
+            raise ScanError(f"{self.path}: has no layer {layer!r}; {hint}")
+        if not 0 <= unit < self.layers[layer].units:
+            raise ScanError(
+                f"{self.path}: layer {layer!r} has no unit {unit}; its units are 0 to {self.layers[layer].units - 1}"
+            )
+        return self.file["layers"][group_name(layer)]
+
+    def _seen(self, layer: str, unit: int, rank: int) -> tuple[int, Box]:
+        """Image of a unit's ``rank``-th maximum, and what the unit saw there as a box in the input blob."""
+        top = self.top(layer, unit)
+        if not 0 <= rank < len(top):
+            raise ScanError(f"{self.path}: unit {unit} of {layer!r} has {len(top)} images; there is no number {rank}")
+        image = int(top.images[rank])
+        whole = (0, 0, *self.preprocessing.input_size(self.sizes[image].tolist()))
+        return image, self.layers[layer].box(top.positions[rank].tolist()) or whole

@@ -1,0 +1,47 @@
+"""The command ``deepvis``: the window, and the work that needs none."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import tyro
+
+from deepvis.images import quiet_opencv
+from prototxt.errors import errors_as_sentences
+
+# Module of every command, and its function; imported when it is asked for, so that a scan needs no Qt.
+COMMANDS = {
+    "scan": ("deepvis.commands.scan", "scan_command"),
+    "mean": ("deepvis.commands.mean", "mean_command"),
+    "snapshot": ("deepvis.commands.window", "snapshot_command"),
+    "demo": ("deepvis.commands.window", "demo_command"),
+    "settings": ("deepvis.commands.settings", "settings_command"),
+}
+WINDOW = ("deepvis.commands.window", "window_command")
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``deepvis``; the first argument may name one of `COMMANDS`, else the window opens.
+
+    Returns
+    -------
+    Exit code: 0, or 130 after Ctrl-C. What the user can mend ends the program with code 2 and a sentence.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    name = arguments.pop(0) if arguments and arguments[0] in COMMANDS else ""
+    module, function = COMMANDS.get(name, WINDOW)
+    quiet_opencv()
+    with errors_as_sentences("deepvis"):
+        try:
+            command = getattr(import_module(module), function)
+            return tyro.cli(command, prog=f"deepvis {name}".strip(), args=arguments) or 0
+        except KeyboardInterrupt:
+            print("deepvis: stopped; what was not finished was not written", file=sys.stderr)
+            return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Options that change how pictures become input blobs; shared by the commands that run a net."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from deepvis.errors import SettingsError
+from deepvis.model import Model
+from prototxt.preprocess import Preprocessing
+
+
+@dataclass(frozen=True)
+class PixelOptions:
+    """How pictures become input blobs, where it shall differ from what the model says."""
+
+    preprocessing: Path | None = None
+    """JSON of a whole preprocessing, as it stands in conversion.json and scan.h5."""
+    statistics: Path | None = None
+    """Mean and standard deviation from what `deepvis mean --out` wrote, in the model's channel order and scale."""
+    mean: str | None = None
+    """One number per channel of the input, after the raw scale: 104,117,123."""
+    std: str | None = None
+    """One number per channel of the input, after the raw scale: 58.4,57.1,57.4."""
+    raw_scale: float | None = None
+    """Factor on the pixels 0-255: 1 for Caffe, 0.00392156862745098 for nets trained in PyTorch."""
+    channel_order: Literal["RGB", "BGR", "GRAY"] | None = None
+    """Order of the input's channels."""
+    resize: str | None = None
+    """none, one number (length of the shorter side), or height,width."""
+    crop: str | None = None
+    """height,width cut from the centre, or none."""
+
+    def apply_to(self, model: Model) -> Model:
+        """Give the model with its preprocessing changed; a `SettingsError` or `PreprocessingError` says what is off."""
+        changes = self._changes(model.preprocessing)
+        return model.with_preprocessing(**changes) if changes else model
+
+    def _changes(self, current: Preprocessing) -> dict[str, Any]:
+        changes: dict[str, Any] = {}
+        if self.raw_scale is not None:
+            changes["raw_scale"] = self.raw_scale
+        if self.channel_order is not None:
+            changes["channel_order"] = self.channel_order
+        if self.resize is not None:
+            changes |= resize_rule(self.resize)
+        if self.crop is not None:
+            changes["crop"] = () if self.crop == "none" else whole_numbers(self.crop, "crop", (2,))
+        if self.statistics is not None:
+            scale = changes.get("raw_scale", current.raw_scale)
+            changes |= _statistics(self.statistics, changes.get("channel_order", current.channel_order), scale)
+        if self.mean is not None:
+            changes |= {"mean": numbers(self.mean, "mean"), "mean_image": None}
+        if self.std is not None:
+            changes["std"] = numbers(self.std, "std")
+        return changes
+
+
+def resize_rule(text: str) -> dict[str, Any]:
+    """Read ``none``, ``256`` or ``256,341`` as the fields ``resize`` and ``resize_to`` of a `Preprocessing`."""
+    if text == "none":
+        return {"resize": "none", "resize_to": ()}
+    lengths = whole_numbers(text, "resize", (1, 2))
+    return {"resize": "shorter side" if len(lengths) == 1 else "stretch", "resize_to": lengths}
+
+
+def whole_numbers(text: str, option: str, counts: tuple[int, ...]) -> tuple[int, ...]:
+    """Read positive integers with commas between; a `SettingsError` names the option."""
+    parts = text.split(",")
+    if len(parts) not in counts or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        wanted = " or ".join(str(count) for count in counts)
+        raise SettingsError(f"--{option} {text}: must be {wanted} positive integers with commas between, or none")
+    return tuple(int(part) for part in parts)
+
+
+def numbers(text: str, option: str) -> tuple[float, ...]:
+    """Read numbers with commas between; a `SettingsError` names the option."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise SettingsError(f"--{option} {text}: must be numbers with commas between, one per channel") from None
+
+
+def _statistics(file: Path, channel_order: str, raw_scale: float) -> dict[str, Any]:
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))[channel_order]
+        mean, std = ([255 * raw_scale * value for value in values[key]] for key in ("mean", "std"))
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read ({error.strerror}); make it with: deepvis mean --out") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"{file}: is not what `deepvis mean --out` writes; make it again") from error
+    return {"mean": tuple(mean), "std": tuple(std), "mean_image": None}

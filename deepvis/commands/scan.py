@@ -1,0 +1,106 @@
+"""``deepvis scan``: one pass over pictures, into a scan.h5."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from deepvis.commands.pixels import PixelOptions
+from deepvis.errors import ScanError, SettingsError
+from deepvis.images import open_images
+from deepvis.model import opening_settings
+from deepvis.progress import with_bar
+from deepvis.scan.run import Summary, scan
+from deepvis.settings import override, read_settings
+
+ERRORS_SHOWN = 3
+
+
+def scan_command(
+    model: Annotated[Path | None, tyro.conf.Positional] = None,
+    *,
+    images: Path | None = None,
+    out: Path = Path("scan.h5"),
+    weights: Path | None = None,
+    layers: tuple[str, ...] = (),
+    top: int | None = None,
+    batch: int | None = None,
+    device: str | None = None,
+    workers: int | None = None,
+    class_folders: bool = False,
+    classes: Path | None = None,
+    before: bool = False,
+    strict: bool = False,
+    settings: Path | None = None,
+    pixels: Annotated[PixelOptions, tyro.conf.OmitArgPrefixes] = PixelOptions(),  # noqa: B008 - frozen
+) -> None:
+    """Send pictures through a net once; keep for every unit the images that drive it most, means and statistics.
+
+    What is not given is taken from the settings file.
+
+    Parameters
+    ----------
+    model : folder of a conversion, conversion.json, or prototxt.
+    images : folder (with the folders in it), or list with one 'path' or 'path label' per line.
+    out : the file to write.
+    weights : caffemodel, if it is not beside the prototxt under the same name.
+    layers : layers to scan; all Convolution, Deconvolution and InnerProduct layers if none is given.
+    top : images to keep for every unit.
+    batch : images per forward pass.
+    device : auto, cpu, mps, cuda, or cuda:N.
+    workers : decoding threads.
+    class_folders : the first folder below the images' folder is the class of a picture.
+    classes : text file with the class names in the order of the net's outputs.
+    before : keep the means before the activation too.
+    strict : stop at the first picture that cannot be used.
+    settings : settings file; settings_local.py of this folder if there is one.
+    """
+    wishes = override(
+        read_settings(settings),
+        model=model,
+        weights=weights,
+        images=images,
+        classes=classes,
+        top=top,
+        batch=batch,
+        device=device,
+        workers=workers,
+        preprocessing=pixels.preprocessing,
+    )
+    if wishes.images is None:
+        raise SettingsError("give the pictures to scan: --images FOLDER, or images = … in the settings file")
+    if out.is_dir():
+        raise ScanError(f"{out}: is a folder; give the name of a file, such as {out / 'scan.h5'}")
+    opened = pixels.apply_to(with_bar(opening_settings(wishes)))
+    if opened.assumed:
+        print(f"deepvis: {opened.path} says nothing of its preprocessing; assumed {opened.preprocessing}")
+    source = open_images(wishes.images, class_folders, opened.classes)
+    summary = with_bar(
+        scan(
+            opened,
+            source,
+            out,
+            layers or None,
+            top=wishes.top,
+            batch=wishes.batch,
+            device=wishes.device,
+            workers=wishes.workers,
+            before=before,
+            strict=strict,
+        )
+    )
+    _report(out, summary)
+
+
+def _report(out: Path, summary: Summary) -> None:
+    print(f"{out}: {summary.read} images")
+    if not summary.errors:
+        return
+    print(f"{len(summary.errors)} images could not be used and are marked in the file:", file=sys.stderr)
+    for error in summary.errors[:ERRORS_SHOWN]:
+        print(f"  {error}", file=sys.stderr)
+    if len(summary.errors) > ERRORS_SHOWN:
+        print(f"  … and {len(summary.errors) - ERRORS_SHOWN} more", file=sys.stderr)

@@ -1,0 +1,18 @@
+"""The names and forms in a ``scan.h5``, shared by writer and reader; ``docs/scan-format.md`` says what they mean."""
+
+from __future__ import annotations
+
+FORMAT = "deepvis-scan"
+VERSION = 1
+
+READ, UNREADABLE = 0, 1
+
+
+def group_name(layer: str) -> str:
+    """Group of a layer below ``/layers``: its name, percent-encoded where HDF5 would see a path."""
+    return layer.replace("%", "%25").replace("/", "%2F")
+
+
+def position_axes(map_shape: tuple[int, ...]) -> int:
+    """Axes of ``top_position``: those of the map, at least row and column."""
+    return max(2, len(map_shape))

@@ -1,0 +1,70 @@
+"""Decoding and preprocessing in threads, beside the computing."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from deepvis.errors import ImageError
+from deepvis.images import ImageSource
+from prototxt.errors import InputError
+
+ToBlob = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One picture: its ``index``, and blob (C, h, w) float32 and size (height, width), or the error that it gave."""
+
+    index: int
+    blob: np.ndarray | None = None
+    size: tuple[int, int] = (0, 0)
+    error: ImageError | None = None
+
+
+def load(images: ImageSource, index: int, to_blob: ToBlob) -> Loaded:
+    """Decode a picture and make its input blob; that a picture cannot be used is returned, not raised."""
+    try:
+        pixels = images.read(index)
+        return Loaded(index, to_blob(pixels), pixels.shape[:2])
+    except ImageError as error:
+        return Loaded(index, error=error)
+    except InputError as error:
+        return Loaded(index, error=ImageError(f"{images.root / images.paths[index]}: {error}"))
+
+
+def batches(images: ImageSource, to_blob: ToBlob, batch: int, workers: int | None = None) -> Iterator[list[Loaded]]:
+    """Give all pictures in order, ``batch`` at a time, the next two batches being decoded meanwhile.
+
+    OpenCV and NumPy let go of Python's lock while they work, so threads are enough and cost no start-up time.
+
+    Parameters
+    ----------
+    to_blob : makes the input blob (C, h, w) float32 of a picture (H, W, 3) uint8; may raise an `InputError`.
+    batch : pictures in a batch, at least 1; the last may have fewer.
+    workers : threads; None for one per core; 0 decodes in the calling thread.
+    """
+    indices: Sequence[int] = range(len(images))
+    if workers == 0:
+        for start in range(0, len(images), batch):
+            yield [load(images, index, to_blob) for index in indices[start : start + batch]]
+        return
+    remaining = iter(indices)
+    with ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="decode") as pool:
+
+        def start(count: int) -> list[Future[Loaded]]:
+            return [pool.submit(load, images, index, to_blob) for index in islice(remaining, count)]
+
+        waiting = deque(start(batch) for _ in range(3))
+        try:
+            while waiting and (current := waiting.popleft()):
+                yield [future.result() for future in current]
+                waiting.append(start(batch))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,87 @@
+"""The K images that drive every unit most, merged batch by batch on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Locate = Callable[[Tensor, Tensor], Tensor]
+
+EMPTY = torch.iinfo(torch.int64).min
+IMAGE_MASK = 0xFFFFFFFF
+
+
+def pack(values: Tensor, images: Tensor) -> Tensor:
+    """Make one integer of value and image, so that the greater integer is the better entry.
+
+    The greater value wins, of equal values the smaller image number: the order of entries is total, so what is kept
+    depends neither on batches nor on their order.
+
+    Parameters
+    ----------
+    values : float32, not NaN; -0 counts as 0.
+    images : int64 in [0, 2^31), of a shape that ``values`` broadcasts with.
+
+    Returns
+    -------
+    int64: the float's bits in an order-preserving form in the upper half, the mirrored image number in the lower.
+    """
+    bits = (values + 0.0).view(torch.int32).to(torch.int64)
+    ordered = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    return (ordered << 32) | (IMAGE_MASK - images)
+
+
+def unpack(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give values (float32) and images (int32) of keys; empty ones have NaN and -1."""
+    ordered = (keys >> 32).astype(np.int32)
+    bits = np.where(ordered < 0, ordered ^ 0x7FFFFFFF, ordered).astype(np.int32)
+    empty = keys == EMPTY
+    values = np.where(empty, np.float32(np.nan), bits.view(np.float32))
+    images = np.where(empty, -1, IMAGE_MASK - (keys & IMAGE_MASK))
+    return values, images.astype(np.int32)
+
+
+class TopImages:
+    """For each of C units the K images with the greatest maxima, and where in the unit's map the maximum is.
+
+    Parameters
+    ----------
+    units : C, over all layers that are scanned.
+    top : K, at least 1.
+    device : where the maps are.
+
+    Attributes
+    ----------
+    keys : (C, K) int64, greatest first; see `pack`.
+    positions : (C, K) int64 flat index into the unit's map.
+    """
+
+    def __init__(self, units: int, top: int, device: torch.device) -> None:
+        self.keys = torch.full((units, top), EMPTY, dtype=torch.int64, device=device)
+        self.positions = torch.zeros((units, top), dtype=torch.int64, device=device)
+
+    def update(self, maxima: Tensor, images: Tensor, locate: Locate) -> None:
+        """Merge a batch.
+
+        Parameters
+        ----------
+        maxima : (B, C) float32, not NaN: maximum of every unit's map.
+        images : (B,) int64 numbers of the images.
+        locate : gives the flat positions of the maxima of units (n,) on rows (n,) of the batch. It is asked only about
+            entries that are kept, which soon are few; units come in ascending order.
+        """
+        top = self.keys.shape[1]
+        new = pack(maxima.T.contiguous(), images)
+        changed = (new > self.keys[:, -1:]).any(1).nonzero()[:, 0]
+        if not len(changed):
+            return
+        keys, chosen = torch.cat([self.keys[changed], new[changed]], 1).topk(top, dim=1)
+        positions = self.positions[changed].gather(1, chosen.clamp(max=top - 1))
+        entered = chosen >= top
+        units = changed[:, None].expand_as(chosen)[entered]
+        positions[entered] = locate(units, chosen[entered] - top)
+        self.keys[changed] = keys
+        self.positions[changed] = positions
