@@ -99,9 +99,8 @@ class Engine:
         ------
         InputError : if the picture does not fit the preprocessing, or the net the input.
         """
-        preprocessing = self.model.preprocessing
-        blob = preprocessing.apply(frame.pixels)[None]
-        values = {value for layer in self.net.layers for value in (layer.value, layer.own_value)}
+        blob = self.model.to_blob(frame.pixels)[None]
+        values = list(dict.fromkeys(v for layer in self.net.layers for v in (layer.own_value, layer.value)))
         with torch.inference_mode():
             tensors = self._network.run({self.model.input.blob: torch.from_numpy(blob).to(self.device)}, keep=values)
             maps = {value: _array(tensor) for value, tensor in tensors.items()}

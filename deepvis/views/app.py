@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cmap
+from pydantic import ValidationError
+
+from deepvis.camera import Camera
+from deepvis.compute.engine import Engine
+from deepvis.compute.facts import Facts
+from deepvis.controllers.viewer import Session
+from deepvis.errors import ModelError, SettingsError
+from deepvis.images import ImageFiles, open_images
+from deepvis.model import Model, open_model, pick_device
+from deepvis.models.viewer import ViewerModel
+from deepvis.scan.reader import Scan
 from deepvis.settings import Settings
+from entropy import read_plan
+from prototxt.atomic import atomic_path
+from prototxt.errors import InputError
+
+_PATIENCE = 120  # seconds that a snapshot waits for its workers
 
 
 def run(settings: Settings) -> int:
@@ -24,7 +45,23 @@ def run(settings: Settings) -> int:
     ------
     InputError : if the model or the pictures cannot be opened, or there is no display.
     """
-    raise NotImplementedError
+    _check_display()
+    session, problems = open_session(settings)
+    model = first_state(settings)
+    app = make_application(settings.font_size)
+    from PySide6.QtCore import QSettings
+
+    from deepvis.controllers.lanes import Problem
+    from deepvis.views.window import Window
+
+    window = Window(session, model, title(settings, session), QSettings("deepvis", "window"))
+    window.resize(*settings.window_size)
+    window.show()
+    window.start()
+    for sentence in problems:
+        window.show_problem(Problem(sentence))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return app.exec()
 
 
 def snapshot(settings: Settings, out: Path | str, wishes: Mapping[str, Any] | None = None) -> None:
@@ -34,10 +71,140 @@ def snapshot(settings: Settings, out: Path | str, wishes: Mapping[str, Any] | No
     ----------
     settings : as in `run`; ``window_size`` is the size of the picture.
     out : ``.png`` (or another format that Qt writes), written whole.
-    wishes : fields of `deepvis.models.viewer.ViewerModel` over the settings, such as ``{"picture": 3, "zoom": "unit"}``.
+    wishes : fields of `deepvis.models.viewer.ViewerModel` over the settings, such as ``{"picture": 3}``.
 
     Raises
     ------
     InputError : as in `run`; also if something that the picture should show has failed.
     """
-    raise NotImplementedError
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    session, problems = open_session(settings)
+    if problems:
+        raise ModelError(problems[0])
+    model = first_state(settings, wishes)
+    app = make_application(settings.font_size)
+    from deepvis.views.window import Window
+
+    window = Window(session, model, title(settings, session))
+    try:
+        window.resize(*settings.window_size)
+        window.show()
+        app.processEvents()
+        window.start()
+        wait_until_idle(app, window)
+        if window.controller.failed:
+            raise ModelError(window.controller.failed[0].sentence)
+        save_picture(window, Path(out))
+    finally:
+        window.close()
+
+
+def open_session(settings: Settings) -> tuple[Session, list[str]]:
+    """Open what the settings name.
+
+    Returns
+    -------
+    The session, and a sentence for everything that could not be opened but that the window can do without (the scan,
+    the plan).
+
+    Raises
+    ------
+    InputError : if the model or the pictures cannot be opened.
+    """
+    model = open_model(settings.model, settings.weights, settings.preprocessing, settings.classes, settings.cache)
+    engine = Engine(model, pick_device(settings.device))
+    images = _open_pictures(settings)
+    facts, problems = _open_facts(settings, model)
+    session = Session(engine, images, facts, camera=Camera(settings.camera, settings.mirror_camera))
+    if problems:
+        session.facts_missing = problems[0]
+    return session, problems
+
+
+def first_state(settings: Settings, wishes: Mapping[str, Any] | None = None) -> ViewerModel:
+    """Make the state at the start from settings and wishes; `SettingsError` for a value that is not allowed."""
+    try:
+        cmap.Colormap(settings.colormap)
+        return ViewerModel(
+            **{
+                "layer": settings.layer,
+                "unit": settings.unit,
+                "back_mode": settings.backprop,
+                "colormap": settings.colormap,
+                "scale": settings.scale,
+            }
+            | dict(wishes or {})
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise SettingsError(f"{name} = {first['input']!r} is not allowed: {first['msg']}") from None
+    except ValueError as error:
+        raise SettingsError(f"colormap = {settings.colormap!r} is not known: {error}") from None
+
+
+def make_application(points: int) -> Any:
+    """Make Qt's application with the look of the window, or give the look to the one that there is.
+
+    OpenCV points Qt at plugins and fonts of its own; both variables are taken away first.
+    """
+    for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
+        os.environ.pop(name, None)
+    from PySide6.QtWidgets import QApplication
+
+    from deepvis.views.theme import apply_theme
+
+    app = QApplication.instance() or QApplication(["deepvis"])
+    apply_theme(app, points)  # type: ignore[arg-type]
+    return app
+
+
+def title(settings: Settings, session: Session) -> str:
+    """The window's title: model, pictures."""
+    images = f" - {session.images.root.name}" if session.images else ""
+    return f"{session.engine.net.name}{images} - DeepVis"
+
+
+def wait_until_idle(app: Any, window: Any, patience: float = _PATIENCE) -> None:
+    """Let the workers finish and their answers be drawn; `ModelError` after ``patience`` seconds."""
+    end = time.monotonic() + patience
+    while not window.idle:
+        app.processEvents()
+        if time.monotonic() > end:
+            raise ModelError(f"the window is still computing after {patience:.0f} s; choose a smaller model or CUDA")
+        time.sleep(0.002)
+    app.processEvents()
+
+
+def save_picture(window: Any, out: Path) -> None:
+    """Save a window as a picture; `InputError` if it cannot be written."""
+    with atomic_path(out) as temporary:
+        if not window.grab().save(str(temporary), out.suffix.lstrip(".").upper() or "PNG"):
+            raise ModelError(f"{out}: Qt cannot write this kind of picture; use .png, .jpg or .bmp")
+
+
+def _check_display() -> None:
+    has_none = not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    if sys.platform.startswith("linux") and has_none and os.environ.get("QT_QPA_PLATFORM") is None:
+        raise ModelError("there is no display to open a window on; use `deepvis snapshot`, or ssh -X, or xvfb-run")
+
+
+def _open_pictures(settings: Settings) -> ImageFiles | None:
+    return None if settings.images is None else open_images(settings.images)
+
+
+def _open_facts(settings: Settings, model: Model) -> tuple[Facts | None, list[str]]:
+    """Open scan and plan; what cannot be opened becomes a sentence."""
+    if settings.scan is None:
+        return None, []
+    problems = []
+    multipliers = None
+    if settings.plan is not None:
+        try:
+            multipliers = read_plan(settings.plan).multipliers
+        except InputError as error:
+            problems.append(str(error))
+    try:
+        return Facts(Scan(settings.scan), model, multipliers), problems
+    except InputError as error:
+        return None, [*problems, str(error)]

@@ -1,0 +1,195 @@
+"""The grid of all units: zoom with the wheel, pan by dragging, select by a click, values under the cursor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QGraphicsRectItem, QLabel, QStackedLayout, QVBoxLayout, QWidget
+
+from deepvis.controllers.contents import GridContent
+from deepvis.models.resolve import DisplayState
+from deepvis.views import theme
+from deepvis.views.painting import bar_height, draw_bar
+
+
+class GridPane(QWidget):
+    """Draws a `GridContent` and frames the selected unit."""
+
+    unit_clicked = Signal(int)
+    unit_opened = Signal(int)
+    aspect_changed = Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("grid")
+        self.content = GridContent()
+        self._state: DisplayState | None = None
+        self._shape: tuple[int, int] = (0, 0)
+        self._make_canvas()
+        self._missing = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
+        self._missing.setWordWrap(True)
+        self._missing.setStyleSheet(f"background: {theme.PANEL}; color: {theme.DIM};")
+        self._stack = QStackedLayout()
+        self._stack.addWidget(self._missing)
+        self._stack.addWidget(self._canvas)
+        self._foot = GridFoot()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(self._stack, 1)
+        layout.addWidget(self._foot)
+
+    def _make_canvas(self) -> None:
+        self._canvas = pg.GraphicsView(background=theme.PANEL)
+        self._box = pg.ViewBox(lockAspect=True, invertY=True, enableMenu=False, defaultPadding=0.01)
+        self._canvas.setCentralItem(self._box)
+        self._canvas.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._image = pg.ImageItem(axisOrder="row-major")
+        self._frame = _frame(theme.ACCENT)
+        self._origin = _frame(theme.ORIGIN)
+        for item in (self._image, self._origin, self._frame):
+            self._box.addItem(item)
+        scene: Any = self._canvas.scene()
+        scene.sigMouseClicked.connect(self._clicked)
+        scene.sigMouseMoved.connect(self._hovered)
+
+    @property
+    def canvas(self) -> QWidget:
+        """The widget that takes the mouse."""
+        return self._canvas
+
+    def show_content(self, content: GridContent) -> None:
+        """Draw this from now on; the zoom stays while the layout does."""
+        self.content = content
+        self._stack.setCurrentIndex(0 if content.pixels is None else 1)
+        self._missing.setText(content.missing)
+        self._foot.show_content(content)
+        if content.pixels is None or content.layout is None:
+            return
+        self._image.setImage(content.pixels, autoLevels=False, levels=None)
+        if content.layout.shape != self._shape:
+            self._shape = content.layout.shape
+            self.reset_zoom()
+        self._place_frames()
+
+    def show_state(self, state: DisplayState) -> None:
+        """Frame the selected unit and a frozen origin."""
+        self._state = state
+        self._place_frames()
+
+    def reset_zoom(self) -> None:
+        """Show the whole grid."""
+        height, width = self._shape
+        if height:
+            self._box.setLimits(xMin=-width, xMax=2 * width, yMin=-height, yMax=2 * height)
+            self._box.setRange(QRectF(0, 0, width, height), padding=0.01)
+
+    def position_of(self, unit: int) -> QPointF:
+        """Where the middle of a unit's tile lies on the canvas, in the canvas's pixels."""
+        assert self.content.layout is not None
+        left, top, width, height = self.content.layout.box(unit)
+        point = self._box.mapViewToScene(QPointF(left + width / 2, top + height / 2))
+        return QPointF(self._canvas.mapFromScene(point))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Tell the new shape, so that the grid is laid out for it."""
+        super().resizeEvent(event)
+        if self._canvas.height() > 0:
+            self.aspect_changed.emit(round(self.width() / max(1, self.height() - self._foot.height()), 2))
+        self.reset_zoom()
+
+    def _place_frames(self) -> None:
+        layout, state = self.content.layout, self._state
+        fits = layout is not None and state is not None and layout.grid == state.grid
+        self._frame.setVisible(fits)
+        held = fits and state is not None and state.origin_is_frozen and state.origin is not None
+        self._origin.setVisible(bool(held and state and state.origin and state.origin.layer == state.layer.name))
+        if not fits or layout is None or state is None:
+            return
+        self._frame.setRect(_around(layout.box(state.unit)))
+        if self._origin.isVisible() and state.origin is not None:
+            self._origin.setRect(_around(layout.box(state.origin.unit)))
+
+    def _under(self, position: QPointF) -> tuple[int, int, int, float] | None:
+        point = self._box.mapSceneToView(position)
+        return self.content.read_out(point.x(), point.y())
+
+    def _clicked(self, event: Any) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        hit = self._under(event.scenePos())
+        if hit is not None:
+            self.unit_clicked.emit(hit[0])
+            if event.double():
+                self.unit_opened.emit(hit[0])
+
+    def _hovered(self, position: QPointF) -> None:
+        hit = self._under(position)
+        single = self.content.layout is not None and self.content.layout.height * self.content.layout.width == 1
+        if hit is None:
+            self._foot.read_out("")
+        else:
+            unit, row, column, value = hit
+            self._foot.read_out(f"unit {unit}" + ("" if single else f" ({row}, {column})") + f": {value:.4g}")
+
+
+class GridFoot(QWidget):
+    """Below the grid: what the colours mean, and the value under the cursor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._content = GridContent()
+        self.words = ""
+        self.setFixedHeight(bar_height(self.fontMetrics()) + 10)
+
+    def show_content(self, content: GridContent) -> None:
+        """Draw the colour bar and note of this."""
+        self._content = content
+        self.update()
+
+    def read_out(self, words: str) -> None:
+        """Write the value under the cursor."""
+        self.words = words
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """As high as bar and numbers are."""
+        return QSize(300, self.height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the bar at the left, the note beside it, the value at the right."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(theme.PANEL))
+        painter.setFont(theme.small(painter.font()))
+        area = self.rect().adjusted(10, 4, -10, -4)
+        if self._content.scale is None:
+            return
+        width = min(220, area.width() // 3)
+        draw_bar(
+            painter, QRect(area.left(), area.top() + 2, width, bar_height(painter.fontMetrics())), self._content.scale
+        )
+        rest = area.adjusted(width + 14, 0, 0, 0)
+        painter.setPen(QColor(theme.TEXT))
+        read = painter.fontMetrics().horizontalAdvance(self.words)
+        painter.drawText(rest, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), self.words)
+        painter.setPen(QColor(theme.DIM))
+        room = rest.adjusted(0, 0, -read - 10, 0)
+        note = painter.fontMetrics().elidedText(self._content.note, Qt.TextElideMode.ElideRight, room.width())
+        painter.drawText(room, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), note)
+
+
+def _frame(colour: str) -> QGraphicsRectItem:
+    item = QGraphicsRectItem()
+    pen = QPen(QColor(colour), 2)
+    pen.setCosmetic(True)
+    item.setPen(pen)
+    item.setVisible(False)
+    return item
+
+
+def _around(box: tuple[int, int, int, int]) -> QRectF:
+    left, top, width, height = box
+    return QRectF(left - 0.5, top - 0.5, width + 1, height + 1)

@@ -1,0 +1,310 @@
+"""The window: where the panes are, its menus and keys. It shows what the controller says and computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QLabel,
+    QMainWindow,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from deepvis.compute.facts import Whole
+from deepvis.controllers.contents import ClassesContent, FactsContent, GridContent, ImageContent, StatusContent
+from deepvis.controllers.lanes import Problem
+from deepvis.controllers.viewer import Session, ViewerController
+from deepvis.images import open_images
+from deepvis.keys import COMMANDS, MENUS, WINDOW_ACTIONS, Command
+from deepvis.models.resolve import DisplayState
+from deepvis.models.viewer import ViewerModel
+from deepvis.views import theme
+from deepvis.views.classes_pane import ClassesPane
+from deepvis.views.error_bar import ErrorBar
+from deepvis.views.facts_pane import FactsPane
+from deepvis.views.grid_pane import GridPane
+from deepvis.views.help_pane import HelpPane
+from deepvis.views.layer_bar import LayerBar
+from deepvis.views.options_pane import OptionsPane
+from deepvis.views.picture_pane import PicturePane
+from deepvis.views.whole_picture import WholePicture
+from deepvis.views.workers import Workers
+from prototxt.errors import InputError
+
+_SPLIT = 6  # pixels between panes
+_COLUMNS = (270, 720, 300, 230)  # widths at the start; the middle takes what is left
+_ROWS = (1, 1, 1)
+_MIDDLES = {"grid": 0, "unit": 1, "back": 2}
+
+
+class Window(QMainWindow):
+    """The window of the thesis's Figure 3.1; it is the `deepvis.controllers.contents.View` of its controller.
+
+    Parameters
+    ----------
+    session : what is looked at.
+    model : the state.
+    title : of the window.
+    memory : where the arrangement of the panes is kept; None keeps it nowhere.
+    """
+
+    closed = Signal()
+
+    def __init__(self, session: Session, model: ViewerModel, title: str, memory: QSettings | None = None) -> None:
+        super().__init__()
+        self.setWindowTitle(title)
+        self.setMinimumSize(900, 560)
+        self._memory = memory
+        self._model = model
+        self._workers = Workers()
+        self.controller = ViewerController(session, model, self, self._workers.start)
+        self._make_panes(session)
+        self._make_menus()
+        self._make_status()
+        self._arrange()
+        self._connect()
+        self.reset_layout()
+        self._restore()
+
+    def start(self) -> None:
+        """Ask for the first picture; to be called once the window has its size."""
+        self.controller.start()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was asked for is on screen."""
+        return self.controller.idle
+
+    # -- making -----------------------------------------------------------------------------------------------------
+
+    def _make_panes(self, session: Session) -> None:
+        net = session.engine.net
+        self.input_pane = PicturePane("input")
+        self.unit_pane = PicturePane("unit")
+        self.back_pane = PicturePane("back")
+        self.classes_pane = ClassesPane()
+        self.layer_bar = LayerBar(net)
+        self.grid_pane = GridPane()
+        self.big_unit = PicturePane("big_unit")
+        self.big_back = PicturePane("big_back")
+        self.facts_pane = FactsPane()
+        self.options_pane = OptionsPane(self._model)
+        self.error_bar = ErrorBar()
+
+    def _arrange(self) -> None:
+        top = QWidget()
+        column = QVBoxLayout(top)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.input_pane, 1)
+        column.addWidget(self.classes_pane)
+        self._rows = _splitter(Qt.Orientation.Vertical, top, self.unit_pane, self.back_pane)
+        self.middle = QStackedWidget()
+        for pane in (self.grid_pane, self.big_unit, self.big_back):
+            self.middle.addWidget(pane)
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.layer_bar)
+        column.addWidget(self.middle, 1)
+        self._columns = _splitter(Qt.Orientation.Horizontal, self._rows, centre, self.facts_pane, self.options_pane)
+        self._columns.setStretchFactor(1, 1)
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(_SPLIT, _SPLIT, _SPLIT, _SPLIT)
+        column.setSpacing(_SPLIT)
+        column.addWidget(self.error_bar)
+        column.addWidget(self._columns, 1)
+        self.setCentralWidget(body)
+        self.help_pane = HelpPane(self)
+        self.whole_picture = WholePicture(self)
+
+    def _make_menus(self) -> None:
+        menus = {title: self.menuBar().addMenu(title) for title in MENUS}
+        self.actions_by_name: dict[str, QAction] = {}
+        for command in COMMANDS:
+            action = QAction(command.text, self)
+            action.setShortcuts([QKeySequence(key) for key in command.keys])
+            action.triggered.connect(self._runner(command))
+            menus[command.menu].addAction(action)
+            self.actions_by_name[command.action] = action
+
+    def _runner(self, command: Command) -> Callable[[], None]:
+        if command.action in WINDOW_ACTIONS:
+            return getattr(self, command.action)
+        return lambda: self.controller.do(command.action)
+
+    def _make_status(self) -> None:
+        self.status = QElidingLabel()
+        self.status.setContentsMargins(8, 2, 8, 2)
+        hint = QLabel("h  keys")
+        hint.setStyleSheet(f"color: {theme.DIM}; padding: 0 8px;")
+        self.statusBar().setSizeGripEnabled(False)
+        self.statusBar().addWidget(self.status, 1)
+        self.statusBar().addPermanentWidget(hint)
+
+    def _connect(self) -> None:
+        controller = self.controller
+        self.layer_bar.layer_chosen.connect(controller.select_layer)
+        self.layer_bar.stepped.connect(controller.do)
+        self.grid_pane.unit_clicked.connect(controller.select_unit)
+        self.grid_pane.unit_opened.connect(lambda unit: setattr(self._model, "zoom", "unit"))
+        self.grid_pane.aspect_changed.connect(controller.set_aspect)
+        self.options_pane.acted.connect(controller.do)
+        self.help_pane.closed.connect(lambda: setattr(self._model, "show_help", False))
+        self.facts_pane.patch_hovered.connect(self._patch_hovered)
+        for pane, zoom in ((self.unit_pane, "unit"), (self.back_pane, "back")):
+            pane.double_clicked.connect(lambda zoom=zoom: setattr(self._model, "zoom", zoom))
+        for pane in (self.big_unit, self.big_back):
+            pane.double_clicked.connect(lambda: setattr(self._model, "zoom", "grid"))
+
+    # -- View -------------------------------------------------------------------------------------------------------
+
+    def show_state(self, state: DisplayState) -> None:
+        """Follow the state."""
+        self.layer_bar.show_state(state)
+        self.grid_pane.show_state(state)
+        self.facts_pane.show_state(state)
+        self.options_pane.follow()
+        self.middle.setCurrentIndex(_MIDDLES[state.zoom])
+        self.classes_pane.setVisible(state.show_classes)
+        self.facts_pane.setVisible(state.show_patches)
+        if state.show_help and self.help_pane.isHidden():
+            self.help_pane.show_over(self)
+        elif not state.show_help and self.help_pane.isVisible():
+            self.help_pane.hide()
+            self.setFocus()
+
+    def show_input(self, content: ImageContent) -> None:
+        """Draw the input picture."""
+        self.input_pane.show_content(content)
+
+    def show_unit(self, content: ImageContent) -> None:
+        """Draw the selected unit, small and large."""
+        self.unit_pane.show_content(content)
+        self.big_unit.show_content(content)
+
+    def show_back(self, content: ImageContent) -> None:
+        """Draw the result of back-propagation, small and large."""
+        self.back_pane.show_content(content)
+        self.big_back.show_content(content)
+
+    def show_grid(self, content: GridContent) -> None:
+        """Draw all units."""
+        self.grid_pane.show_content(content)
+
+    def show_facts(self, content: FactsContent) -> None:
+        """Draw patches and histogram."""
+        self.whole_picture.hide()
+        self.facts_pane.show_content(content)
+
+    def show_whole(self, rank: int, content: Whole) -> None:
+        """Show the whole picture of the patch that the mouse is over."""
+        patches = self.facts_pane.patches
+        if rank == patches.under:
+            corner = patches.mapTo(self, patches.cell(rank).topLeft())
+            self.whole_picture.show_beside(content, patches.patches[rank], corner)
+
+    def show_classes(self, content: ClassesContent) -> None:
+        """Draw the most probable classes."""
+        self.classes_pane.show_content(content)
+
+    def show_status(self, content: StatusContent) -> None:
+        """Write the status line."""
+        self.status.setText("   │   ".join(content.parts))
+
+    def show_problem(self, problem: Problem) -> None:
+        """Show what went wrong."""
+        self.error_bar.show_problem(problem)
+
+    def clear_problem(self) -> None:
+        """Take the bar away."""
+        self.error_bar.clear()
+
+    # -- actions of the window ----------------------------------------------------------------------------------------
+
+    def open_pictures(self) -> None:
+        """Ask for a folder and show its pictures."""
+        folder = QFileDialog.getExistingDirectory(self, "Folder of pictures")
+        if not folder:
+            return
+        try:
+            self.controller.set_images(open_images(folder))
+        except InputError as error:
+            self.error_bar.show_problem(Problem(str(error)))
+
+    def save_picture(self) -> None:
+        """Ask for a file and save the window as it is."""
+        state = self.controller.state
+        name = f"deepvis_{state.unit_text.replace(':', '_').replace('/', '_')}.png" if state else "deepvis.png"
+        path, _ = QFileDialog.getSaveFileName(self, "Save the window", name, "Pictures (*.png *.jpg *.bmp)")
+        if path and not self.grab().save(path):
+            self.error_bar.show_problem(Problem(f"{path}: cannot be written; choose another place or a .png name"))
+
+    def copy_picture(self) -> None:
+        """Put the window as a picture on the clipboard."""
+        QGuiApplication.clipboard().setPixmap(self.grab())
+
+    def quit(self) -> None:
+        """Close the window."""
+        self.close()
+
+    def reset_layout(self) -> None:
+        """Give every pane its first place and size."""
+        self._columns.setSizes([max(220, self.width() * _COLUMNS[0] // sum(_COLUMNS)), 10_000, *_COLUMNS[2:]])
+        self._rows.setSizes([1000 * share for share in _ROWS])
+        self.grid_pane.reset_zoom()
+
+    # -- events -------------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the list of keys in the middle."""
+        super().resizeEvent(event)
+        if self.help_pane.isVisible():
+            self.help_pane.show_over(self)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Stop the work, remember the arrangement."""
+        self.controller.close()
+        self._workers.close()
+        if self._memory is not None:
+            self._memory.setValue("geometry", self.saveGeometry())
+            self._memory.setValue("columns", self._columns.saveState())
+            self._memory.setValue("rows", self._rows.saveState())
+        super().closeEvent(event)
+        self.closed.emit()
+
+    def _restore(self) -> None:
+        if self._memory is None:
+            return
+        for key, restore in (
+            ("geometry", self.restoreGeometry),
+            ("columns", self._columns.restoreState),
+            ("rows", self._rows.restoreState),
+        ):
+            kept = self._memory.value(key)
+            if isinstance(kept, QByteArray):
+                restore(kept)
+
+    def _patch_hovered(self, rank: int) -> None:
+        if rank < 0:
+            self.whole_picture.hide()
+        else:
+            self.controller.ask_whole(rank)
+
+
+def _splitter(direction: Qt.Orientation, *panes: QWidget) -> QSplitter:
+    splitter = QSplitter(direction)
+    splitter.setHandleWidth(_SPLIT)
+    splitter.setChildrenCollapsible(False)
+    for pane in panes:
+        splitter.addWidget(pane)
+    return splitter
