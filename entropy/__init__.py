@@ -1,21 +1,34 @@
 """H of every filter, and a learning rate of its own for each, in prototxt that stock Caffe obeys."""
 
+from entropy.checking import Loss, check
 from entropy.errors import CheckError, PlanError, ScanError
 from entropy.measurement import FewImagesWarning, measure
+from entropy.merging import Change, Merged, merge
 from entropy.planning import LayerPlan, Plan, plan, read_plan
+from entropy.solver_file import SolverSettings
 from entropy.table import Provenance, Table, read_csv
+from entropy.writing import Task, Written, write
 
 __all__ = [
+    "Change",
     "CheckError",
     "FewImagesWarning",
     "LayerPlan",
+    "Loss",
+    "Merged",
     "Plan",
     "PlanError",
     "Provenance",
     "ScanError",
+    "SolverSettings",
     "Table",
+    "Task",
+    "Written",
+    "check",
     "measure",
+    "merge",
     "plan",
     "read_csv",
     "read_plan",
+    "write",
 ]

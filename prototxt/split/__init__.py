@@ -6,18 +6,20 @@ are brought back into the order of the filters, so that nothing downstream chang
 
 from prototxt.split.blobs import merge_weights, split_weights
 from prototxt.split.layers import Part, SplitLayer
+from prototxt.split.layouts import filter_rows
 from prototxt.split.net import Split, split_net
 from prototxt.split.param_specs import fill_param_specs
-from prototxt.split.states import merge_history, split_history
+from prototxt.split.states import merge_state, split_state
 
 __all__ = [
     "Part",
     "Split",
     "SplitLayer",
     "fill_param_specs",
-    "merge_history",
+    "filter_rows",
+    "merge_state",
     "merge_weights",
-    "split_history",
     "split_net",
+    "split_state",
     "split_weights",
 ]

@@ -70,7 +70,7 @@ def split_blobs(layer: SplitLayer, part: Part, blobs: list[np.ndarray]) -> list[
     cut = []
     for blob, layout in zip(blobs, layer.layouts, strict=True):
         whole = layout == "whole"
-        cut.append(blob.copy() if whole else _from_rows(_to_rows(blob, layout, layer.groups)[rows], layout, groups))
+        cut.append(blob.copy() if whole else _from_rows(to_rows(blob, layout, layer.groups)[rows], layout, groups))
     return cut
 
 
@@ -83,7 +83,7 @@ def merge_blobs(layer: SplitLayer, parts: list[list[np.ndarray]]) -> list[np.nda
             merged.append(pieces[0].copy())
             continue
         pieces = [
-            _to_rows(piece, layout, layer.part_groups(part)) for piece, part in zip(pieces, layer.parts, strict=True)
+            to_rows(piece, layout, layer.part_groups(part)) for piece, part in zip(pieces, layer.parts, strict=True)
         ]
         rows = np.empty((layer.units, *pieces[0].shape[1:]), pieces[0].dtype)
         for piece, part in zip(pieces, layer.parts, strict=True):
@@ -97,7 +97,7 @@ def merge_blobs(layer: SplitLayer, parts: list[list[np.ndarray]]) -> list[np.nda
     return merged
 
 
-def _to_rows(blob: np.ndarray, layout: Layout, groups: int) -> np.ndarray:
+def to_rows(blob: np.ndarray, layout: Layout, groups: int) -> np.ndarray:
     """View a blob with one row per filter."""
     if layout == "transposed":
         return blob.T
@@ -109,7 +109,7 @@ def _to_rows(blob: np.ndarray, layout: Layout, groups: int) -> np.ndarray:
 
 
 def _from_rows(rows: np.ndarray, layout: Layout, groups: int) -> np.ndarray:
-    """Undo `_to_rows`."""
+    """Undo `to_rows`."""
     if layout == "transposed":
         rows = rows.T
     elif layout == "deconvolution":

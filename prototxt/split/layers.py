@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+# A learning-rate multiplier for each filter of a layer.
+Rates = Sequence[float] | np.ndarray
 # How a blob holds its filters: along the first axis; along the second (InnerProduct with transpose); along the second
 # within each group (Deconvolution); or not at all, so that every part keeps the whole blob (BatchNorm's factor).
 Layout = Literal["rows", "transposed", "deconvolution", "whole"]
@@ -84,7 +86,7 @@ def runs(parts: Sequence[Sequence[int]]) -> list[Run]:
     return [Run(int(owner[start]), end - start) for start, end in itertools.pairwise(starts)]
 
 
-def parts_by_rate(layer: str, rates: Sequence[float], groups: int = 1) -> tuple[Part, ...]:
+def parts_by_rate(layer: str, rates: Rates, groups: int = 1) -> tuple[Part, ...]:
     """Sort the filters of a layer into parts of one rate each, slowest first.
 
     With groups, a part must have equally many filters in each of its groups, so that it is a grouped convolution

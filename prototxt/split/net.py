@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,8 @@ from prototxt.build import layer as make_layer
 from prototxt.errors import NetError
 from prototxt.schema import LayerParameter, NetParameter
 from prototxt.split.chains import companions
-from prototxt.split.layers import Layout, Part, SplitLayer, groups_of, parts_by_rate, runs
+from prototxt.split.layers import Part, Rates, SplitLayer, groups_of, parts_by_rate, runs
+from prototxt.split.layouts import filter_axis, group_count, layouts_of, unit_count
 from prototxt.split.param_specs import (
     BIAS_DECAY,
     BIAS_LR,
@@ -23,16 +24,6 @@ from prototxt.split.param_specs import (
 )
 from prototxt.upgrade import upgrade_net
 
-_LAYOUTS: dict[str, tuple[Layout, ...]] = {
-    "Convolution": ("rows", "rows"),
-    "Deconvolution": ("deconvolution", "rows"),
-    "InnerProduct": ("rows", "rows"),
-    "BatchNorm": ("rows", "rows", "whole"),
-    "Scale": ("rows", "rows"),
-    "Bias": ("rows",),
-    "PReLU": ("rows",),
-}
-
 
 class Split(NamedTuple):
     """A split net and what was split in it (nothing where every layer has one rate)."""
@@ -43,7 +34,7 @@ class Split(NamedTuple):
 
 def split_net(
     net: NetParameter,
-    rates: Mapping[str, Sequence[float]],
+    rates: Mapping[str, Rates],
     in_channels: Mapping[str, int] | None = None,
     *,
     bias_lr: float = BIAS_LR,
@@ -105,12 +96,12 @@ class _Splitter:
     in_channels : channels of the bottom of each grouped convolution.
     """
 
-    def __init__(self, net: NetParameter, place: int, rates: Sequence[float], in_channels: Mapping[str, int]) -> None:
+    def __init__(self, net: NetParameter, place: int, rates: Rates, in_channels: Mapping[str, int]) -> None:
         self.net = net
         self.place = place
         self.base = net.layer[place]
         self.axis = filter_axis(self.base)
-        self.groups = self.base.convolution_param.group if self.base.type in ("Convolution", "Deconvolution") else 1
+        self.groups = group_count(self.base)
         self.in_channels = in_channels
         self.companions = companions(net, place, self.axis)
         self.parts = parts_by_rate(self.base.name, [float(rate) for rate in rates], self.groups)
@@ -139,11 +130,11 @@ class _Splitter:
         """Describe the layer and its companions; nothing when there is one rate only."""
         if len(self.parts) == 1:
             return []
-        found = [SplitLayer(self.base.name, self.base.type, _layouts(self.base), self.groups, self.parts)]
+        found = [SplitLayer(self.base.name, self.base.type, layouts_of(self.base), self.groups, self.parts)]
         for place in self.companions:
             layer = self.net.layer[place]
             if blob_count(layer):
-                found.append(SplitLayer(layer.name, layer.type, _layouts(layer), 1, self._parts_of(layer)))
+                found.append(SplitLayer(layer.name, layer.type, layouts_of(layer), 1, self._parts_of(layer)))
         return found
 
     def _parts_of(self, companion: LayerParameter) -> tuple[Part, ...]:
@@ -250,29 +241,7 @@ class _Bottoms(NamedTuple):
     blobs: list[str]
 
 
-def unit_count(layer: LayerParameter) -> int:
-    """Number of filters or units of a Convolution, Deconvolution or InnerProduct layer."""
-    if layer.type == "InnerProduct":
-        return layer.inner_product_param.num_output
-    return layer.convolution_param.num_output
-
-
-def filter_axis(layer: LayerParameter) -> int:
-    """Axis of the top along which the filters lie."""
-    if layer.type == "InnerProduct":
-        # The outputs are the last axis; a negative number counts from the end of the bottom, not of the top.
-        return layer.inner_product_param.axis if layer.inner_product_param.axis >= 0 else -1
-    return layer.convolution_param.axis
-
-
-def _layouts(layer: LayerParameter) -> tuple[Layout, ...]:
-    layouts = _LAYOUTS[layer.type]
-    if layer.type == "InnerProduct" and layer.inner_product_param.transpose:
-        layouts = ("transposed", "rows")
-    return layouts[: blob_count(layer)]
-
-
-def _check_rates(net: NetParameter, rates: Mapping[str, Sequence[float]]) -> None:
+def _check_rates(net: NetParameter, rates: Mapping[str, Rates]) -> None:
     layers = {layer.name: layer for layer in net.layer}
     for name, values in rates.items():
         if name not in layers:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from prototxt.errors import NetError
 from prototxt.schema import LayerParameter, NetParameter, ParamSpec
+from prototxt.split.layers import Rates
 
 BIAS_LR = 2.0
 BIAS_DECAY = 0.0
@@ -70,7 +71,7 @@ def scaled(layer: LayerParameter, rate: float) -> LayerParameter:
     return result
 
 
-def refuse_unequal_sharing(net: NetParameter, rates: Mapping[str, Sequence[float]]) -> None:
+def refuse_unequal_sharing(net: NetParameter, rates: Mapping[str, Rates]) -> None:
     """Refuse rates under which two layers that share a parameter would learn it at different speeds.
 
     Raises

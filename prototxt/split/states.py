@@ -1,65 +1,61 @@
-"""Solver histories of split nets: momentum of every learnable blob, cut and put together like the blob itself."""
+"""Solver states of split nets: momentum of every learnable blob, cut and put together like the blob itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from prototxt.errors import NetError
 from prototxt.phases import filter_net
 from prototxt.schema import NetParameter
+from prototxt.solverstate import SolverState
 from prototxt.split.blobs import merge_weights, split_weights
-from prototxt.split.layers import SplitLayer
+from prototxt.split.net import Split
 from prototxt.weights import Weights
 
 History = list[np.ndarray]
 
 
-def split_history(
-    history: Sequence[np.ndarray],
-    net: NetParameter,
-    weights: Weights,
-    split: Iterable[SplitLayer],
-    split_net: NetParameter,
-) -> History:
-    """Turn the solver history of an unsplit net into that of its split net.
+def split_state(
+    state: SolverState, net: NetParameter, weights: Weights, split: Split, *, learned_net: str = ""
+) -> SolverState:
+    """Turn the solver state of an unsplit net into that of its split net.
 
     Parameters
     ----------
-    history : one blob per learnable blob of the training net, in Caffe's order (the net's), or two (AdaDelta and Adam:
-        all first moments, then all second ones).
-    net, weights : the unsplit net and its weights, from the same snapshot as the history.
-    split, split_net : what `prototxt.split.split_net` returned.
+    state : with a history of one blob per learnable blob of the training net, in Caffe's order (the net's), or of two
+        (AdaDelta and Adam: all first moments, then all second ones).
+    net, weights : the unsplit net and its weights, from the same snapshot as the state.
+    split : what `prototxt.split.split_net` returned.
+    learned_net : path of the split weights, for the new state.
 
     Returns
     -------
-    The history in the order of the split net's blobs.
+    A new state, its history in the order of the split net's blobs.
 
     Raises
     ------
-    NetError : the history does not belong to these weights.
+    NetError : the state does not belong to these weights.
     """
-    layers = tuple(split)
-    return _convert(history, net, weights, split_net, lambda blobs: split_weights(blobs, layers))
+    history = _convert(state.history, net, weights, split.net, lambda blobs: split_weights(blobs, split.layers))
+    return replace(state, history=history, learned_net=learned_net)
 
 
-def merge_history(
-    history: Sequence[np.ndarray],
-    split_net: NetParameter,
-    weights: Weights,
-    split: Iterable[SplitLayer],
-    net: NetParameter,
-) -> History:
-    """Turn the solver history of a split net back into that of the unsplit net; undoes `split_history` bit for bit.
+def merge_state(
+    state: SolverState, split: Split, weights: Weights, net: NetParameter, *, learned_net: str = ""
+) -> SolverState:
+    """Turn the solver state of a split net back into that of the unsplit net; undoes `split_state` bit for bit.
 
     Parameters
     ----------
-    split_net, weights : the split net and its weights, from the same snapshot as the history.
+    split, weights : the split net and its weights, from the same snapshot as the state.
     net : the unsplit net.
+    learned_net : path of the merged weights, for the new state.
     """
-    layers = tuple(split)
-    return _convert(history, split_net, weights, net, lambda blobs: merge_weights(blobs, layers))
+    history = _convert(state.history, split.net, weights, net, lambda blobs: merge_weights(blobs, split.layers))
+    return replace(state, history=history, learned_net=learned_net)
 
 
 def _convert(

@@ -1,0 +1,212 @@
+"""``python -m entropy measure | plan | write | check | merge``."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import tyro
+
+from entropy import checking, merging, planning, reporting, writing
+from entropy.errors import PlanError
+from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE
+from entropy.measurement import Scope, measure
+from entropy.quantize import DEFAULT_LEVELS
+from entropy.solver_file import SolverSettings
+from entropy.table import read_csv
+from prototxt.errors import errors_as_sentences
+
+T = TypeVar("T")
+# A dataclass of options whose flags carry no prefix.
+Flat = Annotated[T, tyro.conf.OmitArgPrefixes]
+
+
+def measure_command(
+    scan: tyro.conf.Positional[Path],
+    out: Path = Path("entropy.csv"),
+    layers: tuple[str, ...] = (),
+    bins: int = DEFAULT_BINS,
+    quantile: float = DEFAULT_QUANTILE,
+    scope: Scope = "layer",
+    before_activation: bool = False,
+) -> None:
+    """Measure H of every filter from a scan, and write it as a table.
+
+    Parameters
+    ----------
+    scan
+        scan.h5, from deepvis scan.
+    out
+        the table, CSV.
+    layers
+        layers to measure (default: all convolutions).
+    bins
+        bins of the histograms.
+    quantile
+        upper end of their range, as a quantile of the mean activations.
+    scope
+        whose mean activations make the range.
+    before_activation
+        use the means before the activation function.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        table = measure(scan, layers or None, bins=bins, quantile=quantile, scope=scope, after=not before_activation)
+    table.write_csv(out)
+    print(reporting.describe_table(table))
+    for warning in caught:
+        print(f"note: {warning.message}")
+    print(f"wrote {out}")
+
+
+def plan_command(
+    table: tyro.conf.Positional[Path],
+    method: int,
+    out: Path = Path("plan.json"),
+    threshold: float | None = None,
+    share: float | None = None,
+    hmax: Literal["layer", "network"] | None = None,
+    levels: int = DEFAULT_LEVELS,
+    exact: bool = False,
+) -> None:
+    """Give every filter a learning-rate multiplier.
+
+    Parameters
+    ----------
+    table
+        entropy.csv, from measure.
+    method
+        1-3 free filters below a threshold of H; 4-6 are soft functions of H / Hmax.
+    out
+        the plan, JSON.
+    threshold
+        bits (methods 1-3).
+    share
+        share of free filters to solve the threshold for (default: 0.40, 0.15, 0.085).
+    hmax
+        whose largest H is Hmax (methods 4-6).
+    levels
+        most different multipliers per layer.
+    exact
+        keep every multiplier; one Caffe layer for each.
+    """
+    made = planning.plan(
+        read_csv(table), method, threshold=threshold, share=share, hmax=hmax, levels=None if exact else levels
+    )
+    made.write(out)
+    print(reporting.describe_plan(made))
+    print(f"wrote {out}")
+
+
+def write_command(
+    plan: tyro.conf.Positional[Path],
+    net: Path,
+    weights: Path,
+    out: Path,
+    images: Path | None = None,
+    head: str | None = None,
+    task: Flat[writing.TaskOptions] = writing.TaskOptions(),  # noqa: B008 - frozen
+    solver: Flat[SolverSettings] = SolverSettings(),  # noqa: B008 - frozen
+    solver_file: Path | None = None,
+    bias_lr: float = 2.0,
+    bias_decay: float = 0.0,
+) -> None:
+    """Write the folder that stock Caffe trains in.
+
+    Parameters
+    ----------
+    plan
+        plan.json.
+    net
+        the deploy net that was scanned, with a task; or a train_val net as it is.
+    weights
+        its caffemodel.
+    out
+        the folder.
+    images
+        list of the new task's training pictures, "path label" lines (with a deploy net).
+    head
+        name of the new classifier layer (with a deploy net).
+    task
+        more about the new task.
+    solver
+        how to train.
+    solver_file
+        a solver.prototxt in place of the solver settings.
+    bias_lr
+        lr_mult of biases about which the net says nothing.
+    bias_decay
+        decay_mult of these.
+    """
+    written = writing.write(plan, net, weights, out, task, solver, solver_file, bias_lr=bias_lr, bias_decay=bias_decay)
+    print(reporting.describe_written(written))
+
+
+def check_command(where: tyro.conf.Positional[Path], weights: Path | None = None, caffe: bool = True) -> None:
+    """Check that a written folder trains what it should, in torchcaffe and, where installed, in real Caffe.
+
+    Parameters
+    ----------
+    where
+        the folder.
+    weights
+        the caffemodel to start from (default: the folder's split.caffemodel).
+    caffe
+        run real Caffe too.
+    """
+    engines = []
+    for loss in checking.checking(where, weights, use_caffe=caffe):
+        engines.append(loss.engine)
+        print(reporting.describe_loss(loss), flush=True)
+    if "caffe" not in engines and caffe:
+        print("real Caffe is not installed (make caffe); only torchcaffe was asked")
+    print(f"{where}: every layer of the split net has its weights; ready to train")
+
+
+def merge_command(
+    snapshot: tyro.conf.Positional[Path],
+    where: Path,
+    out: Path = Path("merged.caffemodel"),
+    net: Path | None = None,
+    weights: Path | None = None,
+    state: Path | None = None,
+) -> None:
+    """Put a snapshot of a split net together into an ordinary caffemodel.
+
+    Parameters
+    ----------
+    snapshot
+        caffemodel of the trained split net.
+    where
+        the folder that write made.
+    out
+        the result.
+    net
+        the source deploy net, to get its own head on the trained trunk.
+    weights
+        its caffemodel.
+    state
+        solver state of the snapshot, to put its momentum together too.
+    """
+    print(reporting.describe_merged(merging.merge(where, snapshot, out, net=net, weights=weights, state=state)))
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "measure": measure_command,
+    "plan": plan_command,
+    "write": write_command,
+    "check": check_command,
+    "merge": merge_command,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; a mistake of the user ends with one sentence and exit code 2."""
+    with errors_as_sentences("entropy"):
+        tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="python -m entropy", args=arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""What entropy asks of torchcaffe. Imported inside functions only: torch takes seconds to import, and H needs none."""
+
+from __future__ import annotations
+
+from contextlib import chdir
+from pathlib import Path
+
+from prototxt.schema import NetParameter, SolverParameter
+from prototxt.weights import Weights
+from torchcaffe.network import Network
+from torchcaffe.solver import SGDSolver
+
+
+def complete_weights(net: NetParameter, phase: str, weights: Weights, seed: int, folder: Path) -> Weights:
+    """All blobs of a net: those given, by layer name, and for other layers what their fillers give.
+
+    Parameters
+    ----------
+    net, phase : the net and its phase, "TRAIN" or "TEST".
+    weights : may hold more layers than the net.
+    seed : of the fillers' random numbers.
+    folder : from which the data layers' paths are seen.
+
+    Returns
+    -------
+    Weights in the net's order and shapes.
+
+    Raises
+    ------
+    NetError : the weights do not fit the net.
+    """
+    with chdir(folder):
+        return Network(net, phase, weights=weights, seed=seed).weights()
+
+
+def first_loss(net: NetParameter, weights: Weights, folder: Path, seed: int) -> tuple[float, Weights]:
+    """Train one iteration at learning rate 0.
+
+    Parameters
+    ----------
+    folder : from which the data layers' paths are seen.
+
+    Returns
+    -------
+    The loss of the first batch, and all weights after the iteration.
+    """
+    param = SolverParameter(
+        net_param=net, base_lr=0, lr_policy="fixed", max_iter=1, random_seed=seed, snapshot_after_train=False
+    )
+    with chdir(folder):
+        solver = SGDSolver(param)
+        solver.network.load(weights)
+        loss = next(iter(solver.steps(1)))
+    return float(loss), solver.network.weights()

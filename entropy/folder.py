@@ -1,0 +1,16 @@
+"""The names of the files in a folder that `write` makes and `check` and `merge` read."""
+
+from __future__ import annotations
+
+SPLIT_NET = "net_split.prototxt"
+PLAIN_NET = "net_plain.prototxt"
+SPLIT_WEIGHTS = "split.caffemodel"
+PLAIN_WEIGHTS = "plain.caffemodel"
+SOLVER = "solver.prototxt"
+PLAIN_SOLVER = "solver_plain.prototxt"
+PLAN = "plan.json"
+DEPLOY = "deploy.prototxt"
+TRAIN_LIST = "train.txt"
+TEST_LIST = "test.txt"
+SPLIT_PREFIX = "split"
+PLAIN_PREFIX = "plain"

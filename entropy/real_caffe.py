@@ -1,0 +1,73 @@
+"""Runs one iteration of real Caffe, where it is installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from entropy.errors import CheckError
+from prototxt.schema import NetParameter, SolverParameter
+from prototxt.text import write_message
+
+_LOSS = re.compile(r"Iteration 0(?: \([^)]*\))?, loss = (\S+)")
+_IGNORED = re.compile(r"Ignoring source layer (\S+)")
+
+
+def find_caffe() -> Path | None:
+    """Path of ``caffe`` as ``make caffe`` installs it: ``$CAFFE_ROOT/bin/caffe``; None where it is not."""
+    root = os.environ.get("CAFFE_ROOT") or Path.home() / ".cache/deepvis/caffe"
+    program = Path(root) / "bin/caffe"
+    return program if os.access(program, os.X_OK) else None
+
+
+def first_loss(caffe: Path, net: NetParameter, weights: Path, folder: Path, seed: int) -> float:
+    """Run ``caffe train`` for one iteration at learning rate 0.
+
+    Parameters
+    ----------
+    net : the training net.
+    weights : its caffemodel.
+    folder : where Caffe is started; the data layers' paths are seen from there.
+
+    Returns
+    -------
+    The loss of the first batch, with the six digits that Caffe prints.
+
+    Raises
+    ------
+    CheckError : Caffe fails (with its last line), or takes no notice of a layer of the weights.
+    """
+    with tempfile.TemporaryDirectory(prefix="entropy-check-") as temporary:
+        place = Path(temporary)
+        write_message(place / "net.prototxt", net)
+        solver = SolverParameter(
+            net=str(place / "net.prototxt"),
+            base_lr=0,
+            lr_policy="fixed",
+            max_iter=1,
+            display=1,
+            random_seed=seed,
+            solver_mode="CPU",
+            snapshot_after_train=False,
+        )
+        write_message(place / "solver.prototxt", solver)
+        command: list[str | Path] = [
+            caffe,
+            "train",
+            "-solver",
+            place / "solver.prototxt",
+            "-weights",
+            weights.resolve(),
+        ]
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    log = result.stderr + result.stdout
+    found = _LOSS.search(log)
+    if result.returncode or not found:
+        fatal = [line for line in log.splitlines() if line.startswith("F")] or log.splitlines()[-1:]
+        raise CheckError(f"caffe train failed on {weights.name}: {' '.join(fatal)[:500] or 'it said nothing'}")
+    if ignored := _IGNORED.search(log):
+        raise CheckError(f"real Caffe ignores layer {ignored[1]!r} of {weights}: the net has no layer of that name")
+    return float(found[1])

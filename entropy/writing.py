@@ -1,0 +1,301 @@
+"""Writes the folder that stock Caffe trains in: split net, its weights, solver, and the plain twins to compare with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from entropy import folder as names
+from entropy.data_layers import MEAN_FILE, ImageList, pixel_layers
+from entropy.data_paths import seen_from
+from entropy.errors import PlanError
+from entropy.planning import Plan, read_plan
+from entropy.solver_file import SolverSettings, make_solver, read_training_solver, refuse_clipping, solver_named
+from entropy.training_net import Head, input_blob, training_net, with_global_statistics, with_head
+from prototxt import atomic
+from prototxt.blob import write_blob
+from prototxt.errors import InputError
+from prototxt.lint import lint_net, lint_solver
+from prototxt.preprocess import Preprocessing
+from prototxt.schema import NetParameter, SolverParameter
+from prototxt.split import Split, fill_param_specs, split_net, split_weights
+from prototxt.text import read_net, write_message
+from prototxt.weights import Weights, read_weights, weights_hash, write_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """What a new task can leave to defaults.
+
+    Parameters
+    ----------
+    test_images
+        list of held-out pictures.
+    root
+        folder that the lists' relative paths start from; by default each list's own folder.
+    classes
+        number of classes; by default the largest label + 1.
+    replaces
+        the classifier that the head replaces; by default the net's last InnerProduct or Convolution layer.
+    head_lr
+        lr_mult of the head's weights and bias; 1 1 for the rate of all other layers.
+    preprocessing
+        JSON file with the net's preprocessing, alone or in a conversion.json; by default the conversion.json beside
+        the net.
+    batch
+        training pictures per batch.
+    test_batch
+        held-out pictures per batch.
+    mirror
+        flip half of the training pictures.
+    """
+
+    test_images: Path | None = None
+    root: Path | None = None
+    classes: int | None = None
+    replaces: str | None = None
+    head_lr: tuple[float, float] = (10.0, 20.0)
+    preprocessing: Path | None = None
+    batch: int = 32
+    test_batch: int = 50
+    mirror: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(TaskOptions):
+    """A new task for a trained net: pictures, their classes, and the head that tells them apart.
+
+    Parameters
+    ----------
+    images
+        list of the training pictures, "path label" lines.
+    head
+        name of the new classifier layer.
+    """
+
+    images: Path
+    head: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write` made.
+
+    Parameters
+    ----------
+    folder : where the files are.
+    plan : with ``split`` filled in.
+    plain, split : the training nets.
+    notes : what the user should know.
+    """
+
+    folder: Path
+    plan: Plan
+    plain: NetParameter
+    split: Split
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def command(self) -> str:
+        """The one command that trains on a machine with stock Caffe."""
+        return f"cd {self.folder} && caffe train -solver {names.SOLVER} -weights {names.SPLIT_WEIGHTS}"
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A training net before it is split, with everything that goes with it."""
+
+    net: NetParameter
+    weights: Weights
+    texts: dict[str, str] = field(default_factory=dict)
+    deploy: NetParameter | None = None
+    mean_image: np.ndarray | None = None
+    test_pictures: int | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def write(
+    plan: Plan | Path | str,
+    net: Path | str,
+    weights: Path | str,
+    out: Path | str,
+    task: Task | None = None,
+    settings: SolverSettings | None = None,
+    solver: Path | str | None = None,
+    *,
+    bias_lr: float = 2.0,
+    bias_decay: float = 0.0,
+) -> Written:
+    """Write a folder in which stock Caffe trains every filter at its own rate.
+
+    Beside the split net, its weights and its solver there are the plain (unsplit) net with the same head, the same
+    data and the same initial weights, for `check` and for plain fine-tuning.
+
+    Parameters
+    ----------
+    plan : from `entropy.plan`, or its file.
+    net, weights : the deploy net and caffemodel that the plan was made for; or, without a task, a train_val net as it
+        is (relative paths in it hold from the current folder).
+    out : the folder; made when missing, files in it are replaced.
+    task : the new task; needed for a deploy net.
+    settings : of the solver.
+    solver : a solver's prototxt to use in place of ``settings``; the nets and the snapshot prefix in it are replaced.
+    bias_lr, bias_decay : lr_mult and decay_mult of biases about which the net says nothing.
+
+    Raises
+    ------
+    PlanError : the plan is for other weights, the weights are not the net's, a picture is missing, ``clip_gradients``
+        with frozen filters, ...
+    NetError, FormatError : a file cannot be read, or the net cannot be split.
+    """
+    plan = plan if isinstance(plan, Plan) else read_plan(plan)
+    out, settings = Path(out), settings or SolverSettings()
+    source, source_weights = read_net(net), read_weights(weights)
+    _check_origin(plan, source_weights, weights)
+    if task is None:
+        parts = _as_it_is(source, source_weights, out, settings)
+    else:
+        parts = _for_task(source, source_weights, Path(net), out, task, settings)
+    _check_belongs(plan, source, source_weights, net, weights)
+    plain, moving = with_global_statistics(parts.net)
+    plain = fill_param_specs(plain, bias_lr=bias_lr, bias_decay=bias_decay)
+    split = split_net(plain, plan.multipliers, _in_channels(plain, parts.weights))
+    trainer = make_solver(settings, plain, parts.test_pictures) if solver is None else read_training_solver(solver)
+    refuse_clipping(trainer, plan, solver or "the solver")
+    if moving:
+        parts.notes.append(f"{len(moving)} BatchNorm layers use their stored statistics, so that frozen filters stay")
+    written = Written(out, plan.model_copy(update={"split": split.layers}), plain, split, parts.notes)
+    _write_files(written, parts, trainer)
+    return written
+
+
+def _check_origin(plan: Plan, weights: Weights, path: Path | str) -> None:
+    found = weights_hash(weights)
+    if plan.weights_hash and plan.weights_hash != found:
+        raise PlanError(
+            f"{path}: has the hash {found[:12]}..., but the plan was made for weights with the hash "
+            f"{plan.weights_hash[:12]}...; scan these weights and plan again, or give the weights that were scanned"
+        )
+
+
+def _check_belongs(plan: Plan, net: NetParameter, weights: Weights, net_path: Path | str, path: Path | str) -> None:
+    known = {layer.name for layer in net.layer}
+    strangers = [name for name in plan.layers if name not in known]
+    if strangers:
+        raise PlanError(f"{net_path}: has no layer {strangers[0]!r}, for which the plan has rates; it is another net")
+    missing = [name for name in plan.layers if name not in weights]
+    if missing:
+        raise PlanError(f"{path}: holds no weights for layer {missing[0]!r} of {net_path}; it belongs to another net")
+
+
+def _for_task(
+    deploy: NetParameter, weights: Weights, net_path: Path, out: Path, task: Task, settings: SolverSettings
+) -> _Parts:
+    from entropy import engine
+    from entropy.pictures import read_pictures
+
+    train = read_pictures(task.images, task.root, out, task.classes)
+    classes = task.classes or train.classes
+    test = read_pictures(task.test_images, task.root, out, classes) if task.test_images else None
+    head = Head(task.head, classes, task.head_lr, task.replaces)
+    top = input_blob(deploy)
+    with_new_head = with_head(deploy, head)
+    _check_complete(with_new_head, weights, head.name, net_path)
+    filled = engine.complete_weights(with_new_head, "TEST", weights, settings.seed, Path.cwd())
+    lists = [ImageList(names.TRAIN_LIST, train.root_folder, min(task.batch, train.count))]
+    if test is not None:
+        lists.append(ImageList(names.TEST_LIST, test.root_folder, min(task.test_batch, test.count)))
+    preprocessing = read_preprocessing(task.preprocessing, net_path)
+    pixels = pixel_layers(preprocessing, top, lists[0], lists[1] if test else None, task.mirror)
+    return _Parts(
+        net=training_net(with_new_head, pixels.layers),
+        weights=pixels.weights | filled,
+        texts={names.TRAIN_LIST: train.text} | ({names.TEST_LIST: test.text} if test else {}),
+        deploy=with_new_head,
+        mean_image=pixels.mean_image,
+        test_pictures=test.count if test else None,
+        notes=pixels.notes,
+    )
+
+
+def _check_complete(net: NetParameter, weights: Weights, head: str, path: Path) -> None:
+    from prototxt.shapes import infer_shapes
+
+    missing = [name for name in infer_shapes(net).params if name != head and not weights.get(name)]
+    if missing:
+        raise PlanError(
+            f"the weights hold nothing for layer {missing[0]!r} of {path} ({len(missing)} such layers); they belong to "
+            "another net: give the caffemodel of this one"
+        )
+
+
+def _as_it_is(net: NetParameter, weights: Weights, out: Path, settings: SolverSettings) -> _Parts:
+    from entropy import engine
+
+    if any(layer.type == "Input" for layer in net.layer):
+        raise PlanError(
+            "this is a deploy net (it has an Input layer): give a task (image list and head) to make a training net of "
+            "it, or give a train_val net"
+        )
+    start = Path.cwd()
+    filled = engine.complete_weights(net, "TRAIN", weights, settings.seed, start)
+    new = [name for name in filled if not weights.get(name)]
+    notes = [f"new layers, filled with seed {settings.seed}: {', '.join(new)}"] if new else []
+    moved, lists = seen_from(net, start, out.resolve())
+    return _Parts(net=moved, weights=filled, texts=lists, notes=notes)
+
+
+def read_preprocessing(path: Path | None, net: Path) -> Preprocessing:
+    """Read a preprocessing from its own JSON file or from a ``conversion.json``; by default the one beside the net.
+
+    Raises
+    ------
+    PlanError : there is none.
+    """
+    path = path or net.parent / "conversion.json"
+    try:
+        content = json.loads(path.read_text())
+        found = content.get("preprocessing", content)
+    except (OSError, ValueError, AttributeError) as error:
+        raise PlanError(
+            f"{path}: no preprocessing can be read ({error}); give the conversion.json that was written with the net, "
+            "or a JSON file with its preprocessing"
+        ) from None
+    if not found:
+        raise PlanError(f"{path}: holds no preprocessing; convert again with --mean and --std, or give a JSON file")
+    return Preprocessing.from_json(found)
+
+
+def _in_channels(net: NetParameter, weights: Weights) -> dict[str, int]:
+    """Channels of the bottom of every grouped convolution, from the shape of its weights."""
+    found = {}
+    for layer in net.layer:
+        if layer.convolution_param.group > 1 and layer.name in weights:
+            shape = weights[layer.name][0].shape
+            found[layer.name] = shape[0] if layer.type == "Deconvolution" else shape[1] * layer.convolution_param.group
+    return found
+
+
+def _write_files(written: Written, parts: _Parts, trainer: SolverParameter) -> None:
+    out, split = written.folder, written.split
+    solver = solver_named(trainer, names.SPLIT_NET, names.SPLIT_PREFIX)
+    plain_solver = solver_named(trainer, names.PLAIN_NET, names.PLAIN_PREFIX)
+    complaints = [*lint_net(written.plain), *lint_net(split.net), *lint_solver(solver)]
+    if complaints:
+        raise InputError(f"stock Caffe would not take the result: {complaints[0]}")
+    for name, text in parts.texts.items():
+        atomic.write_text(out / name, text)
+    if parts.mean_image is not None:
+        write_blob(out / MEAN_FILE, parts.mean_image)
+    if parts.deploy is not None:
+        write_message(out / names.DEPLOY, parts.deploy)
+    write_message(out / names.PLAIN_NET, written.plain)
+    write_message(out / names.SPLIT_NET, split.net)
+    write_weights(out / names.PLAIN_WEIGHTS, written.plain, parts.weights)
+    write_weights(out / names.SPLIT_WEIGHTS, split.net, split_weights(parts.weights, split.layers))
+    write_message(out / names.SOLVER, solver)
+    write_message(out / names.PLAIN_SOLVER, plain_solver)
+    written.plan.write(out / names.PLAN)
