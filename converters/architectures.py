@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
 from torch import Tensor, nn
+from torchvision import models
+
+from converters.names import classic_names
+
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 class AlexNet64(nn.Module):
@@ -52,3 +61,50 @@ class AlexNet64(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Class scores (N, num_classes), before softmax, of normalised images (N, 3, 63, 63)."""
         return self.classifier(self.features(images).flatten(1))
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How to build a network by name.
+
+    Parameters
+    ----------
+    build : makes the model; takes the shapes of the weights by name, empty for the usual size.
+    names : makes the Caffe layer names by place in the model.
+    input_shape : that the network was made for, batch first.
+    mean, std : of the pixels in 0-1, RGB, that published weights were trained with.
+    resize : shorter side of a picture before its centre is cut out; None for 256/224 of the crop.
+    """
+
+    build: Callable[[Shapes], nn.Module]
+    names: Callable[[nn.Module], dict[str, str]]
+    input_shape: tuple[int, ...] = (1, 3, 224, 224)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    resize: int | None = None
+
+
+def _torchvision(name: str, shapes: Shapes) -> nn.Module:
+    return models.get_model(name, weights=None, num_classes=shapes.get("classifier.6.weight", (1000,))[0])
+
+
+def _alexnet64(shapes: Shapes) -> nn.Module:
+    return AlexNet64(
+        num_classes=shapes.get("classifier.6.weight", (1000,))[0], width=shapes.get("classifier.4.weight", (512,))[0]
+    )
+
+
+_VGG = [f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")]
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "alexnet": Architecture(partial(_torchvision, "alexnet"), partial(classic_names, by_stage=False)),
+    "alexnet64": Architecture(
+        _alexnet64,
+        partial(classic_names, by_stage=False),
+        input_shape=(1, 3, 63, 63),
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        resize=64,
+    ),
+    **{name: Architecture(partial(_torchvision, name), partial(classic_names, by_stage=True)) for name in _VGG},
+}

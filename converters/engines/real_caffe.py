@@ -1,0 +1,70 @@
+"""The reference: a real BVLC Caffe, in a process of its own, since it lives in a Python of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from converters.engines.engine import Engine, Job, Top
+from converters.errors import ConversionError
+
+DRIVER = Path(__file__).with_name("caffe_driver.py")
+
+
+class RealCaffe(Engine):
+    """``caffe-python`` of ``$CAFFE_ROOT`` (by default ``~/.cache/deepvis/caffe``) with `caffe_driver`."""
+
+    bar = 1e-4
+
+    def version(self) -> str:
+        """Version of Caffe as it reports it."""
+        _caffe_python()
+        return "BVLC Caffe 1.0"
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[dict[Top, np.ndarray]]:
+        """See `Engine.run`."""
+        with tempfile.TemporaryDirectory(prefix="caffe-") as folder:
+            requests = [_request(job, Path(folder) / str(number)) for number, job in enumerate(jobs)]
+            (Path(folder) / "jobs.json").write_text(json.dumps(requests))
+            _drive(Path(folder) / "jobs.json")
+            for job, request in zip(jobs, requests, strict=True):
+                for number in range(len(job.inputs)):
+                    with np.load(f"{request['outputs']}.{number}.npz") as arrays:
+                        yield {top: arrays[f"{index}"] for index, top in enumerate(job.wanted)}
+
+
+def _request(job: Job, place: Path) -> dict[str, object]:
+    np.savez(f"{place}.inputs.npz", *job.inputs)
+    return {
+        "prototxt": str(job.prototxt),
+        "caffemodel": str(job.caffemodel),
+        "inputs": f"{place}.inputs.npz",
+        "outputs": str(place),
+        "wanted": [list(top) for top in job.wanted],
+    }
+
+
+def _drive(jobs: Path) -> None:
+    environment = {**os.environ, "GLOG_minloglevel": "2", "OPENBLAS_NUM_THREADS": str(os.cpu_count() or 1)}
+    done = subprocess.run([_caffe_python(), DRIVER, jobs], env=environment, text=True, capture_output=True, check=False)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "Check failed" in line or "Error" in line]
+        reason = (lines or done.stderr.splitlines() or [f"exit code {done.returncode}"])[0]
+        raise ConversionError(f"real Caffe does not run the net: {reason.split('] ')[-1].strip()}")
+
+
+def _caffe_python() -> Path:
+    root = Path(os.environ.get("CAFFE_ROOT") or Path.home() / ".cache/deepvis/caffe")
+    python = root / "bin/caffe-python"
+    if not python.exists():
+        raise ConversionError(
+            f"there is no real Caffe at {python}: 'make caffe' installs one, or set CAFFE_ROOT to where it is; without "
+            "it leave 'caffe' out of --verify"
+        )
+    return python

@@ -1,0 +1,40 @@
+"""Which function converts which PyTorch operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from converters.call import Call, Result
+
+Converter = Callable[[Call], Result]
+C = TypeVar("C", bound=Converter)
+
+CONVERTERS: dict[str, Converter] = {}
+
+
+def converts(*ops: str) -> Callable[[C], C]:
+    """Register the decorated function for ``ops``, written as torch prints them: ``"aten.relu.default"``.
+
+    The function takes a `Call` and returns the name of the blob that holds the result, the `Blob` it was given where
+    nothing needs to be done, or a tuple of names for an operation with several results. It raises `RefusedError` for a
+    form of the operation that Caffe cannot express.
+
+    Raises
+    ------
+    ValueError : if one of ``ops`` already has a converter.
+    """
+
+    def register(converter: C) -> C:
+        for op in ops:
+            if op in CONVERTERS:
+                raise ValueError(f"{op} is already converted by {CONVERTERS[op].__name__}")
+            CONVERTERS[op] = converter
+        return converter
+
+    return register
+
+
+def supported_ops() -> list[str]:
+    """Short names of all operations that have a converter, sorted: ``["adaptive_avg_pool2d", "add", ...]``."""
+    return sorted({op.split(".")[1] for op in CONVERTERS})

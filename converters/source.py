@@ -1,0 +1,171 @@
+"""What is to be converted: a model by name, by factory or from a bundled folder, with its weights and its pixels."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from converters.architectures import ARCHITECTURES
+from converters.errors import ConversionError
+from converters.state_dict import fit, read_state_dict, state_hash
+from prototxt.errors import FormatError
+from prototxt.preprocess import Preprocessing
+
+
+@dataclass(frozen=True)
+class Description:
+    """A model that can be built.
+
+    Parameters
+    ----------
+    arch : a name in `ARCHITECTURES`, or "".
+    module : ``package.module:factory``, or "".
+    weights : file of weights, or None.
+    input_shape : batch first.
+    mean, std : of the pixels in 0-1, RGB.
+    resize : shorter side of a picture before its centre is cut out; None for 256/224 of the crop.
+    classes : text file of class names, one a line, or None.
+    """
+
+    arch: str
+    module: str
+    weights: Path | None
+    input_shape: tuple[int, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    resize: int | None = None
+    classes: Path | None = None
+
+    def preprocessing(self) -> Preprocessing | None:
+        """From pixels to the model's input, None if that is no picture (N, 1 or 3, height, width)."""
+        if len(self.input_shape) != 4 or self.input_shape[1] not in (1, 3):
+            return None
+        return Preprocessing.from_pytorch(self.mean, self.std, self.input_shape, self.resize)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A model in evaluation mode, with what `conversion.json` says about where it came from.
+
+    Parameters
+    ----------
+    model : float32, on the CPU.
+    names : Caffe layer names by place in the model.
+    about : ``arch`` or ``module``, ``weights`` (file name or seed) and ``weights_hash``.
+    """
+
+    model: nn.Module
+    names: dict[str, str]
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+def describe_folder(folder: Path) -> Description:
+    """Read a bundled model's folder.
+
+    It holds ``model.json`` {arch, input_shape, mean, std}, ``weights.safetensors`` and, where there are class names,
+    ``classes.txt``.
+
+    Raises
+    ------
+    FormatError : if ``model.json`` is missing, is no JSON, or lacks one of the four.
+    """
+    path = folder / "model.json"
+    try:
+        values = json.loads(path.read_text())
+        arch = str(values["arch"])
+        resize = values.get("resize", ARCHITECTURES[arch].resize if arch in ARCHITECTURES else None)
+        classes = folder / "classes.txt"
+        return Description(
+            arch=arch,
+            module="",
+            weights=folder / "weights.safetensors",
+            input_shape=tuple(map(int, values["input_shape"])),
+            mean=tuple(map(float, values["mean"])),
+            std=tuple(map(float, values["std"])),
+            resize=resize,
+            classes=classes if classes.exists() else None,
+        )
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror}); give the folder of a model") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(
+            f"{path}: is no description of a model ({error}); it needs arch, input_shape, mean and std"
+        ) from error
+
+
+def build(description: Description, random_seed: int | None = None) -> Source:
+    """Build the model and load its weights.
+
+    Parameters
+    ----------
+    random_seed : where there is no file of weights: seed of random ones.
+
+    Raises
+    ------
+    ConversionError : if the name or factory is unknown, there are no weights and no seed, or the weights do not fit.
+    FormatError : if the file of weights cannot be read.
+    """
+    if description.weights is None and random_seed is None and description.arch:
+        raise ConversionError(f"{description.arch} has no weights; give --weights FILE, or --random-weights to try it")
+    state = read_state_dict(description.weights) if description.weights else {}
+    model = _model(description, {key: tuple(value.shape) for key, value in state.items()}, random_seed)
+    if description.weights:
+        fit(model, state, str(description.weights))
+    weights = {"weights": description.weights.name} if description.weights else {"random_seed": random_seed}
+    return Source(
+        model=model.float().eval(),
+        names=ARCHITECTURES[description.arch].names(model) if description.arch else {},
+        about={
+            **({"arch": description.arch} if description.arch else {"module": description.module}),
+            **weights,
+            "weights_hash": state_hash(model.state_dict()),
+        },
+    )
+
+
+def _model(description: Description, shapes: Mapping[str, tuple[int, ...]], random_seed: int | None) -> nn.Module:
+    """The model without its weights: on the meta device where they come from a file, as filling takes seconds."""
+    if description.module:
+        return _from_factory(description.module, random_seed)
+    if description.arch not in ARCHITECTURES:
+        raise ConversionError(
+            f"architecture {description.arch!r} is unknown; choose one of {', '.join(ARCHITECTURES)}, or give your own "
+            "with --module package.module:factory"
+        )
+    architecture = ARCHITECTURES[description.arch]
+    if shapes:
+        with torch.device("meta"):
+            return architecture.build(shapes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(random_seed or 0)
+        return architecture.build(shapes)
+
+
+def _from_factory(module: str, random_seed: int | None) -> nn.Module:
+    name, _, attribute = module.partition(":")
+    if not attribute:
+        raise ConversionError(f"--module {module}: must be package.module:factory, as in torchvision.models:alexnet")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # an installed command does not look into the folder that it is started in
+    try:
+        found = getattr(importlib.import_module(name), attribute)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(random_seed or 0)
+            model = found if isinstance(found, nn.Module) else found()
+    except Exception as error:  # the user's code may raise anything
+        raise ConversionError(
+            f"--module {module}: gives no model ({type(error).__name__}: {error}); it must name a function without "
+            "arguments that returns a torch.nn.Module"
+        ) from error
+    if not isinstance(model, nn.Module):
+        raise ConversionError(f"--module {module}: gives a {type(model).__name__}, not a torch.nn.Module")
+    return model
