@@ -1,1 +1,31 @@
-"""Runs Caffe nets, solvers and pycaffe scripts on PyTorch."""
+"""Runs Caffe nets, solvers and pycaffe scripts on PyTorch.
+
+The names here are pycaffe's: ``import torchcaffe as caffe``.
+"""
+
+from torchcaffe.blob import Blob
+from torchcaffe.mode import (
+    TEST,
+    TRAIN,
+    init_log,
+    set_device,
+    set_mode_cpu,
+    set_mode_gpu,
+    set_random_seed,
+)
+from torchcaffe.network import Network
+from torchcaffe.pycaffe import Net, layer_type_list
+
+__all__ = [
+    "TEST",
+    "TRAIN",
+    "Blob",
+    "Net",
+    "Network",
+    "init_log",
+    "layer_type_list",
+    "set_device",
+    "set_mode_cpu",
+    "set_mode_gpu",
+    "set_random_seed",
+]

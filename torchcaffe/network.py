@@ -29,7 +29,6 @@ class _Step:
     """One layer's turn: what it reads (and where gradients are cut), and the values that nobody needs after it."""
 
     node: Node
-    layer: Layer
     bottoms: tuple[tuple[Value, bool], ...]
     frees: tuple[Value, ...]
 
@@ -146,7 +145,7 @@ class Network(nn.Module):
         values = dict(given)
         for step in self._plan(frozenset(given), wanted):
             bottoms = [values[value].detach() if cut else values[value] for value, cut in step.bottoms]
-            tops = self._call(step, bottoms, overrides)
+            tops = self.call_layer(step.node, bottoms, overrides)
             values |= {v: top for v, top in zip(step.node.tops, tops, strict=True) if v not in given}
             for value in step.frees:
                 del values[value]
@@ -161,6 +160,27 @@ class Network(nn.Module):
         """Inputs in the order of ``graph.inputs`` → outputs in the order of ``graph.outputs``."""
         values = self.run(dict(zip(self.graph.inputs, inputs, strict=True)), self.graph.outputs)
         return tuple(values[value] for value in self.graph.outputs)
+
+    def call_layer(
+        self, node: Node, bottoms: Sequence[Tensor], overrides: Mapping[str, Function] | None = None
+    ) -> tuple[Tensor, ...]:
+        """Run one layer of the graph on its bottoms.
+
+        Raises
+        ------
+        NetError : it fails; the sentence names the layer and the shapes.
+        """
+        layer = self.layers[node.index]
+        function = overrides.get(node.type, layer) if overrides else layer
+        try:
+            tops = function(*bottoms)
+        except InputError:
+            raise
+        except (RuntimeError, ValueError, IndexError) as error:
+            shapes = ", ".join(str(tuple(bottom.shape)) for bottom in bottoms)
+            on = f" on bottoms of shape {shapes}" if shapes else ""
+            raise NetError(f"{node}: cannot run{on}: {str(error).splitlines()[0]}") from error
+        return (tops,) if isinstance(tops, Tensor) else tops
 
     # -- weights ----------------------------------------------------------------------------------------------------
 
@@ -218,17 +238,6 @@ class Network(nn.Module):
         seed = None if node.name in loaded else self.seed
         return layer_class(node.type, node.name).from_param(node.layer, bottom_shapes, self.phase, seed)
 
-    def _call(self, step: _Step, bottoms: list[Tensor], overrides: Mapping[str, Function] | None) -> tuple[Tensor, ...]:
-        function = overrides.get(step.node.type, step.layer) if overrides else step.layer
-        try:
-            tops = function(*bottoms)
-        except InputError:
-            raise
-        except (RuntimeError, ValueError, IndexError) as error:
-            shapes = ", ".join(str(tuple(bottom.shape)) for bottom in bottoms) or "nothing"
-            raise NetError(f"{step.node}: fails on {shapes}: {str(error).splitlines()[0]}") from error
-        return (tops,) if isinstance(tops, Tensor) else tops
-
     def _plan(self, given: frozenset[Value], wanted: tuple[Value, ...] | None) -> tuple[_Step, ...]:
         key = given, wanted
         if key not in self._plans:
@@ -257,7 +266,6 @@ class Network(nn.Module):
         layer = self.layers[node.index]
         return _Step(
             node,
-            layer,
             tuple(
                 (value, layer.cuts_gradient(place, self.net.force_backward)) for place, value in enumerate(node.bottoms)
             ),

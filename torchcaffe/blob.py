@@ -1,0 +1,167 @@
+"""pycaffe's ``Blob``: numbers and their gradient as NumPy arrays that share memory with the net."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from prototxt.errors import NetError
+from torchcaffe.layer import Layer, Shape
+from torchcaffe.memory import SyncedMemory
+
+
+class Blob:
+    """What activations and parameters have in common. Arrays outlive the net that they come from."""
+
+    shape: Shape
+
+    @property
+    def data(self) -> np.ndarray:
+        """The numbers, float32; writing into the array changes the net."""
+        return self.data_memory().array().reshape(self.shape)
+
+    @property
+    def diff(self) -> np.ndarray:
+        """The gradient of the loss for `data`; may be written too."""
+        return self.diff_memory().array().reshape(self.shape)
+
+    @abstractmethod
+    def data_memory(self) -> SyncedMemory:
+        """Where the numbers are."""
+
+    @abstractmethod
+    def diff_memory(self) -> SyncedMemory:
+        """Where the gradient is."""
+
+    @property
+    def count(self) -> int:
+        """Number of numbers."""
+        return math.prod(self.shape)
+
+    @property
+    def num(self) -> int:
+        """First of four axes, 1 where there is none."""
+        return self._legacy(0)
+
+    @property
+    def channels(self) -> int:
+        """Second of four axes, 1 where there is none."""
+        return self._legacy(1)
+
+    @property
+    def height(self) -> int:
+        """Third of four axes, 1 where there is none."""
+        return self._legacy(2)
+
+    @property
+    def width(self) -> int:
+        """Last of four axes, 1 where there is none."""
+        return self._legacy(3)
+
+    def _legacy(self, axis: int) -> int:
+        if len(self.shape) > 4:
+            raise NetError(f"num, channels, height and width need at most 4 axes; the blob has shape {self.shape}")
+        return self.shape[axis] if axis < len(self.shape) else 1
+
+    def __repr__(self) -> str:
+        return f"Blob{self.shape}"
+
+
+class Activation(Blob):
+    """A blob between layers. Smaller shapes keep the memory, larger ones get new, as in Caffe."""
+
+    def __init__(self, shape: Shape, device: torch.device) -> None:
+        self.shape = tuple(shape)
+        self._device = device
+        self._diff: SyncedMemory | None = None
+        self._allocate()
+
+    def reshape(self, *shape: int) -> None:
+        """Change the shape; call the net's ``reshape()`` or run it, and all blobs after it follow.
+
+        Raises
+        ------
+        NetError : an axis is negative.
+        """
+        if any(size < 0 for size in shape):
+            raise NetError(f"a blob cannot have shape {shape}: axes are 0 or more")
+        self.shape = tuple(int(size) for size in shape)
+        if self.count > self._capacity:
+            self._allocate()
+
+    def data_memory(self) -> SyncedMemory:
+        """Where the numbers are; may be longer than the shape says."""
+        return self._data
+
+    def diff_memory(self) -> SyncedMemory:
+        """Where the gradient is; allocated when it is first asked for."""
+        if self._diff is None:
+            self._diff = SyncedMemory(torch.zeros(self._capacity, device=self._device))
+        return self._diff
+
+    @property
+    def data(self) -> np.ndarray:
+        """The numbers, float32; writing into the array changes the net."""
+        return self._data.array()[: self.count].reshape(self.shape)
+
+    @property
+    def diff(self) -> np.ndarray:
+        """The gradient of the loss for `data`; may be written too."""
+        return self.diff_memory().array()[: self.count].reshape(self.shape)
+
+    def tensor(self) -> Tensor:
+        """The numbers as a tensor of the same memory."""
+        return self._data.tensor()[: self.count].view(self.shape)
+
+    def diff_tensor(self) -> Tensor:
+        """The gradient as a tensor of the same memory."""
+        return self.diff_memory().tensor()[: self.count].view(self.shape)
+
+    def write(self, values: Tensor) -> None:
+        """Take a layer's top, and its shape."""
+        if values.shape != self.shape:
+            self.reshape(*values.shape)
+        self.tensor().data.copy_(values.detach())
+
+    def write_diff(self, gradient: Tensor, add: bool) -> None:
+        """Take a gradient, or add it to what is there."""
+        target = self.diff_tensor()
+        target.add_(gradient.view(self.shape)) if add else target.copy_(gradient.view(self.shape))
+
+    def _allocate(self) -> None:
+        self._capacity = self.count
+        self._data = SyncedMemory(torch.zeros(self._capacity, device=self._device))
+        self._diff = None
+
+
+class ParameterBlob(Blob):
+    """A parameter of a layer: `data` is the torch parameter's own memory, `diff` that of its ``grad``."""
+
+    def __init__(self, layer: Layer, index: int) -> None:
+        self._layer = layer
+        self._index = index
+        self.shape = layer.blob_shapes[index]
+        self._memories: dict[str, tuple[Tensor, SyncedMemory]] = {}
+
+    def data_memory(self) -> SyncedMemory:
+        """Where the numbers are."""
+        return self._memory("data", self._layer.blobs[self._index])
+
+    def diff_memory(self) -> SyncedMemory:
+        """Where the gradient is; zeros where nothing was computed yet."""
+        parameter = self._layer.blobs[self._index]
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+        return self._memory("diff", parameter.grad)
+
+    def _memory(self, which: str, tensor: Tensor) -> SyncedMemory:
+        """The memory of a tensor, which a solver or ``share_with`` may have put in the place of another."""
+        known, memory = self._memories.get(which, (None, None))
+        if known is not tensor or memory is None:
+            memory = SyncedMemory(tensor)
+            self._memories[which] = tensor, memory
+        return memory

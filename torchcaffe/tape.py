@@ -1,0 +1,130 @@
+"""Forward and backward over a range of layers, on blobs that a program may change in between, as pycaffe allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from prototxt.graph import Node, Value
+from torchcaffe.blob import Activation
+from torchcaffe.network import Network
+
+
+@dataclass(frozen=True)
+class _Record:
+    """One layer's last forward pass: bottoms as leaves of autograd, and the tops computed from them."""
+
+    leaves: tuple[Tensor, ...]
+    tops: tuple[Tensor, ...]
+
+
+class Tape:
+    """Runs single layers between blobs and remembers each, so that backward can begin and end anywhere.
+
+    Gradients flow where Caffe lets them: from losses, or everywhere with ``force_backward``.
+
+    Parameters
+    ----------
+    network : the engine.
+    blobs : where values live; all versions of a blob share one memory, as in Caffe's in-place layers.
+    """
+
+    def __init__(self, network: Network, blobs: Mapping[str, Activation]) -> None:
+        self._network = network
+        self._blobs = blobs
+        self._records: dict[int, _Record] = {}
+        self._needs_gradient = values_that_need_gradient(network)
+        self._given = set(network.graph.inputs)
+        self.records_gradients = network.net.force_backward or bool(network.loss_weights)
+
+    def forward(self, index: int) -> float:
+        """Run the layer at a place in the net on what its bottoms hold now.
+
+        Returns
+        -------
+        Its weighted loss, 0 for a layer that is no loss.
+        """
+        node = self._network.graph.layers[index]
+        if node.tops and self._given.issuperset(node.tops):
+            return 0.0
+        record = self._run(node)
+        loss = 0.0
+        for value, top in zip(node.tops, record.tops, strict=True):
+            self._blobs[value.blob].write(top)
+            if value in self._network.loss_weights:
+                loss += self._network.loss_weights[value] * float(top.detach().sum())
+        return loss
+
+    def backward(self, index: int, written: set[Value]) -> None:
+        """Turn the diffs of a layer's tops into those of its bottoms, and add to those of its parameters.
+
+        Parameters
+        ----------
+        index : place of the layer.
+        written : values whose diff this backward pass has set already; theirs are added to.
+        """
+        node = self._network.graph.layers[index]
+        parameters = [blob for blob in self._network.layers[index].blobs if blob.requires_grad]
+        if not self.records_gradients or not (
+            parameters or any(self._flows(node, place) for place in range(len(node.bottoms)))
+        ):
+            return
+        record = self._records.get(index) or self._run(node)
+        tops = [
+            (top, self._blobs[value.blob].diff_tensor().view(top.shape))
+            for value, top in zip(node.tops, record.tops, strict=True)
+            if top.requires_grad
+        ]
+        if not tops:
+            return
+        leaves = [(value, leaf) for value, leaf in zip(node.bottoms, record.leaves, strict=True) if leaf.requires_grad]
+        wanted = [*(leaf for _, leaf in leaves), *parameters]
+        gradients = torch.autograd.grad(
+            [top for top, _ in tops],
+            wanted,
+            [diff.clone() for _, diff in tops],
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        for (value, _), gradient in zip(leaves, gradients, strict=False):
+            self._blobs[value.blob].write_diff(gradient, add=value in written)
+            written.add(value)
+        for parameter, gradient in zip(parameters, gradients[len(leaves) :], strict=True):
+            parameter.grad = gradient.clone() if parameter.grad is None else parameter.grad.add_(gradient)
+
+    def _run(self, node: Node) -> _Record:
+        with torch.set_grad_enabled(self.records_gradients):
+            leaves = tuple(self._leaf(node, place) for place in range(len(node.bottoms)))
+            record = _Record(leaves, self._network.call_layer(node, leaves))
+        if self.records_gradients and any(top.requires_grad for top in record.tops):
+            self._records[node.index] = record
+        return record
+
+    def _leaf(self, node: Node, place: int) -> Tensor:
+        value = node.bottoms[place]
+        leaf = self._blobs[value.blob].tensor().data
+        if any(value.blob == top.blob for top in node.tops):
+            leaf = leaf.clone()
+        return leaf.requires_grad_(self._flows(node, place))
+
+    def _flows(self, node: Node, place: int) -> bool:
+        """Whether a gradient flows into the bottom at a place of a layer."""
+        cut = self._network.layers[node.index].cuts_gradient(place, self._network.net.force_backward)
+        return self.records_gradients and not cut and node.bottoms[place] in self._needs_gradient
+
+
+def values_that_need_gradient(network: Network) -> frozenset[Value]:
+    """Values on whose way lies something to learn, or all of them with ``force_backward`` (``Net::Init``)."""
+    if network.net.force_backward:
+        return frozenset(network.graph.values)
+    needing: set[Value] = set()
+    for node, layer in zip(network.graph.layers, network.layers, strict=True):
+        learns = any(blob.requires_grad for blob in layer.blobs)
+        flows = any(value in needing and not layer.cuts_gradient(place) for place, value in enumerate(node.bottoms))
+        if learns or flows:
+            needing.update(node.tops)
+    return frozenset(needing)
