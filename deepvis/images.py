@@ -67,7 +67,7 @@ def decode(data: bytes, source: str) -> np.ndarray:
 
 def quiet_opencv() -> None:
     """Keep OpenCV from writing its own lines about broken files to stderr; ours name the file."""
-    cv2.setLogLevel(0)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def _opencv(data: bytes, flags: int) -> np.ndarray | None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from converters.files import read_conversion, write_conversion
 from deepvis.errors import ModelError
 from deepvis.progress import Progress
+from prototxt.errors import FormatError
 from prototxt.preprocess import Preprocessing
 
 CONVERSION = "conversion.json"
@@ -66,11 +66,10 @@ def _in_folder(folder: Path, cache: Path) -> Generator[Progress, None, Path]:
 
 
 def _of_conversion(path: Path, weights: Path | None) -> ModelFiles:
-    from converters.files import read_conversion
-
     conversion = read_conversion(path)
-    classes = _existing(path.with_name(CLASSES))
-    return ModelFiles(conversion.prototxt, weights or conversion.caffemodel, conversion.preprocessing, classes)
+    return ModelFiles(
+        conversion.prototxt, weights or conversion.caffemodel, conversion.preprocessing, conversion.classes
+    )
 
 
 def _weights_beside(net: Path) -> Path:
@@ -90,9 +89,8 @@ def _existing(path: Path) -> Path | None:
 
 
 def _converted(folder: Path, cache: Path) -> Generator[Progress, None, Path]:
-    """Convert a PyTorch baseline into the cache, if it is not there yet; the folder appears whole or not at all."""
+    """Convert a PyTorch baseline into the cache, if it is not there yet; ``conversion.json`` is written last."""
     from converters.conversion import convert  # only here: torchvision and torch.export take a second to import
-    from converters.files import write_conversion
     from converters.source import build, describe_folder
 
     target = cache / f"{folder.resolve().name}-{_folder_hash(folder)[:16]}"
@@ -101,24 +99,15 @@ def _converted(folder: Path, cache: Path) -> Generator[Progress, None, Path]:
     what = f"convert {folder.name} to Caffe"
     yield Progress(0, 2, what)
     description = describe_folder(folder)
+    source = build(description)
     conversion = convert(
-        build(description).model, description.input_shape, description.preprocessing(), title=folder.resolve().name
+        source.model, description.input_shape, description.preprocessing(), source.names, folder.resolve().name
     )
     yield Progress(1, 2, what)
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=".") as temporary:
-            made = Path(temporary) / "model"
-            write_conversion(made, folder.resolve().name, conversion)
-            if description.classes:
-                shutil.copy(description.classes, made / CLASSES)
-            if not target.exists():
-                made.rename(target)
-    except OSError as error:
-        if not (target / CONVERSION).is_file():  # else another process was faster
-            raise ModelError(
-                f"{cache}: cannot be written to ({error.strerror}); set cache to another folder"
-            ) from error
+        write_conversion(target, folder.resolve().name, conversion, source.about, classes=description.classes)
+    except FormatError as error:
+        raise ModelError(f"{cache}: cannot be written to; set cache to another folder in the settings") from error
     yield Progress(2, 2, what)
     return target
 

@@ -28,22 +28,21 @@ class Progress:
 
 
 def with_bar(work: Generator[Progress, None, Result], quiet: bool = False) -> Result:
-    """Run ``work`` to its end with a progress bar on stderr and give what it returns.
+    """Run ``work`` to its end with a progress bar on stderr and give what it returns; no bar for work without steps.
 
     An exception in the work, Ctrl-C included, closes the bar and passes through, and the work is closed, so that its
     ``finally`` blocks have run when this returns or raises.
     """
-    with tqdm(disable=quiet, dynamic_ncols=True, smoothing=0.05) as bar:
-        title = None
-        try:
+    try:
+        step = next(work)
+        with tqdm(total=step.total or None, desc=step.what, disable=quiet, dynamic_ncols=True, smoothing=0.05) as bar:
             while True:
-                step = next(work)
-                if step.what != title:
-                    title = step.what
-                    bar.set_description_str(title, refresh=False)
+                if step.what != bar.desc:
+                    bar.set_description_str(step.what, refresh=False)
                 bar.total = step.total or None
                 bar.update(step.done - bar.n)
-        except StopIteration as stop:
-            return stop.value
-        finally:
-            work.close()
+                step = next(work)
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        work.close()

@@ -26,34 +26,44 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
 
-    model: Path = Field(BUNDLED_MODEL, description="folder, conversion.json or prototxt of the net")
-    weights: Path | None = Field(None, description="caffemodel; None: the one that belongs to the model")
-    preprocessing: Path | None = Field(None, description="JSON of a Preprocessing; None: the model's own")
-    classes: Path | None = Field(None, description="text file, one class name per line; None: the model's own")
-    images: Path | None = Field(None, description="folder or image list; None: the sample photographs")
-    scan: Path | None = Field(None, description="scan.h5; None: the one beside the model")
-    plan: Path | None = Field(None, description="plan.json with learning-rate multipliers; None: beside the scan")
-    cache: Path = Field(Path("~/.cache/deepvis/models"), description="folder for models that had to be converted")
+    model: Path = Field(default=BUNDLED_MODEL, description="folder, conversion.json or prototxt of the net")
+    weights: Path | None = Field(default=None, description="caffemodel; None: the one that belongs to the model")
+    preprocessing: Path | None = Field(default=None, description="JSON of a Preprocessing; None: the model's own")
+    classes: Path | None = Field(default=None, description="text file, one class name per line; None: the model's own")
+    images: Path | None = Field(default=None, description="folder or image list; None: the sample photographs")
+    scan: Path | None = Field(default=None, description="scan.h5; None: the one beside the model")
+    plan: Path | None = Field(
+        default=None, description="plan.json with learning-rate multipliers; None: beside the scan"
+    )
+    cache: Path = Field(
+        default=Path("~/.cache/deepvis/models"), description="folder for models that had to be converted"
+    )
 
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda, cuda:N")
-    batch: Positive = Field(32, description="images per forward pass of a scan")
-    workers: Annotated[int, Field(ge=0)] | None = Field(None, description="decoding threads; None: one per core")
-    top: Annotated[int, Field(ge=1, le=100)] = Field(9, description="images kept for every unit by a scan")
+    device: str = Field(
+        default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda, cuda:N"
+    )
+    batch: Positive = Field(default=32, description="images per forward pass of a scan")
+    workers: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="decoding threads; None: one per core"
+    )
+    top: Annotated[int, Field(ge=1, le=100)] = Field(default=9, description="images kept for every unit by a scan")
 
-    layer: str | None = Field(None, description="layer shown at the start; None: the first")
-    unit: Annotated[int, Field(ge=0)] = Field(0, description="unit selected at the start")
-    backprop: Literal["off", "gradient", "deconv", "guided"] = Field("off", description="back-propagation mode")
+    layer: str | None = Field(default=None, description="layer shown at the start; None: the first")
+    unit: Annotated[int, Field(ge=0)] = Field(default=0, description="unit selected at the start")
+    backprop: Literal["off", "gradient", "deconv", "guided"] = Field(default="off", description="back-propagation mode")
     colormap: str = Field(
-        "viridis", min_length=1, description="colour map of activations, any name of the cmap package"
+        default="viridis", min_length=1, description="colour map of activations, any name of the cmap package"
     )
-    scale: Literal["layer", "frame", "unit"] = Field("layer", description="what the brightness of tiles is relative to")
-    camera: Annotated[int, Field(ge=0)] = Field(0, description="number of the camera")
-    mirror_camera: bool = Field(True, description="whether the camera's picture is mirrored")
+    scale: Literal["layer", "frame", "unit"] = Field(
+        default="layer", description="what the brightness of tiles is relative to"
+    )
+    camera: Annotated[int, Field(ge=0)] = Field(default=0, description="number of the camera")
+    mirror_camera: bool = Field(default=True, description="whether the camera's picture is mirrored")
     window_size: tuple[Annotated[int, Field(ge=640)], Annotated[int, Field(ge=480)]] = Field(
-        (1500, 930), description="width and height of the window in pixels"
+        default=(1500, 930), description="width and height of the window in pixels"
     )
-    font_size: Annotated[int, Field(ge=6, le=40)] = Field(10, description="size of text in points")
-    fast_step: Positive = Field(3, description="units that I J K L move by")
+    font_size: Annotated[int, Field(ge=6, le=40)] = Field(default=10, description="size of text in points")
+    fast_step: Positive = Field(default=3, description="units that I J K L move by")
 
 
 def read_settings(path: Path | str | None = None) -> Settings:

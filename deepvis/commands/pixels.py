@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import tyro
+
+from deepvis.commands.option_types import Factor, Place, Text
 from deepvis.errors import SettingsError
-from deepvis.model import Model
 from prototxt.preprocess import Preprocessing
+
+if TYPE_CHECKING:
+    from deepvis.model import Model
 
 
 @dataclass(frozen=True)
 class PixelOptions:
     """How pictures become input blobs, where it shall differ from what the model says."""
 
-    preprocessing: Path | None = None
+    preprocessing: Place = None
     """JSON of a whole preprocessing, as it stands in conversion.json and scan.h5."""
-    statistics: Path | None = None
+    statistics: Place = None
     """Mean and standard deviation from what `deepvis mean --out` wrote, in the model's channel order and scale."""
-    mean: str | None = None
+    mean: Text = None
     """One number per channel of the input, after the raw scale: 104,117,123."""
-    std: str | None = None
+    std: Text = None
     """One number per channel of the input, after the raw scale: 58.4,57.1,57.4."""
-    raw_scale: float | None = None
+    raw_scale: Factor = None
     """Factor on the pixels 0-255: 1 for Caffe, 0.00392156862745098 for nets trained in PyTorch."""
-    channel_order: Literal["RGB", "BGR", "GRAY"] | None = None
+    channel_order: Annotated[Literal["RGB", "BGR", "GRAY"] | None, tyro.conf.arg(help_behavior_hint="")] = None
     """Order of the input's channels."""
-    resize: str | None = None
+    resize: Text = None
     """none, one number (length of the shorter side), or height,width."""
-    crop: str | None = None
+    crop: Text = None
     """height,width cut from the centre, or none."""
 
     def apply_to(self, model: Model) -> Model:
@@ -56,6 +62,18 @@ class PixelOptions:
         if self.std is not None:
             changes["std"] = numbers(self.std, "std")
         return changes
+
+
+AS_THE_MODEL_SAYS = PixelOptions()
+
+
+def in_words(preprocessing: Preprocessing) -> str:
+    """Say what a preprocessing does, in the words of the options."""
+    means = "a mean image" if preprocessing.mean_image is not None else _joined(preprocessing.mean)
+    return (
+        f"channel order {preprocessing.channel_order}, raw scale {preprocessing.raw_scale:g}, mean {means}, std"
+        f" {_joined(preprocessing.std)}, resize {_joined(preprocessing.resize_to)}, crop {_joined(preprocessing.crop)}"
+    )
 
 
 def resize_rule(text: str) -> dict[str, Any]:
@@ -92,3 +110,7 @@ def _statistics(file: Path, channel_order: str, raw_scale: float) -> dict[str, A
     except (ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"{file}: is not what `deepvis mean --out` writes; make it again") from error
     return {"mean": tuple(mean), "std": tuple(std), "mean_image": None}
+
+
+def _joined(values: Sequence[float]) -> str:
+    return ",".join(f"{value:g}" for value in values) or "none"

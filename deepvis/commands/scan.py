@@ -8,7 +8,8 @@ from typing import Annotated
 
 import tyro
 
-from deepvis.commands.pixels import PixelOptions
+from deepvis.commands.option_types import ModelPlace, Number, Place, Switch, Text
+from deepvis.commands.pixels import AS_THE_MODEL_SAYS, PixelOptions, in_words
 from deepvis.errors import ScanError, SettingsError
 from deepvis.images import open_images
 from deepvis.model import opening_settings
@@ -20,22 +21,22 @@ ERRORS_SHOWN = 3
 
 
 def scan_command(
-    model: Annotated[Path | None, tyro.conf.Positional] = None,
+    model: ModelPlace = None,
     *,
-    images: Path | None = None,
+    images: Place = None,
     out: Path = Path("scan.h5"),
-    weights: Path | None = None,
+    weights: Place = None,
     layers: tuple[str, ...] = (),
-    top: int | None = None,
-    batch: int | None = None,
-    device: str | None = None,
-    workers: int | None = None,
-    class_folders: bool = False,
-    classes: Path | None = None,
-    before: bool = False,
-    strict: bool = False,
-    settings: Path | None = None,
-    pixels: Annotated[PixelOptions, tyro.conf.OmitArgPrefixes] = PixelOptions(),  # noqa: B008 - frozen
+    top: Number = None,
+    batch: Number = None,
+    device: Text = None,
+    workers: Number = None,
+    class_folders: Switch = False,
+    classes: Place = None,
+    before: Switch = False,
+    strict: Switch = False,
+    settings: Place = None,
+    pixels: Annotated[PixelOptions, tyro.conf.OmitArgPrefixes] = AS_THE_MODEL_SAYS,
 ) -> None:
     """Send pictures through a net once; keep for every unit the images that drive it most, means and statistics.
 
@@ -43,20 +44,34 @@ def scan_command(
 
     Parameters
     ----------
-    model : folder of a conversion, conversion.json, or prototxt.
-    images : folder (with the folders in it), or list with one 'path' or 'path label' per line.
-    out : the file to write.
-    weights : caffemodel, if it is not beside the prototxt under the same name.
-    layers : layers to scan; all Convolution, Deconvolution and InnerProduct layers if none is given.
-    top : images to keep for every unit.
-    batch : images per forward pass.
-    device : auto, cpu, mps, cuda, or cuda:N.
-    workers : decoding threads.
-    class_folders : the first folder below the images' folder is the class of a picture.
-    classes : text file with the class names in the order of the net's outputs.
-    before : keep the means before the activation too.
-    strict : stop at the first picture that cannot be used.
-    settings : settings file; settings_local.py of this folder if there is one.
+    model
+        folder of a conversion, conversion.json, or prototxt.
+    images
+        folder (with the folders in it), or list with one 'path' or 'path label' per line.
+    out
+        the file to write.
+    weights
+        caffemodel, if it is not beside the prototxt under the same name.
+    layers
+        layers to scan; all Convolution, Deconvolution and InnerProduct layers if none is given.
+    top
+        images to keep for every unit.
+    batch
+        images per forward pass.
+    device
+        auto, cpu, mps, cuda, or cuda:N.
+    workers
+        decoding threads.
+    class_folders
+        the first folder below the images' folder is the class of a picture.
+    classes
+        text file with the class names in the order of the net's outputs.
+    before
+        keep the means before the activation too.
+    strict
+        stop at the first picture that cannot be used.
+    settings
+        settings file; settings_local.py of this folder if there is one.
     """
     wishes = override(
         read_settings(settings),
@@ -76,7 +91,10 @@ def scan_command(
         raise ScanError(f"{out}: is a folder; give the name of a file, such as {out / 'scan.h5'}")
     opened = pixels.apply_to(with_bar(opening_settings(wishes)))
     if opened.assumed:
-        print(f"deepvis: {opened.path} says nothing of its preprocessing; assumed {opened.preprocessing}")
+        print(
+            f"{opened.path} says nothing of its preprocessing; assumed: {in_words(opened.preprocessing)}",
+            file=sys.stderr,
+        )
     source = open_images(wishes.images, class_folders, opened.classes)
     summary = with_bar(
         scan(

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from deepvis.errors import ImageError, ScanError
 from deepvis.images import ImageSource
+from deepvis.loader import Loaded, batches
 from deepvis.model import Model, UnitLayer, pick_device
 from deepvis.progress import Progress
-from deepvis.scan.loader import Loaded, batches
 from deepvis.scan.reduction import Moments, Reduced, reduce_maps
 from deepvis.scan.top_images import TopImages
 from deepvis.scan.writer import ScanWriter
@@ -56,7 +56,7 @@ def scan(
     top : images kept for every unit, at least 1.
     batch : images per forward pass, at least 1.
     device : as in `pick_device`.
-    workers : decoding threads, see `deepvis.scan.loader.batches`.
+    workers : decoding threads, see `deepvis.loader.batches`.
     before : keep the means before the activation too.
     strict : raise on the first picture that cannot be used.
 

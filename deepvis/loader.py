@@ -58,13 +58,13 @@ def batches(images: ImageSource, to_blob: ToBlob, batch: int, workers: int | Non
     remaining = iter(indices)
     with ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="decode") as pool:
 
-        def start(count: int) -> list[Future[Loaded]]:
+        def submit(count: int) -> list[Future[Loaded]]:
             return [pool.submit(load, images, index, to_blob) for index in islice(remaining, count)]
 
-        waiting = deque(start(batch) for _ in range(3))
+        waiting = deque(submit(batch) for _ in range(3))
         try:
             while waiting and (current := waiting.popleft()):
                 yield [future.result() for future in current]
-                waiting.append(start(batch))
+                waiting.append(submit(batch))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

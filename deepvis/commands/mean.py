@@ -1,0 +1,107 @@
+"""``deepvis mean``: mean and standard deviation of a data set, in the conventions of PyTorch and of Caffe."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from deepvis.commands.option_types import Number, Place, Switch
+from deepvis.commands.pixels import resize_rule, whole_numbers
+from deepvis.dataset_mean import CHANNEL_ORDERS, PixelSums, dataset_mean
+from deepvis.errors import SettingsError
+from deepvis.images import ImageSource, open_images
+from deepvis.progress import with_bar
+from prototxt.atomic import atomic_path, write_text
+from prototxt.blob import write_blob
+from prototxt.preprocess import Preprocessing
+
+
+def mean_command(
+    *,
+    images: Path,
+    resize: str = "none",
+    crop: str = "none",
+    out: Place = None,
+    mean_image: Place = None,
+    workers: Number = None,
+    strict: Switch = False,
+) -> None:
+    """Compute mean and standard deviation per channel over all pixels of a data set.
+
+    Parameters
+    ----------
+    images
+        folder (with the folders in it), or list with one path per line.
+    resize
+        none, one number (length of the shorter side), or height,width.
+    crop
+        height,width cut from the centre, or none.
+    out
+        JSON file to write; `deepvis scan --statistics` reads it.
+    mean_image
+        file for the mean picture, BGR 0-255: .binaryproto for Caffe's mean_file, or .npy.
+    workers
+        decoding threads; one per core if it is not given.
+    strict
+        stop at the first picture that cannot be used.
+    """
+    if mean_image is not None and mean_image.suffix not in WRITERS:
+        raise SettingsError(f"--mean-image {mean_image}: must end with {' or '.join(WRITERS)}")
+    cut = () if crop == "none" else whole_numbers(crop, "crop", (2,))
+    geometry = Preprocessing(**resize_rule(resize), crop=cut)
+    source = open_images(images)
+    sums = with_bar(dataset_mean(source, geometry, mean_image=mean_image is not None, workers=workers, strict=strict))
+    if mean_image is not None:
+        WRITERS[mean_image.suffix](mean_image, sums.mean_image("BGR"))
+    if out is not None:
+        write_text(out, json.dumps(_record(source, geometry, sums), indent=2) + "\n")
+    _report(sums)
+
+
+def _write_npy(path: Path, array: np.ndarray) -> None:
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array)
+
+
+WRITERS = {".binaryproto": write_blob, ".npy": _write_npy}
+
+
+def _record(source: ImageSource, geometry: Preprocessing, sums: PixelSums) -> dict[str, object]:
+    """What the JSON file says: means and deviations for pixels 0-1 by channel order, and the exact sums behind them."""
+    orders = {
+        order: {
+            "mean": [value / 255 for value in sums.mean(order)],
+            "std": [value / 255 for value in sums.std(order)],
+        }
+        for order in CHANNEL_ORDERS
+    }
+    return {
+        **orders,
+        "images": sums.images,
+        "unusable": len(sums.errors),
+        "pixels": sums.pixels,
+        "sums_r_g_b_grey": sums.sums,
+        "squares_r_g_b_grey": sums.squares,
+        "resize": geometry.resize,
+        "resize_to": list(geometry.resize_to),
+        "crop": list(geometry.crop),
+        "images_hash": source.hash,
+    }
+
+
+def _report(sums: PixelSums) -> None:
+    rgb_mean, rgb_std = ([value / 255 for value in values] for values in (sums.mean("RGB"), sums.std("RGB")))
+    values = "  ".join(f"mean_value: {value:.4f}" for value in sums.mean("BGR"))
+    print(f"{sums.images} images, {sums.pixels} pixels")
+    print(f"PyTorch (RGB, pixels 0-1):   --mean {_numbers(rgb_mean)} --std {_numbers(rgb_std)}")
+    print(f"Caffe (BGR, pixels 0-255):   transform_param {{ {values} }}")
+    print(f"                             standard deviation {_numbers(sums.std('BGR'))}")
+    if sums.errors:
+        print(f"{len(sums.errors)} images could not be used; the first: {sums.errors[0]}", file=sys.stderr)
+
+
+def _numbers(values: list[float]) -> str:
+    return ",".join(f"{value:.4f}" for value in values)

@@ -1,0 +1,157 @@
+"""``deepvis``, ``deepvis snapshot`` and ``deepvis demo``: the window, and its picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+import tyro
+
+from deepvis.commands.option_types import ImagesPlace, ModelPlace, Number, Place, Text
+from deepvis.errors import SettingsError
+from deepvis.scan.reader import Scan
+from deepvis.settings import Settings, override, read_settings
+from prototxt.errors import InputError
+
+DEMO = Path("build/demo")
+
+
+@dataclass(frozen=True)
+class WindowOptions:
+    """What the window opens with; what is not given is taken from the settings file."""
+
+    weights: Place = None
+    """Caffemodel, if it is not beside the prototxt under the same name."""
+    scan: Place = None
+    """The scan.h5 to show; the one beside the model if there is one."""
+    plan: Place = None
+    """The plan.json to show; the one beside the scan if there is one."""
+    layer: Text = None
+    """Layer to start with."""
+    unit: Number = None
+    """Unit to start with."""
+    device: Text = None
+    """auto, cpu, mps, cuda, or cuda:N."""
+    settings: Place = None
+    """Settings file; settings_local.py of this folder if there is one."""
+
+    def wishes(self, model: Path | None, images: Path | None) -> Settings:
+        """Settings with what was given in place of the file's, and with what lies beside it."""
+        chosen = override(
+            read_settings(self.settings),
+            model=model,
+            images=images,
+            weights=self.weights,
+            scan=self.scan,
+            plan=self.plan,
+            layer=self.layer,
+            unit=self.unit,
+            device=self.device,
+        )
+        return with_neighbours(chosen)
+
+
+def window_command(
+    model: ModelPlace = None,
+    images: ImagesPlace = None,
+    *,
+    window: Annotated[WindowOptions, tyro.conf.OmitArgPrefixes] = WindowOptions(),
+) -> int:
+    """Look into a net unit by unit.
+
+    Other commands: deepvis scan, deepvis mean, deepvis snapshot, deepvis demo, deepvis settings; each has a --help.
+
+    Parameters
+    ----------
+    model
+        folder of a conversion, conversion.json, prototxt, or a bundled model's folder.
+    images
+        folder, image list, or picture.
+    """
+    return _views().run(window.wishes(model, images))
+
+
+def snapshot_command(
+    model: ModelPlace = None,
+    images: ImagesPlace = None,
+    *,
+    out: Path = Path("deepvis.png"),
+    picture: int = 0,
+    zoom: Text = None,
+    size: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="WIDTH HEIGHT", help_behavior_hint="")] = None,
+    window: Annotated[WindowOptions, tyro.conf.OmitArgPrefixes] = WindowOptions(),
+) -> None:
+    """Draw the window into a picture file, without a display.
+
+    Parameters
+    ----------
+    model
+        folder of a conversion, conversion.json, prototxt, or a bundled model's folder.
+    images
+        folder, image list, or picture.
+    out
+        picture file to write.
+    picture
+        number of the picture that is shown, from 0.
+    zoom
+        grid, unit or back: what fills the middle.
+    size
+        width and height of the window in pixels.
+    """
+    wishes: dict[str, Any] = {"picture": picture} | ({"zoom": zoom} if zoom else {})
+    _views().snapshot(override(window.wishes(model, images), window_size=size), out, wishes)
+    print(out)
+
+
+def demo_command(
+    *,
+    window: Annotated[WindowOptions, tyro.conf.OmitArgPrefixes] = WindowOptions(),
+) -> int:
+    """Open the window on what `make demo` made in build/demo, or on the bundled model if there is nothing yet."""
+    made = (DEMO / "conversion.json").is_file()
+    return _views().run(window.wishes(DEMO if made else None, None))
+
+
+def with_neighbours(settings: Settings) -> Settings:
+    """Fill in scan, plan and pictures that are not given from what lies beside the model.
+
+    The scan is ``scan.h5`` in the model's folder, the plan ``plan.json`` beside the scan; the pictures are the folder
+    that was scanned, or else the photographs that come with scikit-image.
+    """
+    folder = settings.model if settings.model.is_dir() else settings.model.parent
+    scan = settings.scan or _existing(folder / "scan.h5")
+    plan = settings.plan or (_existing(scan.parent / "plan.json") if scan else None)
+    images = settings.images or (_scanned_folder(scan) if scan else None) or _sample_photographs()
+    return override(settings, scan=scan, plan=plan, images=images)
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.is_file() else None
+
+
+def _scanned_folder(scan: Path) -> Path | None:
+    """The folder that was scanned if it is still there; a broken scan is the window's to tell of."""
+    try:
+        with Scan(scan) as opened:
+            return opened.root if opened.root.is_dir() else None
+    except InputError:
+        return None
+
+
+def _sample_photographs() -> Path | None:
+    package = find_spec("skimage.data")
+    return Path(package.origin).parent if package and package.origin else None
+
+
+def _views() -> ModuleType:
+    """Import the only part that needs Qt, and say what to do where Qt's system libraries are missing."""
+    try:
+        from deepvis.views import app
+    except ImportError as error:
+        raise SettingsError(
+            f"the window needs Qt and its system libraries ({error}); run tools/install_system_libraries"
+        ) from error
+    return app
