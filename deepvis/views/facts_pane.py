@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from deepvis.compute.facts import Patch, UnitFacts
@@ -15,6 +15,7 @@ from deepvis.views import theme
 from deepvis.views.painting import draw_heading, draw_image, draw_missing, fit, to_image
 
 COLUMNS = 3
+GAP = 6  # pixels between patches
 
 
 class FactsPane(QWidget):
@@ -93,7 +94,7 @@ class FactsHead(QWidget):
         area = self.rect().adjusted(8, 4, -8, -4)
         draw_heading(painter, QRect(area.left(), area.top(), area.width(), line), self._unit, "strongest pictures")
         painter.setPen(QColor(theme.TEXT))
-        box = QRect(area.left(), area.top() + line, area.width(), line)
+        box = QRect(area.left(), area.top() + line + 2, area.width(), line)
         words = painter.fontMetrics().elidedText(self.words, Qt.TextElideMode.ElideRight, box.width())
         painter.drawText(box, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), words)
 
@@ -121,7 +122,7 @@ class PatchesView(QWidget):
 
     def sizeHint(self) -> QSize:
         """Room for three rows of patches."""
-        return QSize(280, 330)
+        return QSize(340, 460)
 
     def minimumSizeHint(self) -> QSize:
         """Room for patches that can still be made out."""
@@ -136,10 +137,15 @@ class PatchesView(QWidget):
 
     def cell(self, rank: int) -> QRect:
         """Where a patch lies, its caption included."""
-        area = self.rect().adjusted(8, 2, -8, -4)
+        area = self.rect().adjusted(8, 2, -8 + GAP, -2)
         row, column = divmod(rank, COLUMNS)
-        width, height = area.width() // COLUMNS, area.height() // COLUMNS
-        return QRect(area.left() + column * width, area.top() + row * height, width - 4, height - 3)
+        width = area.width() // COLUMNS
+        height = min(area.height() // COLUMNS, width - GAP + self._caption() + GAP)
+        return QRect(area.left() + column * width, area.top() + row * height, width - GAP, height - GAP)
+
+    def _caption(self) -> int:
+        """Height of the lines below a patch."""
+        return 2 * QFontMetrics(theme.small(self.font())).height() if self.show_values else 0
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the patches, or what is missing."""
@@ -149,15 +155,25 @@ class PatchesView(QWidget):
             draw_missing(painter, self.rect(), self.missing)
             return
         painter.setFont(theme.small(painter.font()))
-        line = painter.fontMetrics().height() if self.show_values else 0
-        for rank, (patch, image) in enumerate(zip(self.patches, self._images, strict=True)):
+        for rank, image in enumerate(self._images):
             cell = self.cell(rank)
-            target = fit((image.width(), image.height()), cell.adjusted(0, 0, 0, -line))
+            target = fit((image.width(), image.height()), cell.adjusted(0, 0, 0, -self._caption()))
             draw_image(painter, target, image, smooth=True)
-            if line:
-                painter.setPen(QColor(theme.ACCENT if rank == self.under else theme.DIM))
-                caption = QRect(cell.left(), target.bottom() + 1, cell.width(), line)
-                painter.drawText(caption, int(Qt.AlignmentFlag.AlignCenter), f"{patch.value:.4g}")
+            if self.show_values:
+                self._draw_caption(
+                    painter, QRect(cell.left(), target.bottom() + 1, cell.width(), self._caption()), rank
+                )
+
+    def _draw_caption(self, painter: QPainter, area: QRect, rank: int) -> None:
+        """The value, and below it the name of the picture."""
+        patch, line = self.patches[rank], area.height() // 2
+        painter.setPen(QColor(theme.ACCENT if rank == self.under else theme.TEXT))
+        centre = int(Qt.AlignmentFlag.AlignCenter)
+        painter.drawText(QRect(area.left(), area.top(), area.width(), line), centre, f"{patch.value:.4g}")
+        painter.setPen(QColor(theme.DIM))
+        name = patch.name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+        words = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, area.width())
+        painter.drawText(QRect(area.left(), area.top() + line, area.width(), line), centre, words)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Find the patch under the mouse."""
@@ -189,7 +205,9 @@ class HistogramView(QWidget):
         self._plot.setMouseEnabled(False, False)
         self._plot.hideButtons()
         self._plot.setMenuEnabled(False)
-        self._curve = pg.PlotCurveItem(stepMode="center", fillLevel=0, pen=None, brush=pg.mkBrush(theme.ACCENT))
+        self._curve = pg.PlotCurveItem(
+            [0, 1], [0], stepMode="center", fillLevel=0, pen=None, brush=pg.mkBrush(theme.ACCENT)
+        )
         self._plot.addItem(self._curve)
         for side in ("left", "bottom"):
             axis = self._plot.getAxis(side)
@@ -218,4 +236,4 @@ class HistogramView(QWidget):
         self._plot.setYRange(0, max(1.0, float(heights.max())), padding=0.02)
 
 
-LOG_TICKS = [(float(np.log10(1 + count)), str(count)) for count in (0, 10, 100, 1000, 10000, 100000)]
+LOG_TICKS = [(float(np.log10(1 + count)), str(count)) for count in (0, 1, 3, 10, 30, 100, 300, 1000, 10_000, 100_000)]

@@ -116,7 +116,7 @@ class LayerPath(QWidget):
         width = self.fontMetrics().horizontalAdvance
         sizes = [width(name) + self._GAP for name in self._names]
         first = last = self._current
-        room = self.width() - sizes[self._current] - 2 * self._GAP
+        room = self.width() - sizes[self._current] - 3 * self._GAP
         while True:
             grown = False
             for place in (last + 1, first - 1):
@@ -134,7 +134,7 @@ class LayerPath(QWidget):
         x, height = 0, self.height()
         self._places = []
         if shown.start > 0:
-            x = self._sign(painter, x, "… ›")
+            x = self._sign(painter, x, "…  › ")
         for place in shown:
             name = self._names[place]
             box = QRect(x, 0, metrics.horizontalAdvance(name), height)
@@ -145,7 +145,7 @@ class LayerPath(QWidget):
                 painter.fillRect(QRect(x, height - 2, box.width(), 2), QColor(theme.ACCENT))
             x += box.width()
             if place < len(self._names) - 1:
-                x = self._sign(painter, x, " › " if place < shown.stop - 1 else " › …")
+                x = self._sign(painter, x, " › " if place < shown.stop - 1 else "  ›  …")
 
     def _sign(self, painter: QPainter, x: int, sign: str) -> int:
         painter.setPen(QColor(theme.LINE).lighter(150))

@@ -50,7 +50,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option("show_diffs", "Diffs in the grid", "toggle_diffs"),
     ),
     "Colours": (
-        Option("colormap", "Map", "next_colour_map", COLORMAPS),
+        Option("colormap", "Map", "next_colormap", COLORMAPS),
         Option("scale", "Scale", "next_scale", SCALES),
         Option("gamma", "Gamma", "next_gamma", GAMMAS),
         Option("boost", "Lift units", "next_boost", BOOSTS),
@@ -93,7 +93,7 @@ class OptionsPane(QScrollArea):
         body.setStyleSheet(f"QWidget {{ background: {theme.PANEL}; }} QComboBox {{ background: {theme.RAISED}; }}")
         column = QVBoxLayout(body)
         column.setContentsMargins(10, 6, 10, 8)
-        column.setSpacing(3)
+        column.setSpacing(5)
         for title, options in GROUPS.items():
             head = QLabel(title)
             head.setFont(theme.bold(self.font()))

@@ -51,26 +51,41 @@ def draw_bar(painter: QPainter, area: QRect, scale: ColourScale) -> None:
     painter.drawImage(QRect(area.left(), area.top(), area.width(), BAR), to_image(colourise(values, scale)))
     text = area.adjusted(0, BAR + 1, 0, 0)
     painter.setPen(QColor(theme.DIM))
-    painter.drawText(text, _LEFT, f"{scale.low:.3g}")
-    painter.drawText(text, _RIGHT, f"{scale.high:.3g}")
+    painter.drawText(text, _LEFT, f"{_number(scale.low)}")
+    painter.drawText(text, _RIGHT, f"{_number(scale.high)}")
     if scale.diverging:
         painter.drawText(text, _CENTRE, "0")
 
 
-def draw_heading(painter: QPainter, area: QRect, title: str, detail: str) -> None:
-    """Draw a heading: the title at the left, small print at the right; both are shortened where they do not fit."""
+def draw_heading(painter: QPainter, area: QRect, title: str, detail: str) -> int:
+    """Draw a heading: the title at the left, small print at its right, or below it where both do not fit in a line.
+
+    Returns
+    -------
+    Height of the heading in pixels.
+    """
     font = painter.font()
-    painter.setFont(theme.small(font))
-    small = painter.fontMetrics()
-    shown = small.elidedText(detail, Qt.TextElideMode.ElideRight, max(0, area.width() * 2 // 3))
-    width = small.horizontalAdvance(shown)
-    painter.setPen(QColor(theme.DIM))
-    painter.drawText(area, _RIGHT, shown)
     painter.setFont(theme.bold(font))
+    metrics = painter.fontMetrics()
+    line = metrics.height() + 3
     painter.setPen(QColor(theme.TEXT))
-    room = area.adjusted(0, 0, -(width + 8 if width else 0), 0)
-    painter.drawText(room, _LEFT, painter.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, room.width()))
+    words = metrics.elidedText(title, Qt.TextElideMode.ElideMiddle, area.width())
+    painter.drawText(QRect(area.left(), area.top(), area.width(), line), _LEFT, words)
+    left = area.width() - metrics.horizontalAdvance(words) - 10
+    painter.setFont(theme.small(font))
+    painter.setPen(QColor(theme.DIM))
+    metrics = painter.fontMetrics()
+    if not detail:
+        height = line
+    elif metrics.horizontalAdvance(detail) <= left:
+        painter.drawText(QRect(area.left(), area.top(), area.width(), line), _RIGHT, detail)
+        height = line
+    else:
+        words = metrics.elidedText(detail, Qt.TextElideMode.ElideRight, area.width())
+        painter.drawText(QRect(area.left(), area.top() + line, area.width(), metrics.height()), _LEFT, words)
+        height = line + metrics.height() + 1
     painter.setFont(font)
+    return height
 
 
 def draw_missing(painter: QPainter, area: QRect, words: str) -> None:
@@ -87,3 +102,8 @@ def draw_frame(painter: QPainter, box: QRectF, colour: str) -> None:
     painter.drawRect(box)
     painter.setPen(QPen(QColor(colour), 1.5))
     painter.drawRect(box)
+
+
+def _number(value: float) -> str:
+    """Three digits, without an exponent where a person would write none."""
+    return f"{value:.0f}" if 1000 <= abs(value) < 100_000 else f"{value:.3g}"

@@ -63,9 +63,7 @@ class PicturePane(QWidget):
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(theme.PANEL))
         area = self.rect().adjusted(8, 4, -8, -8)
-        heading = QRect(area.left(), area.top(), area.width(), painter.fontMetrics().height() + 4)
-        draw_heading(painter, heading, self.content.title, self.content.detail)
-        area.setTop(heading.bottom() + 3)
+        area.setTop(area.top() + draw_heading(painter, area, self.content.title, self.content.detail) + 3)
         if self._image is None:
             draw_missing(painter, area, self.content.missing)
             return

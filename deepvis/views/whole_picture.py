@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRect, QRectF, Qt
+from PySide6.QtCore import QPoint, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
@@ -48,9 +48,7 @@ class WholePicture(QWidget):
         if self._image is None:
             return
         area = self.rect().adjusted(10, 6, -10, -10)
-        heading = QRect(area.left(), area.top(), area.width(), painter.fontMetrics().height() + 4)
-        draw_heading(painter, heading, self._title, self._detail)
-        area.setTop(heading.bottom() + 4)
+        area.setTop(area.top() + draw_heading(painter, area, self._title, self._detail) + 4)
         target = fit((self._image.width(), self._image.height()), area)
         draw_image(painter, target, self._image, smooth=True)
         factor = target.width() / self._image.width()

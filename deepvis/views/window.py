@@ -39,7 +39,8 @@ from deepvis.views.workers import Workers
 from prototxt.errors import InputError
 
 _SPLIT = 6  # pixels between panes
-_COLUMNS = (270, 720, 300, 230)  # widths at the start; the middle takes what is left
+_SHARES = (0.17, 0.22, 0.14)  # of the window's width at the start: left, right, far right; the middle takes the rest
+_NARROWEST = (210, 260, 196)  # pixels
 _ROWS = (1, 1, 1)
 _MIDDLES = {"grid": 0, "unit": 1, "back": 2}
 
@@ -70,11 +71,11 @@ class Window(QMainWindow):
         self._make_status()
         self._arrange()
         self._connect()
-        self.reset_layout()
-        self._restore()
 
     def start(self) -> None:
-        """Ask for the first picture; to be called once the window has its size."""
+        """Lay out the panes and ask for the first picture; to be called once the window has its size."""
+        self.reset_layout()
+        self._restore()
         self.controller.start()
 
     @property
@@ -259,7 +260,10 @@ class Window(QMainWindow):
 
     def reset_layout(self) -> None:
         """Give every pane its first place and size."""
-        self._columns.setSizes([max(220, self.width() * _COLUMNS[0] // sum(_COLUMNS)), 10_000, *_COLUMNS[2:]])
+        left, right, far = (
+            max(least, round(self.width() * share)) for share, least in zip(_SHARES, _NARROWEST, strict=True)
+        )
+        self._columns.setSizes([left, self.width() - left - right - far - 5 * _SPLIT, right, far])
         self._rows.setSizes([1000 * share for share in _ROWS])
         self.grid_pane.reset_zoom()
 
