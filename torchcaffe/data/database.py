@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
+from weakref import WeakValueDictionary
 
 import cv2
 import lmdb
@@ -59,8 +60,8 @@ class DatumBatches:
         self._decode = DECODE[color, gray]
         self._transform = transform
         self._random = np.random.default_rng(seed)
-        self._environment = _open(Path(param.source))
-        first, _ = decode_datum(next(self._records()), self._decode)
+        self._database = open_database(Path(param.source))
+        first, _ = decode_datum(next(self._database.records()), self._decode)
         self.shapes: list[Shape] = [(param.batch_size, *transform.output_shape(first.shape)), (param.batch_size,)]
         self._prefetch = Prefetch(self._plans(param.batch_size), self.load, param.prefetch)
 
@@ -75,9 +76,8 @@ class DatumBatches:
         return self._prefetch.next_batch()
 
     def close(self) -> None:
-        """End the threads and close the database."""
+        """End the threads."""
         self._prefetch.close()
-        self._environment.close()
 
     def load(self, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
         """Decode the records of one batch; errors as `next_batch`."""
@@ -93,15 +93,10 @@ class DatumBatches:
                 )
         return np.stack(pictures), np.array(labels, dtype=np.float32)
 
-    def _records(self) -> Iterator[Record]:
-        with self._environment.begin() as transaction:
-            for key, value in transaction.cursor():
-                yield f"{self._environment.path()}, key {key.decode(errors='replace')!r}", value
-
     def _plans(self, size: int) -> Iterator[Plan]:
         def endless() -> Iterator[Record]:
             while True:
-                yield from self._records()
+                yield from self._database.records()
 
         for batch in batched(endless(), size):
             yield [(record, self._transform.draw(self._random)) for record in batch]
@@ -145,14 +140,44 @@ def decode_datum(record: Record, flag: int = cv2.IMREAD_UNCHANGED) -> tuple[np.n
     return array.reshape(shape), datum.label
 
 
-def _open(source: Path) -> lmdb.Environment:
+class Database:
+    """An LMDB that is read.
+
+    LMDB allows a database to be opened once in a process; the nets of a solver's phases may read the same one, so
+    `open_database` hands out what is open already.
+    """
+
+    open_ones: ClassVar[WeakValueDictionary[Path, Database]] = WeakValueDictionary()
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._environment = lmdb.open(str(path), readonly=True, lock=False, create=False, subdir=path.is_dir())
+
+    def __len__(self) -> int:
+        return self._environment.stat()["entries"]
+
+    def records(self) -> Iterator[Record]:
+        """All records in the order of their keys."""
+        with self._environment.begin() as transaction:
+            for key, value in transaction.cursor():
+                yield f"{self.path}, key {key.decode(errors='replace')!r}", value
+
+
+def open_database(source: Path) -> Database:
+    """Open an LMDB, a folder or a file.
+
+    Raises
+    ------
+    FormatError : it is none, or empty.
+    """
+    path = source.resolve()
     try:
-        environment = lmdb.open(str(source), readonly=True, lock=False, create=False, subdir=source.is_dir())
+        database = Database.open_ones.get(path) or Database(path)
     except lmdb.Error as error:
         raise FormatError(f"{source}: cannot be opened as an LMDB ({error}); check the layer's source") from None
-    if not environment.stat()["entries"]:
+    if not len(database):
         raise FormatError(f"{source}: the LMDB is empty; fill it with Caffe's convert_imageset")
-    return environment
+    return Database.open_ones.setdefault(path, database)
 
 
 def _check(param: DataParameter, where: str) -> None:

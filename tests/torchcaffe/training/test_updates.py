@@ -79,7 +79,9 @@ def test_rule_agrees_with_its_twin_over_iterations(solver_type, seed):
         gradient = torch.from_numpy(random.normal(size=(3, 2)))
         rate = float(random.uniform(0.01, 0.5))
         update = rule.update(gradient.clone(), history, rate, SETTINGS, iteration)
-        expected = [naive(g, h, rate, SETTINGS, iteration) for g, h in zip(gradient.flatten().tolist(), twins)]
+        expected = [
+            naive(g, h, rate, SETTINGS, iteration) for g, h in zip(gradient.flatten().tolist(), twins, strict=True)
+        ]
         np.testing.assert_allclose(update.flatten().numpy(), expected, rtol=1e-12)
     for index, tensor in enumerate(history):
         np.testing.assert_allclose(tensor.flatten().numpy(), [twin[index] for twin in twins], rtol=1e-12)
