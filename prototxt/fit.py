@@ -76,4 +76,4 @@ def _shapes(shapes: Sequence[Shape]) -> str:
 
 
 def _text(shape: Shape) -> str:
-    return "×".join(map(str, shape)) if shape else "of a single number"
+    return "×".join(map(str, shape)) or "() (one number, no axes)"
