@@ -140,7 +140,10 @@ def write_command(
     bias_decay
         decay_mult of these.
     """
-    written = writing.write(plan, net, weights, out, task, solver, solver_file, bias_lr=bias_lr, bias_decay=bias_decay)
+    if (images is None) != (head is None):
+        raise PlanError("a new task needs both --images and --head")
+    whole = None if images is None or head is None else writing.Task(images=images, head=head, **vars(task))
+    written = writing.write(plan, net, weights, out, whole, solver, solver_file, bias_lr=bias_lr, bias_decay=bias_decay)
     print(reporting.describe_written(written))
 
 

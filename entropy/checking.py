@@ -83,10 +83,11 @@ def checking(folder: Path | str, weights: Path | str | None = None, *, use_caffe
     caffe = real_caffe.find_caffe() if use_caffe else None
     if caffe is not None:
 
-        def in_caffe(net: NetParameter, weights: Path) -> float:
-            return real_caffe.first_loss(caffe, net, weights, folder, SEED)
+        def in_caffe(net: NetParameter, file: Path, learned: Weights) -> float:
+            return real_caffe.first_loss(caffe, net, file, learned, folder, SEED)
 
-        yield _compare("caffe", in_caffe, (plain, folder / names.PLAIN_WEIGHTS), (split, path))
+        plain_file = folder / names.PLAIN_WEIGHTS
+        yield _compare("caffe", in_caffe, (plain, plain_file, plain_weights), (split, path, split_weights))
 
 
 def _compare(engine: str, run: Callable[..., float], plain: tuple[object, ...], split: tuple[object, ...]) -> Loss:

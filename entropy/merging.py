@@ -90,6 +90,7 @@ def merge(
     before, after = read_weights(folder / names.SPLIT_WEIGHTS), read_weights(snapshot)
     _check_frozen(split.net, before, after, snapshot)
     whole = merge_weights(after, plan.split)
+    trained = out
     result = Merged(changes=_changes(plan, plain, merge_weights(before, plan.split), whole))
     if net is None or weights is None:
         _write(result, out, plain, whole, "the training net with the new head")
@@ -101,14 +102,13 @@ def merge(
             )
         trunk = {name: whole.get(name, blobs) for name, blobs in source.items()}
         _write(result, out, read_net(net), trunk, "the source net: its own head on the trained trunk")
-        head_net = folder / names.DEPLOY if (folder / names.DEPLOY).is_file() else folder / names.PLAIN_NET
-        beside = out.with_name(f"{out.stem}_head{out.suffix}")
-        _write(result, beside, read_net(head_net), whole, f"the new head on the trained trunk, for {head_net}")
+        trained = out.with_name(f"{out.stem}_head{out.suffix}")
+        _write(result, trained, plain, whole, f"the new head on the trained trunk, for {names.DEPLOY} in {folder}")
     if state is not None:
-        target = out.with_suffix(".solverstate")
-        merged = merge_state(read_solverstate(state), split, after, plain, learned_net=str(out))
+        target = trained.with_suffix(".solverstate")
+        merged = merge_state(read_solverstate(state), split, after, plain, learned_net=str(trained))
         write_solverstate(target, merged)
-        result.files[target] = "the solver state of the plain net"
+        result.files[target] = f"the solver state of {names.PLAIN_NET} in {folder}"
     return result
 
 

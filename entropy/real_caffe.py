@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from entropy.errors import CheckError
@@ -23,13 +24,16 @@ def find_caffe() -> Path | None:
     return program if os.access(program, os.X_OK) else None
 
 
-def first_loss(caffe: Path, net: NetParameter, weights: Path, folder: Path, seed: int) -> float:
+def first_loss(
+    caffe: Path, net: NetParameter, weights: Path, learned: Collection[str], folder: Path, seed: int
+) -> float:
     """Run ``caffe train`` for one iteration at learning rate 0.
 
     Parameters
     ----------
     net : the training net.
     weights : its caffemodel.
+    learned : layers of it that hold blobs.
     folder : where Caffe is started; the data layers' paths are seen from there.
 
     Returns
@@ -68,6 +72,7 @@ def first_loss(caffe: Path, net: NetParameter, weights: Path, folder: Path, seed
     if result.returncode or not found:
         fatal = [line for line in log.splitlines() if line.startswith("F")] or log.splitlines()[-1:]
         raise CheckError(f"caffe train failed on {weights.name}: {' '.join(fatal)[:500] or 'it said nothing'}")
-    if ignored := _IGNORED.search(log):
-        raise CheckError(f"real Caffe ignores layer {ignored[1]!r} of {weights}: the net has no layer of that name")
+    ignored = [name for name in _IGNORED.findall(log) if name in learned]
+    if ignored:
+        raise CheckError(f"real Caffe ignores layer {ignored[0]!r} of {weights}: the net has no layer of that name")
     return float(found[1])
