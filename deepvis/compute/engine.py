@@ -26,11 +26,13 @@ class Frame:
     ----------
     name : of the file, or ``camera``.
     pixels : (H, W, 3) uint8 RGB, as it was decoded.
+    place : where it stands among the pictures, such as ``12/240``.
     scene : number of the choice that led to it; an answer for another scene is out of date.
     """
 
     name: str
     pixels: NDArray[np.uint8]
+    place: str = ""
     scene: int = 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -93,7 +93,7 @@ class Facts:
     multipliers : learning-rate multiplier of every filter, by layer.
     """
 
-    def __init__(self, scan: Scan, model: Model, multipliers: Mapping[str, Sequence[float]] | None = None) -> None:
+    def __init__(self, scan: Scan, model: Model, multipliers: Mapping[str, NDArray[np.float64]] | None = None) -> None:
         self.scan = scan
         self.stale = scan.stale_reason(model)
         self._multipliers = multipliers or {}
@@ -128,7 +128,7 @@ class Facts:
         with self._lock:
             self._check(layer, unit)
             top = self.scan.top(layer, unit)
-            pixels = read_image(self.scan.root / self.scan.paths[int(top.images[rank])])
+            pixels = read_image(self.scan.image_path(int(top.images[rank])))
             return Whole(pixels, self.scan.box(layer, unit, rank))
 
     def greatest(self, layer: str) -> float | None:

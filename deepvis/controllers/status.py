@@ -15,7 +15,7 @@ def status_content(
     state: DisplayState, found: Activations | None, values: LayerValues | None, rate: float, facts: Facts | None
 ) -> StatusContent:
     """Say which picture, unit, maximum, back-propagation, speed and scan is on screen."""
-    parts = [found.frame.name if found else "no picture", _unit(state)]
+    parts = [f"{found.frame.place} {found.frame.name}".strip() if found else "no picture", _unit(state)]
     if values is not None:
         parts.append(_maximum(state, values))
     if state.origin is not None:

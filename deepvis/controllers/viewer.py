@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from deepvis.camera import Camera
 from deepvis.compute.engine import Activations, BackResult, Frame
@@ -196,8 +196,8 @@ class ViewerController:
         if images is None or index < 0:
             self.activations = None
             return
-        name = f"{index + 1}/{len(images)} {images.path(index).name}"
-        self._ask_forward(lambda: Frame(name, images.read(index), scene))
+        name, place = images.path(index).name, f"{index + 1}/{len(images)}"
+        self._ask_forward(lambda: Frame(name, images.read(index), place, scene))
 
     def _grab(self) -> None:
         """Ask the camera for its next frame; while the net works on it, the one after is already taken."""
@@ -219,7 +219,7 @@ class ViewerController:
                 camera.close()
             return wanted
 
-        self.lanes["camera"].submit("frame", lambda: Frame("camera", camera.read(), scene), done, give_up)
+        self.lanes["camera"].submit("frame", lambda: Frame("camera", camera.read(), scene=scene), done, give_up)
 
     def _ask_forward(self, read: Callable[[], Frame]) -> None:
         engine, scene = self.session.engine, self._scene
@@ -346,7 +346,7 @@ class ViewerController:
         state = self.state
         if state is None:
             return None
-        value: Any = state.value
+        value = state.value
         if not state.grid_shows_diffs:
             found = self.activations
             return None if found is None else LayerValues(found.maps[value], self._ranges[value])

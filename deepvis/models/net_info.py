@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from math import ceil, sqrt
 
+from prototxt.graph import Value
 from prototxt.receptive_field import ReceptiveField
 
 
@@ -18,9 +18,9 @@ class LayerInfo:
     name : the Caffe layer's name; the input layer's is the name of its blob.
     type : Caffe's type string, ``"Input"`` for the net's input.
     units : channels of a map, or values of a vector; at least 1.
-    height, width : of one unit's map in cells; 1 and 1 for a vector.
     value : the graph's value that is shown, after the layer's activation.
     own_value : the layer's own top, before its activation; equal to ``value`` where there is no activation.
+    height, width : of one unit's map in cells; 1 and 1 for a vector.
     receptive_field : of one position of the map in pixels of the input; None for the input and vectors.
     has_filters : whether each unit has a filter of its own, and so H and a learning rate.
     """
@@ -28,10 +28,10 @@ class LayerInfo:
     name: str
     type: str
     units: int
+    value: Value
+    own_value: Value
     height: int = 1
     width: int = 1
-    value: Hashable = None
-    own_value: Hashable = None
     receptive_field: ReceptiveField | None = field(default=None, compare=False)
     has_filters: bool = False
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from deepvis.models.net_info import Grid, LayerInfo, NetInfo
 from deepvis.models.viewer import BackMode, BackView, Origin, Overlay, Scale, Source, ViewerModel, Zoom
+from prototxt.graph import Value
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class DisplayState:
     layer_index: int
     unit: int
     grid: Grid
-    value: object
+    value: Value
     value_is_own: bool
     picture: int
     source: Source

@@ -19,7 +19,7 @@ BACK_VIEWS: tuple[BackView, ...] = get_args(BackView)
 ZOOMS: tuple[Zoom, ...] = get_args(Zoom)
 OVERLAYS: tuple[Overlay, ...] = get_args(Overlay)
 SCALES: tuple[Scale, ...] = get_args(Scale)
-COLORMAPS: tuple[str, ...] = ("viridis", "inferno", "gray", "cividis")
+COLORMAPS: tuple[str, ...] = ("inferno", "viridis", "gray", "cividis")
 GAMMAS: tuple[float, ...] = (1.0, 0.7, 0.5, 0.3)
 BOOSTS: tuple[float, ...] = (0.0, 0.3, 0.5, 0.8, 1.0)
 
@@ -54,7 +54,7 @@ class ViewerModel(BaseModel):
     show_diffs: bool = False
     before_activation: bool = False
     zoom: Zoom = "grid"
-    colormap: str = "viridis"
+    colormap: str = "inferno"
     scale: Scale = "layer"
     gamma: Annotated[float, Field(gt=0, le=1)] = 1.0
     boost: Annotated[float, Field(ge=0, le=1)] = 0.0

@@ -12,17 +12,23 @@ from typing import Any
 
 import cmap
 from pydantic import ValidationError
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
 
 from deepvis.camera import Camera
 from deepvis.compute.engine import Engine
 from deepvis.compute.facts import Facts
+from deepvis.controllers.lanes import Problem
 from deepvis.controllers.viewer import Session
 from deepvis.errors import ModelError, SettingsError
 from deepvis.images import ImageFiles, open_images
-from deepvis.model import Model, open_model, pick_device
+from deepvis.model import Model, opening_settings, pick_device
 from deepvis.models.viewer import ViewerModel
+from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.settings import Settings
+from deepvis.views.theme import apply_theme
+from deepvis.views.window import Window
 from entropy import read_plan
 from prototxt.atomic import atomic_path
 from prototxt.errors import InputError
@@ -49,12 +55,7 @@ def run(settings: Settings) -> int:
     session, problems = open_session(settings)
     model = first_state(settings)
     app = make_application(settings.font_size)
-    from PySide6.QtCore import QSettings
-
-    from deepvis.controllers.lanes import Problem
-    from deepvis.views.window import Window
-
-    window = Window(session, model, title(settings, session), QSettings("deepvis", "window"))
+    window = Window(session, model, title(session), QSettings("deepvis", "window"))
     window.resize(*settings.window_size)
     window.show()
     window.start()
@@ -83,9 +84,7 @@ def snapshot(settings: Settings, out: Path | str, wishes: Mapping[str, Any] | No
         raise ModelError(problems[0])
     model = first_state(settings, wishes)
     app = make_application(settings.font_size)
-    from deepvis.views.window import Window
-
-    window = Window(session, model, title(settings, session))
+    window = Window(session, model, title(session))
     try:
         window.resize(*settings.window_size)
         window.show()
@@ -111,13 +110,17 @@ def open_session(settings: Settings) -> tuple[Session, list[str]]:
     ------
     InputError : if the model or the pictures cannot be opened.
     """
-    model = open_model(settings.model, settings.weights, settings.preprocessing, settings.classes, settings.cache)
+    model = with_bar(opening_settings(settings))
     engine = Engine(model, pick_device(settings.device))
     images = _open_pictures(settings)
     facts, problems = _open_facts(settings, model)
     session = Session(engine, images, facts, camera=Camera(settings.camera, settings.mirror_camera))
-    if problems:
-        session.facts_missing = problems[0]
+    session.facts_missing = (
+        problems[0]
+        if problems
+        else f"No scan for this model yet. Make one with\ndeepvis scan {settings.model} --images FOLDER\n"
+        "and open the window with --scan scan.h5"
+    )
     return session, problems
 
 
@@ -143,29 +146,27 @@ def first_state(settings: Settings, wishes: Mapping[str, Any] | None = None) -> 
         raise SettingsError(f"colormap = {settings.colormap!r} is not known: {error}") from None
 
 
-def make_application(points: int) -> Any:
+def make_application(points: int) -> QApplication:
     """Make Qt's application with the look of the window, or give the look to the one that there is.
 
     OpenCV points Qt at plugins and fonts of its own; both variables are taken away first.
     """
     for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
         os.environ.pop(name, None)
-    from PySide6.QtWidgets import QApplication
-
-    from deepvis.views.theme import apply_theme
-
-    app = QApplication.instance() or QApplication(["deepvis"])
-    apply_theme(app, points)  # type: ignore[arg-type]
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        app = QApplication(["deepvis"])
+    apply_theme(app, points)
     return app
 
 
-def title(settings: Settings, session: Session) -> str:
+def title(session: Session) -> str:
     """The window's title: model, pictures."""
     images = f" - {session.images.root.name}" if session.images else ""
     return f"{session.engine.net.name}{images} - DeepVis"
 
 
-def wait_until_idle(app: Any, window: Any, patience: float = _PATIENCE) -> None:
+def wait_until_idle(app: QApplication, window: Window, patience: float = _PATIENCE) -> None:
     """Let the workers finish and their answers be drawn; `ModelError` after ``patience`` seconds."""
     end = time.monotonic() + patience
     while not window.idle:
@@ -176,7 +177,7 @@ def wait_until_idle(app: Any, window: Any, patience: float = _PATIENCE) -> None:
     app.processEvents()
 
 
-def save_picture(window: Any, out: Path) -> None:
+def save_picture(window: Window, out: Path) -> None:
     """Save a window as a picture; `InputError` if it cannot be written."""
     with atomic_path(out) as temporary:
         if not window.grab().save(str(temporary), out.suffix.lstrip(".").upper() or "PNG"):

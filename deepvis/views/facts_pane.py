@@ -16,6 +16,7 @@ from deepvis.views.painting import draw_heading, draw_image, draw_missing, fit, 
 
 COLUMNS = 3
 GAP = 6  # pixels between patches
+PHOTOGRAPH = 24  # pixels; a narrower patch is drawn without interpolation, so that its pixels can be counted
 
 
 class FactsPane(QWidget):
@@ -33,7 +34,7 @@ class FactsPane(QWidget):
         self.patches = PatchesView()
         self.patches.hovered.connect(self.patch_hovered)
         self.histogram = HistogramView()
-        split = QSplitter(Qt.Orientation.Vertical)
+        self._split = split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(self.patches)
         split.addWidget(self.histogram)
         split.setStretchFactor(0, 3)
@@ -45,6 +46,11 @@ class FactsPane(QWidget):
         layout.addWidget(self.head)
         layout.addWidget(self.stale)
         layout.addWidget(split, 1)
+
+    def reset_layout(self, width: int) -> None:
+        """Give the patches the room that they need at this width, and the histogram the rest."""
+        needed = self.patches.height_for(width)
+        self._split.setSizes([needed, max(110, self.height() - needed)])
 
     def show_state(self, state: DisplayState) -> None:
         """Name the selected unit at once; its facts follow."""
@@ -143,6 +149,10 @@ class PatchesView(QWidget):
         height = min(area.height() // COLUMNS, width - GAP + self._caption() + GAP)
         return QRect(area.left() + column * width, area.top() + row * height, width - GAP, height - GAP)
 
+    def height_for(self, width: int) -> int:
+        """Height that three rows of square patches need at a width."""
+        return COLUMNS * ((width - 16 + GAP) // COLUMNS + self._caption()) + 8
+
     def _caption(self) -> int:
         """Height of the lines below a patch."""
         return 2 * QFontMetrics(theme.small(self.font())).height() if self.show_values else 0
@@ -158,7 +168,7 @@ class PatchesView(QWidget):
         for rank, image in enumerate(self._images):
             cell = self.cell(rank)
             target = fit((image.width(), image.height()), cell.adjusted(0, 0, 0, -self._caption()))
-            draw_image(painter, target, image, smooth=True)
+            draw_image(painter, target, image, smooth=image.width() >= PHOTOGRAPH)
             if self.show_values:
                 self._draw_caption(
                     painter, QRect(cell.left(), target.bottom() + 1, cell.width(), self._caption()), rank
@@ -197,6 +207,8 @@ class HistogramView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("histogram")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setStyleSheet(f"#histogram {{ background: {theme.PANEL}; }}")
         self.setMinimumHeight(110)
         self._title = QLabel("Histogram of mean activations")
         self._title.setStyleSheet(f"background: {theme.PANEL}; padding: 4px 8px 0 8px;")

@@ -57,7 +57,8 @@ class LayerBar(QWidget):
         self.path.show_current(state.layer_index)
 
     def _step(self, sign: str, action: str, words: str) -> QToolButton:
-        button = QToolButton(text=sign)
+        button = QToolButton()
+        button.setText(sign)
         button.setToolTip(words)
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         button.clicked.connect(lambda: self.stepped.emit(action))

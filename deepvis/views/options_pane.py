@@ -121,7 +121,7 @@ class OptionsPane(QScrollArea):
         line = QHBoxLayout()
         line.setSpacing(6)
         key = QLabel(keys_text(command_of(option.action)).split()[0])
-        key.setFixedWidth(14)
+        key.setFixedWidth(12)
         key.setStyleSheet(f"color: {theme.DIM};")
         widget = self._list(option) if option.choices else self._switch(option)
         widget.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -136,7 +136,7 @@ class OptionsPane(QScrollArea):
 
     def _list(self, option: Option) -> QComboBox:
         widget = QComboBox()
-        widget.setFixedWidth(max(112, 8 * self.fontMetrics().averageCharWidth() + 40))
+        widget.setFixedWidth(self.fontMetrics().horizontalAdvance("over inactive") + 34)
         for choice in option.choices:
             widget.addItem(f"{choice:g}" if isinstance(choice, float) else str(choice), choice)
         widget.activated.connect(lambda place: setattr(self._model, option.field, widget.itemData(place)))

@@ -40,8 +40,8 @@ from prototxt.errors import InputError
 
 _SPLIT = 6  # pixels between panes
 _SHARES = (0.17, 0.22, 0.14)  # of the window's width at the start: left, right, far right; the middle takes the rest
-_NARROWEST = (210, 260, 196)  # pixels
-_ROWS = (1, 1, 1)
+_NARROWEST = (210, 260, 224)  # pixels
+_ROWS = (14, 10, 10)
 _MIDDLES = {"grid": 0, "unit": 1, "back": 2}
 
 
@@ -265,6 +265,7 @@ class Window(QMainWindow):
         )
         self._columns.setSizes([left, self.width() - left - right - far - 5 * _SPLIT, right, far])
         self._rows.setSizes([1000 * share for share in _ROWS])
+        self.facts_pane.reset_layout(right)
         self.grid_pane.reset_zoom()
 
     # -- events -------------------------------------------------------------------------------------------------------
