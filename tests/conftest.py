@@ -38,6 +38,15 @@ class RealCaffe:
         """Run a script (its text) in the Python that has real pycaffe; ``sys.argv[1:]`` are the arguments."""
         return _run([self.python, "-c", script, *arguments], cwd, timeout)
 
+    def run_tool(self, name: str, *arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess:
+        """Run another program of an unpacked Debian (``upgrade_net_proto_text`` …) as the wrapper runs ``caffe``."""
+        program = f'"$root/usr/bin/{name}"'
+        wrapper = self.caffe.read_text().replace('"$root/usr/bin/caffe"', program)
+        if program not in wrapper:
+            pytest.skip(f"this installation of Caffe has no {name}")
+        wrapper = wrapper.replace("$0", str(self.caffe))
+        return _run(["/bin/sh", "-c", wrapper, name, *arguments], cwd, timeout=60)
+
 
 def _run(command: list[str | Path], cwd: Path | None, timeout: float) -> subprocess.CompletedProcess:
     environment = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
