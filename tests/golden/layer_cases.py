@@ -1,0 +1,426 @@
+"""Small nets of one layer each, and how to run them with pycaffe: by real Caffe for goldens, by torchcaffe in tests.
+
+Runs under Python 3.9 and NumPy 1.19, which is what real Caffe comes with, so nothing of this project is imported.
+"""
+
+# ruff: noqa: UP031, B905, RUF005 - Python 3.9 has no zip(strict=), and text full of braces suits no f-string
+
+import os
+import tempfile
+
+import numpy as np
+
+SEED_STEP = 2654435761
+"""Knuth's multiplicative hash: numbers that look random and are the same with every version of everything."""
+
+
+def spread(shape, seed, low=-1.0, high=1.0):
+    """Numbers that fill [low, high) evenly, in an order that looks random."""
+    places = np.arange(int(np.prod(shape)), dtype=np.uint64) + np.uint64(seed * 1000003 + 1)
+    unit = (places * np.uint64(SEED_STEP) % np.uint64(2**32)).astype(np.float64) / 2**32
+    return (low + (high - low) * unit).reshape(shape).astype(np.float32)
+
+
+def labels(shape, seed, classes):
+    """Whole numbers in [0, classes)."""
+    return np.floor(spread(shape, seed, 0, classes))
+
+
+def coarse(shape, seed, low=-1.0, high=1.0):
+    """Few different values, 0 among them, so that there are ties."""
+    return np.round(spread(shape, seed, low, high) * 2) / 2
+
+
+class Case:
+    """One layer with its bottoms.
+
+    Parameters
+    ----------
+    layer : fields of the layer after name, bottoms and tops.
+    bottoms : shape of every bottom, or (function, arguments...) of the module with the shape first.
+    tops : number of tops.
+    phase : "TEST" or "TRAIN".
+    backward : False where Caffe has none.
+    in_place : the top is the bottom.
+    passes : forward passes before the blobs are looked at.
+    params : range of the parameters' values.
+    force : ``force_backward``; off where Caffe refuses a gradient for a bottom.
+    learns : the first bottom comes from a learned layer, so that it gets a gradient without ``force``.
+    """
+
+    def __init__(
+        self,
+        layer,
+        *bottoms,
+        tops=1,
+        phase="TEST",
+        backward=True,
+        in_place=False,
+        passes=1,
+        params=(-1.0, 1.0),
+        force=True,
+        learns=False,
+    ):
+        self.layer = layer
+        self.bottoms = bottoms
+        self.tops = tops
+        self.phase = phase
+        self.backward = backward
+        self.in_place = in_place
+        self.passes = passes
+        self.params = params
+        self.force = force and not learns
+        self.learns = learns
+
+    @property
+    def type(self):
+        return self.layer.split('"')[1]
+
+    def arrays(self):
+        """The bottoms' numbers."""
+        made = []
+        for seed, bottom in enumerate(self.bottoms):
+            function, shape, arguments = (
+                (bottom[0], bottom[1], bottom[2:]) if callable(bottom[0]) else (spread, bottom, ())
+            )
+            made.append(function(shape, seed, *arguments))
+        return made
+
+    def prototxt(self):
+        """The net."""
+        lines = ['name: "golden"', "force_backward: %s" % str(self.force).lower()]
+        names = ["bottom%d" % i for i in range(len(self.bottoms))]
+        for name, array in zip(names, self.arrays()):
+            dims = " ".join("dim: %d" % size for size in array.shape)
+            lines.append(
+                'layer { name: "%s" type: "Input" top: "%s" input_param { shape { %s } } }' % (name, name, dims)
+            )
+        if self.in_place:
+            lines.append(
+                'layer { name: "before" type: "Power" bottom: "bottom0" top: "top0" power_param { scale: 1.5 } }'
+            )
+            bottoms = ["top0"] + names[1:]
+        elif self.learns:
+            lines.append(
+                'layer { name: "before" type: "Scale" bottom: "bottom0" top: "learned"'
+                " scale_param { num_axes: 0 filler { value: 1.5 } } }"
+            )
+            bottoms = ["learned"] + names[1:]
+        else:
+            bottoms = names
+        tops = ["top%d" % i for i in range(self.tops)]
+        wiring = " ".join(['bottom: "%s"' % name for name in bottoms] + ['top: "%s"' % name for name in tops])
+        lines.append('layer { name: "layer" %s %s }' % (wiring, self.layer))
+        return "\n".join(lines) + "\n"
+
+
+def run(caffe, case):
+    """Run a case forward and backward.
+
+    Returns
+    -------
+    Arrays by name: tops, and with ``backward`` the diffs of bottoms and of parameters; parameters after a TRAIN pass.
+    """
+    handle, path = tempfile.mkstemp(suffix=".prototxt")
+    with os.fdopen(handle, "w") as file:
+        file.write(case.prototxt())
+    try:
+        net = caffe.Net(path, getattr(caffe, case.phase))
+    finally:
+        os.remove(path)
+    params = list(net.params["layer"]) if "layer" in net.params else []
+    for seed, blob in enumerate(params):
+        blob.data[...] = spread(blob.data.shape, 100 + seed, *case.params)
+    for name, array in zip(net.inputs, case.arrays()):
+        net.blobs[name].data[...] = array
+    for _ in range(case.passes):
+        net.forward()
+    tops = ["top%d" % i for i in range(case.tops)]
+    found = {name: net.blobs[name].data.copy() for name in tops}
+    if case.phase == "TRAIN":
+        found.update(("param%d" % i, blob.data.copy()) for i, blob in enumerate(params))
+    if case.backward:
+        for seed, name in enumerate(tops):
+            if not net.blob_loss_weights[name]:
+                net.blobs[name].diff[...] = spread(net.blobs[name].diff.shape, 200 + seed)
+        net.backward()
+        sources = ["learned"] if case.learns else net.inputs
+        found.update((name + ".diff", net.blobs[name].diff.copy()) for name in sources)
+        found.update(("param%d.diff" % i, blob.diff.copy()) for i, blob in enumerate(params))
+    return found
+
+
+MAP = (2, 3, 7, 6)
+POSITIVE = (spread, (2, 3, 4, 5), 0.1, 2.0)
+SCORES = (3, 5)
+CLASSES = (labels, (3,), 5)
+PIXEL_SCORES = (2, 5, 3, 2)
+PIXEL_CLASSES = (labels, (2, 1, 3, 2), 5)
+TIES = (coarse, (2, 3, 7, 6))
+
+CASES = {
+    # activations
+    "relu": Case('type: "ReLU"', TIES),
+    "relu_in_place": Case('type: "ReLU"', TIES, in_place=True),
+    "relu_leaky": Case('type: "ReLU" relu_param { negative_slope: 0.1 }', TIES),
+    "prelu": Case('type: "PReLU"', TIES),
+    "prelu_in_place": Case('type: "PReLU"', MAP, in_place=True),
+    "prelu_shared": Case('type: "PReLU" prelu_param { channel_shared: true }', TIES),
+    "prelu_vector": Case('type: "PReLU"', (4, 5)),
+    "elu": Case('type: "ELU" elu_param { alpha: 0.7 }', TIES),
+    "sigmoid": Case('type: "Sigmoid"', (spread, (2, 3, 4), -6.0, 6.0)),
+    "sigmoid_in_place": Case('type: "Sigmoid"', (2, 3, 4), in_place=True),
+    "tanh": Case('type: "TanH"', (spread, (2, 3, 4), -3.0, 3.0)),
+    "bnll": Case('type: "BNLL"', (spread, (2, 3, 9), -30.0, 30.0)),
+    "swish": Case('type: "Swish" swish_param { beta: 1.5 }', (spread, (2, 3, 4), -3.0, 3.0)),
+    "clip": Case('type: "Clip" clip_param { min: -0.5 max: 0.25 }', MAP),
+    # elementwise
+    "absval": Case('type: "AbsVal"', TIES),
+    "power": Case('type: "Power" power_param { power: 2 scale: -0.5 shift: 0.25 }', MAP),
+    "power_root": Case('type: "Power" power_param { power: 0.5 scale: 2 shift: 0.5 }', POSITIVE),
+    "power_linear": Case('type: "Power" power_param { scale: 0.00390625 shift: -1 }', MAP),
+    "power_zero": Case('type: "Power" power_param { power: 0 shift: 2 }', MAP),
+    "power_constant": Case('type: "Power" power_param { power: 3 scale: 0 shift: 2 }', MAP),
+    "exp": Case('type: "Exp"', MAP),
+    "exp_base": Case('type: "Exp" exp_param { base: 2 scale: 3 shift: -1 }', MAP),
+    "log": Case('type: "Log"', POSITIVE),
+    "log_base": Case('type: "Log" log_param { base: 10 scale: 2 shift: 0.5 }', POSITIVE),
+    "threshold": Case('type: "Threshold" threshold_param { threshold: 0.5 }', TIES, backward=False),
+    "dropout_test": Case('type: "Dropout" dropout_param { dropout_ratio: 0.3 }', MAP),
+    # convolutions
+    "convolution": Case('type: "Convolution" convolution_param { num_output: 4 kernel_size: 3 }', MAP),
+    "convolution_group": Case(
+        'type: "Convolution" convolution_param { num_output: 6 kernel_size: 3 stride: 2 pad: 1 group: 2 }', (2, 4, 7, 6)
+    ),
+    "convolution_uneven": Case(
+        'type: "Convolution" convolution_param { num_output: 4 kernel_h: 2 kernel_w: 3 stride_h: 1 stride_w: 2'
+        " pad_h: 1 pad_w: 2 bias_term: false }",
+        MAP,
+    ),
+    "convolution_dilated": Case(
+        'type: "Convolution" convolution_param { num_output: 4 kernel_size: 3 pad: 2 dilation: 2 }', MAP
+    ),
+    "convolution_two_sizes": Case(
+        'type: "Convolution" convolution_param { num_output: 4 kernel_size: 1 kernel_size: 3 dilation: 1 dilation: 2 }',
+        MAP,
+    ),
+    "convolution_1x1": Case('type: "Convolution" convolution_param { num_output: 4 kernel_size: 1 }', MAP),
+    "convolution_1d": Case(
+        'type: "Convolution" convolution_param { num_output: 4 kernel_size: 3 stride: 2 }', (2, 3, 9)
+    ),
+    "convolution_3d": Case(
+        'type: "Convolution" convolution_param { num_output: 2 kernel_size: 2 pad: 1 }', (2, 3, 3, 4, 3)
+    ),
+    "convolution_axis": Case(
+        'type: "Convolution" convolution_param { num_output: 4 kernel_size: 3 axis: 2 }', (2, 2, 3, 5, 4)
+    ),
+    "convolution_two_bottoms": Case(
+        'type: "Convolution" convolution_param { num_output: 4 kernel_size: 3 }', MAP, MAP, tops=2
+    ),
+    "deconvolution": Case(
+        'type: "Deconvolution" convolution_param { num_output: 4 kernel_size: 4 stride: 2 pad: 1 }', MAP
+    ),
+    "deconvolution_group": Case(
+        'type: "Deconvolution" convolution_param { num_output: 4 kernel_size: 3 stride: 2 group: 2 bias_term: false }',
+        (2, 2, 3, 4),
+    ),
+    "deconvolution_dilated": Case(
+        'type: "Deconvolution" convolution_param { num_output: 2 kernel_size: 3 dilation: 2 }', (1, 2, 3, 4)
+    ),
+    "deconvolution_1d": Case('type: "Deconvolution" convolution_param { num_output: 2 kernel_size: 3 }', (2, 3, 5)),
+    "im2col": Case('type: "Im2col" convolution_param { kernel_size: 3 stride: 2 pad: 1 }', MAP),
+    # matrices
+    "inner_product": Case('type: "InnerProduct" inner_product_param { num_output: 4 }', MAP),
+    "inner_product_transposed": Case('type: "InnerProduct" inner_product_param { num_output: 4 transpose: true }', MAP),
+    "inner_product_axis": Case(
+        'type: "InnerProduct" inner_product_param { num_output: 4 axis: 2 bias_term: false }', MAP
+    ),
+    "inner_product_last_axis": Case('type: "InnerProduct" inner_product_param { num_output: 4 axis: -1 }', (2, 3, 5)),
+    "embed": Case(
+        'type: "Embed" loss_weight: 2 embed_param { num_output: 4 input_dim: 6 }', (labels, (2, 5), 6), force=False
+    ),
+    "embed_no_bias": Case(
+        'type: "Embed" loss_weight: 2 embed_param { num_output: 4 input_dim: 6 bias_term: false }',
+        (labels, (7,), 6),
+        force=False,
+    ),
+    # pooling
+    "pooling_max": Case('type: "Pooling" pooling_param { kernel_size: 3 stride: 2 }', TIES),
+    "pooling_max_pad": Case('type: "Pooling" pooling_param { kernel_size: 3 stride: 2 pad: 1 }', TIES),
+    "pooling_max_wide_pad": Case('type: "Pooling" pooling_param { kernel_size: 3 stride: 2 pad: 2 }', MAP),
+    "pooling_max_mask": Case('type: "Pooling" pooling_param { kernel_size: 3 stride: 2 }', TIES, tops=2),
+    "pooling_max_mask_pad": Case('type: "Pooling" pooling_param { kernel_size: 3 stride: 2 pad: 1 }', TIES, tops=2),
+    "pooling_max_clipped": Case('type: "Pooling" pooling_param { kernel_size: 2 stride: 2 pad: 1 }', MAP),
+    "pooling_max_uneven": Case(
+        'type: "Pooling" pooling_param { kernel_h: 3 kernel_w: 2 stride_h: 2 stride_w: 1 pad_h: 1 pad_w: 0 }', MAP
+    ),
+    "pooling_max_empty_window": Case(
+        'type: "Pooling" pooling_param { kernel_size: 1 stride: 3 }', (1, 2, 6, 6), backward=False
+    ),
+    "pooling_max_floor": Case(
+        'type: "Pooling" pooling_param { kernel_size: 3 stride: 2 round_mode: FLOOR }', (2, 3, 8, 6)
+    ),
+    "pooling_ave": Case('type: "Pooling" pooling_param { pool: AVE kernel_size: 3 stride: 2 }', (2, 3, 8, 6)),
+    "pooling_ave_pad": Case(
+        'type: "Pooling" pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 }', (2, 3, 8, 6)
+    ),
+    "pooling_ave_wide_pad": Case(
+        'type: "Pooling" pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 2 }', (2, 3, 8, 7)
+    ),
+    "pooling_ave_clipped": Case(
+        'type: "Pooling" pooling_param { pool: AVE kernel_size: 5 stride: 3 pad: 2 }', (2, 3, 8, 6)
+    ),
+    "pooling_global": Case('type: "Pooling" pooling_param { pool: AVE global_pooling: true }', MAP),
+    "pooling_global_max": Case('type: "Pooling" pooling_param { global_pooling: true }', TIES),
+    # normalisation
+    "lrn": Case('type: "LRN" lrn_param { local_size: 5 alpha: 0.5 beta: 0.75 }', (2, 7, 3, 4)),
+    "lrn_few_channels": Case('type: "LRN" lrn_param { local_size: 5 alpha: 0.5 beta: 0.6 k: 2 }', (2, 2, 3, 4)),
+    "lrn_within": Case(
+        'type: "LRN" lrn_param { local_size: 3 alpha: 0.5 beta: 0.75 norm_region: WITHIN_CHANNEL }', (2, 3, 5, 4)
+    ),
+    "batch_norm": Case('type: "BatchNorm"', MAP, params=(0.5, 2.0)),
+    "batch_norm_in_place": Case('type: "BatchNorm"', MAP, params=(0.5, 2.0), in_place=True),
+    "batch_norm_train": Case('type: "BatchNorm"', MAP, phase="TRAIN", params=(0.5, 2.0)),
+    "batch_norm_train_twice": Case(
+        'type: "BatchNorm" batch_norm_param { moving_average_fraction: 0.8 eps: 0.01 }', MAP, phase="TRAIN", passes=2
+    ),
+    "batch_norm_train_vector": Case('type: "BatchNorm"', (5, 4), phase="TRAIN"),
+    "batch_norm_train_one": Case('type: "BatchNorm"', (1, 4), phase="TRAIN"),
+    "batch_norm_train_global": Case(
+        'type: "BatchNorm" batch_norm_param { use_global_stats: true }', MAP, phase="TRAIN", params=(0.5, 2.0)
+    ),
+    "batch_norm_test_batch": Case('type: "BatchNorm" batch_norm_param { use_global_stats: false }', MAP),
+    "batch_norm_new": Case('type: "BatchNorm"', MAP, params=(0.0, 0.0)),
+    "mvn": Case('type: "MVN"', MAP),
+    "mvn_across": Case('type: "MVN" mvn_param { across_channels: true }', MAP),
+    "mvn_mean": Case('type: "MVN" mvn_param { normalize_variance: false }', MAP),
+    "scale": Case('type: "Scale"', MAP),
+    "scale_bias": Case('type: "Scale" scale_param { bias_term: true }', MAP),
+    "scale_in_place": Case('type: "Scale" scale_param { bias_term: true }', MAP, in_place=True),
+    "scale_axes": Case('type: "Scale" scale_param { axis: 1 num_axes: 2 bias_term: true }', MAP),
+    "scale_all": Case('type: "Scale" scale_param { axis: 0 num_axes: -1 }', MAP),
+    "scale_one": Case('type: "Scale" scale_param { num_axes: 0 bias_term: true }', MAP),
+    "scale_last_axis": Case('type: "Scale" scale_param { axis: -1 }', MAP),
+    "scale_two_bottoms": Case('type: "Scale" scale_param { axis: 0 }', MAP, (2, 3)),
+    "scale_two_bottoms_bias": Case('type: "Scale" scale_param { axis: 1 bias_term: true }', MAP, (3,)),
+    "bias": Case('type: "Bias"', MAP),
+    "bias_axes": Case('type: "Bias" bias_param { axis: 2 num_axes: -1 }', MAP),
+    "bias_two_bottoms": Case('type: "Bias" bias_param { axis: 1 }', MAP, (3, 7)),
+    # shapes
+    "concat": Case('type: "Concat"', (2, 3, 2), (2, 1, 2), (2, 2, 2)),
+    "concat_axis": Case('type: "Concat" concat_param { axis: -1 }', (2, 3, 2), (2, 3, 4)),
+    "concat_dim": Case('type: "Concat" concat_param { concat_dim: 0 }', (2, 3, 2), (1, 3, 2)),
+    "concat_one": Case('type: "Concat"', (2, 3, 2)),
+    "slice": Case('type: "Slice"', (2, 6, 3), tops=3),
+    "slice_points": Case('type: "Slice" slice_param { axis: 2 slice_point: 1 slice_point: 4 }', (2, 3, 7), tops=3),
+    "slice_dim": Case('type: "Slice" slice_param { slice_dim: 0 }', (4, 3), tops=2),
+    "split": Case('type: "Split"', MAP, tops=3),
+    "flatten": Case('type: "Flatten"', MAP),
+    "flatten_axes": Case('type: "Flatten" flatten_param { axis: -3 end_axis: 2 }', MAP),
+    "reshape": Case('type: "Reshape" reshape_param { shape { dim: 0 dim: -1 dim: 2 } }', (2, 3, 4)),
+    "reshape_axes": Case('type: "Reshape" reshape_param { shape { dim: 2 dim: 3 } axis: 1 num_axes: 1 }', (2, 6, 4)),
+    "reshape_insert": Case('type: "Reshape" reshape_param { shape { dim: 1 } axis: -1 num_axes: 0 }', (2, 6, 4)),
+    "crop": Case('type: "Crop" crop_param { axis: 2 offset: 1 }', MAP, (2, 3, 4, 3)),
+    "crop_offsets": Case('type: "Crop" crop_param { axis: 1 offset: 0 offset: 2 offset: 1 }', MAP, (2, 2, 4, 3)),
+    "crop_no_offset": Case('type: "Crop"', MAP, (2, 3, 4, 3)),
+    "tile": Case('type: "Tile" tile_param { axis: 1 tiles: 3 }', (2, 2, 3)),
+    "tile_last": Case('type: "Tile" tile_param { axis: -1 tiles: 2 }', (2, 2, 3)),
+    "silence": Case('type: "Silence"', MAP, (2, 3), tops=0),
+    "batch_reindex": Case('type: "BatchReindex" loss_weight: 2', (4, 3, 2), (labels, (6,), 4), learns=True),
+    "parameter": Case('type: "Parameter" parameter_param { shape { dim: 2 dim: 3 } }'),
+    # combinations
+    "eltwise_sum": Case('type: "Eltwise"', MAP, MAP, MAP),
+    "eltwise_coeff": Case('type: "Eltwise" eltwise_param { coeff: 1 coeff: -0.5 coeff: 2 }', MAP, MAP, MAP),
+    "eltwise_prod": Case('type: "Eltwise" eltwise_param { operation: PROD }', MAP, MAP, MAP),
+    "eltwise_prod_fast": Case(
+        'type: "Eltwise" eltwise_param { operation: PROD stable_prod_grad: false }', POSITIVE, POSITIVE
+    ),
+    "eltwise_max": Case('type: "Eltwise" eltwise_param { operation: MAX }', TIES, TIES, TIES),
+    "reduction_sum": Case('type: "Reduction"', MAP),
+    "reduction_asum": Case('type: "Reduction" reduction_param { operation: ASUM axis: 1 coeff: 0.5 }', TIES),
+    "reduction_sumsq": Case('type: "Reduction" reduction_param { operation: SUMSQ axis: 2 }', MAP),
+    "reduction_mean": Case('type: "Reduction" reduction_param { operation: MEAN axis: -1 coeff: 2 }', MAP),
+    "softmax": Case('type: "Softmax"', (spread, (3, 5), -4.0, 4.0)),
+    "softmax_map": Case('type: "Softmax"', MAP),
+    "softmax_axis": Case('type: "Softmax" softmax_param { axis: -1 }', MAP),
+    "argmax": Case('type: "ArgMax"', (coarse, (3, 5)), backward=False),
+    "argmax_values": Case(
+        'type: "ArgMax" argmax_param { out_max_val: true top_k: 3 }', (coarse, (3, 5, 2)), backward=False
+    ),
+    "argmax_axis": Case('type: "ArgMax" argmax_param { axis: 1 top_k: 2 }', TIES, backward=False),
+    "argmax_axis_values": Case(
+        'type: "ArgMax" argmax_param { axis: -1 top_k: 2 out_max_val: true }', TIES, backward=False
+    ),
+    # losses
+    "softmax_loss": Case('type: "SoftmaxWithLoss"', SCORES, CLASSES),
+    "softmax_loss_weight": Case('type: "SoftmaxWithLoss" loss_weight: 0.3', SCORES, CLASSES),
+    "softmax_loss_extreme": Case('type: "SoftmaxWithLoss"', (spread, (3, 5), -300.0, 300.0), CLASSES),
+    "softmax_loss_pixels": Case('type: "SoftmaxWithLoss"', PIXEL_SCORES, PIXEL_CLASSES),
+    "softmax_loss_ignore": Case('type: "SoftmaxWithLoss" loss_param { ignore_label: 2 }', PIXEL_SCORES, PIXEL_CLASSES),
+    "softmax_loss_axis": Case('type: "SoftmaxWithLoss" softmax_param { axis: -1 }', (2, 3, 5), (labels, (2, 3), 5)),
+    "softmax_loss_no_labels": Case('type: "SoftmaxWithLoss" loss_param { ignore_label: 0 }', SCORES, (labels, (3,), 1)),
+    "sigmoid_loss": Case('type: "SigmoidCrossEntropyLoss"', (spread, (3, 5), -5.0, 5.0), (spread, (3, 5), 0.0, 1.0)),
+    "sigmoid_loss_valid": Case(
+        'type: "SigmoidCrossEntropyLoss" loss_param { ignore_label: 1 normalization: VALID }',
+        SCORES,
+        (labels, SCORES, 3),
+    ),
+    "sigmoid_loss_normalize": Case(
+        'type: "SigmoidCrossEntropyLoss" loss_param { normalize: true }', SCORES, (labels, SCORES, 2)
+    ),
+    "euclidean_loss": Case('type: "EuclideanLoss"', (3, 2, 2), (3, 2, 2)),
+    "hinge_loss": Case('type: "HingeLoss"', (spread, SCORES, -2.0, 2.0), CLASSES),
+    "hinge_loss_l2": Case('type: "HingeLoss" hinge_loss_param { norm: L2 }', (spread, SCORES, -2.0, 2.0), CLASSES),
+    "multinomial_loss": Case('type: "MultinomialLogisticLoss"', (spread, SCORES, 0.0, 1.0), CLASSES),
+    "contrastive_loss": Case('type: "ContrastiveLoss"', (6, 3), (6, 3), (labels, (6,), 2)),
+    "contrastive_loss_legacy": Case(
+        'type: "ContrastiveLoss" contrastive_loss_param { legacy_version: true margin: 2 }',
+        (6, 3),
+        (6, 3),
+        (labels, (6,), 2),
+    ),
+    "infogain_loss": Case('type: "InfogainLoss"', SCORES, CLASSES, (spread, (1, 1, 5, 5), 0.0, 1.0), learns=True),
+    "infogain_loss_prob": Case(
+        'type: "InfogainLoss" loss_weight: 1 loss_weight: 0',
+        PIXEL_SCORES,
+        PIXEL_CLASSES,
+        (spread, (1, 1, 5, 5), 0.0, 1.0),
+        tops=2,
+        learns=True,
+    ),
+    "infogain_loss_ignore": Case(
+        'type: "InfogainLoss" loss_param { ignore_label: 2 }',
+        PIXEL_SCORES,
+        PIXEL_CLASSES,
+        (spread, (1, 1, 5, 5), 0.0, 1.0),
+        learns=True,
+    ),
+    "accuracy": Case('type: "Accuracy"', (coarse, (20, 5)), (labels, (20,), 5), backward=False),
+    "accuracy_top": Case(
+        'type: "Accuracy" accuracy_param { top_k: 2 }', (coarse, (20, 5)), (labels, (20,), 5), backward=False
+    ),
+    "accuracy_per_class": Case('type: "Accuracy"', (20, 5), (labels, (20,), 5), tops=2, backward=False),
+    "accuracy_ignore": Case(
+        'type: "Accuracy" accuracy_param { ignore_label: 2 }', PIXEL_SCORES, PIXEL_CLASSES, tops=2, backward=False
+    ),
+    "accuracy_axis": Case(
+        'type: "Accuracy" accuracy_param { axis: -1 }', (4, 3, 5), (labels, (4, 3), 5), backward=False
+    ),
+}
+for _mode in ("FULL", "VALID", "BATCH_SIZE", "NONE"):
+    CASES["softmax_loss_" + _mode.lower()] = Case(
+        'type: "SoftmaxWithLoss" loss_param { ignore_label: 2 normalization: %s }' % _mode, PIXEL_SCORES, PIXEL_CLASSES
+    )
+for _flag in ("true", "false"):
+    CASES["softmax_loss_normalize_" + _flag] = Case(
+        'type: "SoftmaxWithLoss" loss_param { ignore_label: 2 normalize: %s }' % _flag, PIXEL_SCORES, PIXEL_CLASSES
+    )
+
+EXEMPT = {
+    "Input": "only declares a shape; every case has some",
+    "DummyData": "reads no bottom; tests/torchcaffe/data",
+    "ImageData": "reads files; tests/torchcaffe/data",
+    "HDF5Data": "reads files; tests/torchcaffe/data",
+    "Data": "reads a database; tests/torchcaffe/data",
+    "MemoryData": "delivers arrays; tests/torchcaffe/data",
+}

@@ -1,0 +1,54 @@
+"""Every layer against what real Caffe computed: tops, and gradients of bottoms and parameters."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import torchcaffe
+from torchcaffe.registry import LAYERS
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+
+
+def _load_cases() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("layer_cases", GOLDEN / "layer_cases.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+layer_cases = _load_cases()
+goldens = {path.stem: np.load(path) for path in sorted((GOLDEN / "layers").glob("*.npz"))}
+
+
+def _golden(name: str) -> dict[str, np.ndarray]:
+    arrays = goldens[layer_cases.CASES[name].type]
+    return {key.split("/")[1]: arrays[key] for key in arrays if key.startswith(f"{name}/")}
+
+
+@pytest.mark.parametrize("name", layer_cases.CASES)
+def test_layer_is_as_in_real_caffe(name):
+    found = layer_cases.run(torchcaffe, layer_cases.CASES[name])
+    expected = _golden(name)
+    assert found.keys() == expected.keys(), "cases have changed: run generate_layers.py"
+    assert expected
+    for key, array in expected.items():
+        assert found[key].shape == array.shape, key
+        largest = np.abs(array).max(initial=0)
+        np.testing.assert_allclose(found[key], array, rtol=1e-5, atol=1e-5 * largest, err_msg=key)
+
+
+def test_every_layer_has_a_golden_or_a_reason():
+    with_golden = {case.type for case in layer_cases.CASES.values()}
+    assert with_golden | layer_cases.EXEMPT.keys() == LAYERS.keys()
+    assert not with_golden & layer_cases.EXEMPT.keys()
+
+
+def test_goldens_are_of_real_caffe_and_of_layers_that_are_there():
+    assert goldens.keys() <= LAYERS.keys()
+    assert {str(arrays["made by"]).split(",")[0] for arrays in goldens.values()} == {"BVLC Caffe 1.0.0"}
