@@ -37,8 +37,7 @@ def with_bar(work: Generator[Progress, None, Result], quiet: bool = False) -> Re
         step = next(work)
         with tqdm(total=step.total or None, desc=step.what, disable=quiet, dynamic_ncols=True, smoothing=0.05) as bar:
             while True:
-                if step.what != bar.desc:
-                    bar.set_description_str(step.what, refresh=False)
+                bar.set_description_str(step.what, refresh=False)
                 bar.total = step.total or None
                 bar.update(step.done - bar.n)
                 step = next(work)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prototxt.errors import FormatError
@@ -35,7 +35,8 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
             f"{path}: cannot be written ({error.strerror or error}); choose another place or free some space"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong above is what the user must hear
+            temporary.unlink()
 
 
 def write_bytes(path: Path | str, data: bytes) -> None:

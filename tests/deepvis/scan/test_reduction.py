@@ -1,0 +1,61 @@
+"""Reductions of maps against NumPy in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from deepvis.scan import reduction
+from deepvis.scan.reduction import Moments, reduce_maps
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 5, 7), (4, 3), (2, 6, 11), (1, 1, 1, 1), (3, 2, 2, 3, 4)])
+@pytest.mark.parametrize("piece", [1, 40, 1 << 18])
+def test_reduction_equals_numpy(shape: tuple[int, ...], piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(reduction.PIECE, "cpu", piece)
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    values[values < -0.5] = 0
+    flat = values.reshape(*shape[:2], -1).astype(np.float64)
+    reduced = reduce_maps(torch.from_numpy(values))
+    np.testing.assert_array_equal(reduced.max, flat.max(2))
+    np.testing.assert_array_equal(reduced.min, flat.min(2))
+    np.testing.assert_allclose(reduced.sum, flat.sum(2), rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(reduced.squares, (flat**2).sum(2), rtol=1e-13)
+    np.testing.assert_array_equal(reduced.zeros, (flat == 0).sum(2))
+    assert reduced.sum.dtype == torch.float64
+
+
+def test_maps_in_any_memory_order() -> None:
+    maps = torch.randn(2, 3, 4, 5)
+    other = maps.to(memory_format=torch.channels_last)
+    torch.testing.assert_close(reduce_maps(other).sum, reduce_maps(maps).sum, rtol=0, atol=0)
+
+
+def test_nan_shows_in_the_maximum() -> None:
+    maps = torch.zeros(1, 2, 3)
+    maps[0, 1, 1] = torch.nan
+    assert reduce_maps(maps).max.isnan().tolist() == [[False, True]]
+
+
+def test_sums_are_those_of_float64() -> None:
+    maps = torch.full((1, 1, 3), 1.0)
+    maps[0, 0] = torch.tensor([2.0**30, 1.0, -(2.0**30)])
+    assert reduce_maps(maps).sum.item() == 1.0  # float32 gives 0
+
+
+def test_moments_do_not_depend_on_batches() -> None:
+    maps = torch.from_numpy(np.random.default_rng(0).normal(3, 1, (12, 4, 3, 3)).astype(np.float32))
+    results = []
+    for size in (1, 5, 12):
+        moments = Moments(4, torch.device("cpu"))
+        for part in maps.split(size):
+            moments.update(reduce_maps(part))
+        results.append(moments.statistics(positions=9))
+    everything = maps.double().transpose(0, 1).flatten(1)
+    for name, array in results[0].items():
+        assert all(torch.equal(array, other[name]) for other in results[1:]), name
+    torch.testing.assert_close(results[0]["mean"], everything.mean(1))
+    torch.testing.assert_close(results[0]["std"], everything.std(1, correction=0))
+    assert torch.equal(results[0]["min"], everything.amin(1))
+    assert torch.equal(results[0]["max"], everything.amax(1))
