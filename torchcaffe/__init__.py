@@ -15,13 +15,31 @@ from torchcaffe.mode import (
 )
 from torchcaffe.network import Network
 from torchcaffe.pycaffe import Net, layer_type_list
+from torchcaffe.solver import (
+    AdaDeltaSolver,
+    AdaGradSolver,
+    AdamSolver,
+    NesterovSolver,
+    RMSPropSolver,
+    SGDSolver,
+    Solver,
+    get_solver,
+)
 
 __all__ = [
     "TEST",
     "TRAIN",
+    "AdaDeltaSolver",
+    "AdaGradSolver",
+    "AdamSolver",
     "Blob",
+    "NesterovSolver",
     "Net",
     "Network",
+    "RMSPropSolver",
+    "SGDSolver",
+    "Solver",
+    "get_solver",
     "init_log",
     "layer_type_list",
     "set_device",

@@ -1,4 +1,4 @@
-"""Training: Caffe's ``Solver`` and ``SGDSolver`` (solver.cpp, sgd_solver.cpp) and their kin."""
+"""Training: Caffe's ``Solver`` and ``SGDSolver`` (solver.cpp, sgd_solver.cpp) and their kin, by pycaffe's names."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
 
-from prototxt.errors import NetError
 from prototxt.schema import Phase, SolverParameter
-from torchcaffe import gradients, policies, solver_nets
+from torchcaffe import policies, solver_nets
+from torchcaffe.mode import current_device
 from torchcaffe.network import Network
-from torchcaffe.scores import MeanScores, scores
-from torchcaffe.sharing import Learnable
+from torchcaffe.passes import Pass, run_engine, run_net
+from torchcaffe.pycaffe import Net
+from torchcaffe.scores import MeanScores, Score
 from torchcaffe.snapshot import check_writable, load_weights, restore_snapshot, write_snapshot
 from torchcaffe.solver_settings import check_settings, read_settings
 from torchcaffe.solvers import Rate, find_rule
+from torchcaffe.update import Updater
 
 log = logging.getLogger(__name__)
 
@@ -35,32 +36,22 @@ class Action(Enum):
     SNAPSHOT = "snapshot"
 
 
-@dataclass
-class Multipliers:
-    """``lr_mult`` and ``decay_mult`` of one parameter; ``lr`` may be a tensor that broadcasts to the parameter."""
-
-    lr: Rate
-    decay: float
-
-
 class Solver:
     """Trains a net, and tests others that share its weights.
 
     Parameters
     ----------
     param : a solver's prototxt, or its message.
-    device : where nets compute.
-    type : solver type, by default what the prototxt says.
+    device : where nets compute; by default what `torchcaffe.mode` says (``set_mode_gpu``).
 
     Attributes
     ----------
+    type : solver type of the class; None for what the prototxt says.
     param : the message.
     network, test_networks : the engines. The test nets' parameters *are* those of the training net.
     iter : updates made so far.
     current_step : steps of the learning rate made so far.
-    learnable : every parameter that is updated, once, in Caffe's order.
-    multipliers : of each of them; may be changed at any time.
-    history : what the update rule keeps: one tensor for every parameter, or two rounds of them (AdaDelta, Adam).
+    updater : the learnable parameters, their multipliers and history.
     request : asked for an `Action` after every iteration and before every test batch.
 
     Raises
@@ -70,26 +61,24 @@ class Solver:
 
     type: ClassVar[str | None] = None
 
-    def __init__(self, param: SolverParameter | Path | str, device: torch.device | str = "cpu") -> None:
+    def __init__(self, param: SolverParameter | Path | str, device: torch.device | str | None = None) -> None:
         source = "solver" if isinstance(param, SolverParameter) else str(param)
         self.param = param if isinstance(param, SolverParameter) else read_settings(param)
         check_settings(self.param, source)
-        self.rule = find_rule(self.type or self.param.type, source)
         if self.param.snapshot:
             check_writable(self.param.snapshot_prefix)
-        self._seed = self.param.random_seed if self.param.random_seed >= 0 else None
+        device = current_device() if device is None else device
         self.network = self._make_network(solver_nets.training_net(self.param, source), device)
         self.test_networks = [self._make_network(net, device) for net in solver_nets.testing_nets(self.param, source)]
         for weights in self.param.weights:
             self.load_weights(weights)
         for test_network in self.test_networks:
             solver_nets.share_trained_layers(test_network, self.network)
-        self.learnable: tuple[Learnable, ...] = self.network.learnable
-        self.multipliers = [Multipliers(entry.spec.lr_mult, entry.spec.decay_mult) for entry in self.learnable]
-        self.history = [torch.zeros_like(p) for _ in range(self.rule.histories) for p in self._parameters()]
+        self.updater = Updater(self.param, find_rule(self.type or self.param.type, source), self.network.learnable)
         self.iter = 0
         self.current_step = 0
         self.request: Callable[[], Action] = lambda: Action.NONE
+        self._callbacks: list[tuple[Callable[[], object], Callable[[], object]]] = []
         self._stopped = False
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
         self._timer = time.perf_counter()
@@ -108,14 +97,16 @@ class Solver:
         for _ in range(iterations):
             if self._stopped:
                 return
+            self.updater.clear()
             if self._test_is_due() and (self.iter > 0 or self.param.test_initialization):
                 self.test_all()
             if self._stopped:
                 return
-            smoothed = self._smooth(self._compute_gradients())
+            done = self._compute_gradients()
+            smoothed = self._smooth(done.loss)
             if self._display_is_due():
-                self._log_iteration(smoothed)
-            self._apply_update()
+                self._log_iteration(smoothed, done.scores)
+            self.apply_update()
             self._act(self.request(), snapshot_is_due=self._snapshot_is_due())
             yield smoothed
 
@@ -145,10 +136,43 @@ class Solver:
             log.info("Optimization stopped early.")
             return
         if self._display_is_due():
-            self._log_last_loss()
+            log.info("Iteration %d, loss = %g", self.iter, self._smooth(self._train_pass(backward=False).loss))
         if self._test_is_due():
             self.test_all()
         log.info("Optimization Done.")
+
+    def apply_update(self) -> None:
+        """Update the parameters from the gradients that are there, at the learning rate of this iteration."""
+        step = policies.current_step(self.param, self.iter, self.current_step)
+        if step != self.current_step and self.param.lr_policy == "multistep":
+            log.info("MultiStep Status: Iteration %d, step = %d", self.iter, step)
+        self.current_step = step
+        rate = policies.learning_rate(self.param, self.iter, step)
+        if self._display_is_due():
+            log.info("Iteration %d, lr = %g", self.iter, rate)
+        self.updater.apply(rate, self.iter)
+        self.iter += 1
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next update, before ``lr_mult``."""
+        step = policies.current_step(self.param, self.iter, self.current_step)
+        return policies.learning_rate(self.param, self.iter, step)
+
+    def set_lr_mult(self, layer: str, index: int, rate: Rate) -> None:
+        """Give a parameter another ``lr_mult``, from the next update on.
+
+        Parameters
+        ----------
+        layer, index : the blob.
+        rate : a number, or a tensor that broadcasts to the blob's shape, such as (C, 1, 1, 1) for a rate of every
+            filter. It scales the update, after decay and normalisation, so it means the same for all solver types.
+
+        Raises
+        ------
+        NetError : there is no such parameter, or the tensor does not broadcast to it.
+        """
+        self.updater.set_lr_mult(layer, index, rate)
 
     # -- testing ----------------------------------------------------------------------------------------------------
 
@@ -165,15 +189,13 @@ class Solver:
     def test(self, index: int = 0) -> MeanScores | None:
         """Means of the outputs of a test net over its ``test_iter`` batches; None where a stop is asked for."""
         log.info("Iteration %d, Testing net (#%d)", self.iter, index)
-        network, means = self.test_networks[index], MeanScores()
+        means = MeanScores()
         for _ in range(self.param.test_iter[index]):
             self._act(self.request())
             if self._stopped:
                 log.info("Test interrupted.")
                 return None
-            with torch.no_grad():
-                values = network.run()
-                means.add(float(network.loss(values)), scores(network, values))
+            means.add(*self._test_pass(index))
         if self.param.test_compute_loss:
             log.info("Test loss: %g", means.loss)
         for number, score in enumerate(means.means()):
@@ -182,9 +204,19 @@ class Solver:
 
     # -- state ------------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def net(self) -> Net:
+        """Pycaffe's view of the training net; once it was asked for, every pass goes through its blobs."""
+        return Net(self.network)
+
+    @cached_property
+    def test_nets(self) -> list[Net]:
+        """Pycaffe's views of the test nets."""
+        return [Net(network) for network in self.test_networks]
+
     def snapshot(self) -> tuple[Path, Path]:
         """Write ``<prefix>_iter_<N>.caffemodel`` and ``.solverstate`` (or ``.h5``); returns the two paths."""
-        return write_snapshot(self.param, self.network, self.iter, self.current_step, self.history)
+        return write_snapshot(self.param, self.network, self.iter, self.current_step, self.updater.history)
 
     def restore(self, state_file: Path | str) -> None:
         """Go on from a ``.solverstate`` or ``.solverstate.h5`` of this program or of Caffe.
@@ -193,7 +225,7 @@ class Solver:
         ------
         FormatError, NetError : it cannot be read, or belongs to another net or solver type.
         """
-        self.iter, self.current_step = restore_snapshot(state_file, self.network, self.history)
+        self.iter, self.current_step = restore_snapshot(state_file, self.network, self.updater.history)
 
     def load_weights(self, files: str) -> None:
         """Copy the weights of one or several caffemodels, separated by commas, into all nets."""
@@ -202,94 +234,49 @@ class Solver:
         for network in (self.network, *self.test_networks):
             load_weights(network, paths)
 
-    def set_lr_mult(self, layer: str, index: int, rate: Rate) -> None:
-        """Give a parameter another ``lr_mult``, from the next update on.
+    def share_weights(self, net: Net) -> None:
+        """Use the parameters of another net's layers of the same names, and update those from then on."""
+        solver_nets.share_trained_layers(self.network, net.network)
 
-        Parameters
-        ----------
-        layer, index : the blob.
-        rate : a number, or a tensor that broadcasts to the blob's shape, such as (C, 1, 1, 1) for a rate of every
-            filter. It scales the update, after momentum, decay and normalisation, so it means the same for all types.
-
-        Raises
-        ------
-        NetError : there is no such parameter, or the tensor does not broadcast to it.
-        """
-        for learnable, multipliers in zip(self.learnable, self.multipliers, strict=True):
-            if (learnable.layer, learnable.index) == (layer, index):
-                multipliers.lr = _fitting(rate, learnable)
-                learnable.parameter.requires_grad_(isinstance(rate, Tensor) or rate != 0)
-                return
-        raise NetError(f"layer '{layer}' has no learnable blob {index}, or shares another layer's")
+    def add_callback(self, on_start: Callable[[], object], on_gradients_ready: Callable[[], object]) -> None:
+        """Call back before every forward pass of training, and before every update."""
+        self._callbacks.append((on_start, on_gradients_ready))
 
     # -- internal ---------------------------------------------------------------------------------------------------
 
     def _make_network(self, source: solver_nets.NetSource, device: torch.device | str) -> Network:
-        state = source.net.state
-        log.info("Creating %s net from %s", Phase.Name(state.phase), source.source)
-        return Network(source.net, Phase.Name(state.phase), device, seed=self._seed)
+        phase = Phase.Name(source.net.state.phase)
+        seed = self.param.random_seed if self.param.random_seed >= 0 else None
+        log.info("Creating %s net from %s", phase, source.source)
+        return Network(source.net, phase, device, seed=seed)
 
-    def _parameters(self) -> list[nn.Parameter]:
-        return [entry.parameter for entry in self.learnable]
+    def _compute_gradients(self) -> Pass:
+        """Run the net forward and backward ``iter_size`` times; gradients add up, the loss is the mean."""
+        for on_start, _ in self._callbacks:
+            on_start()
+        passes = [self._train_pass(backward=True) for _ in range(self.param.iter_size)]
+        for _, on_gradients_ready in self._callbacks:
+            on_gradients_ready()
+        return Pass(sum(each.loss for each in passes) / len(passes), passes[-1].scores)
 
-    def _compute_gradients(self) -> float:
-        """Run the net forward and backward ``iter_size`` times; gradients add up. Returns the mean loss."""
-        total = 0.0
-        for parameter in self._parameters():
-            parameter.grad = None
-        for _ in range(self.param.iter_size):
-            values = self.network.run()
-            loss = self.network.loss(values)
-            if loss.requires_grad:
-                loss.backward()
-            total += loss.item()
-        self._outputs = scores(self.network, values)
-        return total / self.param.iter_size
+    def _train_pass(self, backward: bool) -> Pass:
+        return run_net(self.net, backward) if "net" in vars(self) else run_engine(self.network, backward)
 
-    @torch.no_grad()
-    def _apply_update(self) -> None:
-        step = policies.current_step(self.param, self.iter, self.current_step)
-        if step != self.current_step and self.param.lr_policy == "multistep":
-            log.info("MultiStep Status: Iteration %d, step = %d", self.iter, step)
-        self.current_step = step
-        rate = policies.learning_rate(self.param, self.iter, step)
-        if self._display_is_due():
-            log.info("Iteration %d, lr = %g", self.iter, rate)
-        self._clip()
-        for index in range(len(self.learnable)):
-            self._update_parameter(index, rate)
-        self.iter += 1
-
-    def _update_parameter(self, index: int, rate: float) -> None:
-        parameter, multipliers = self.learnable[index].parameter, self.multipliers[index]
-        gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        if self.param.iter_size > 1:
-            gradient.mul_(1 / self.param.iter_size)
-        decay = self.param.weight_decay * multipliers.decay
-        if decay:
-            gradients.REGULARISERS[self.param.regularization_type](gradient, parameter, decay)
-        history = self.history[index :: len(self.learnable)]
-        update = self.rule.update(gradient, history, multipliers.lr * rate, self.param, self.iter)
-        parameter.sub_(update)
-        if parameter.grad is not None:
-            parameter.grad = update  # as a blob's diff after Caffe's update
-
-    def _clip(self) -> None:
-        found = [parameter.grad for parameter in self._parameters() if parameter.grad is not None]
-        clipped = gradients.clip(found, self.param.clip_gradients)
-        if clipped:
-            log.info(
-                "Gradient clipping: scaling down gradients (L2 norm %g > %g) by scale factor %g",
-                clipped[0],
-                self.param.clip_gradients,
-                clipped[1],
-            )
+    def _test_pass(self, index: int) -> Pass:
+        if "test_nets" in vars(self):
+            return run_net(self.test_nets[index], backward=False)
+        return run_engine(self.test_networks[index], backward=False)
 
     def _act(self, action: Action, snapshot_is_due: bool = False) -> None:
         if action is Action.SNAPSHOT or snapshot_is_due:
             self.snapshot()
         if action is Action.STOP:
             self._stopped = True
+
+    def _smooth(self, loss: float) -> float:
+        """Mean of the last ``average_loss`` losses."""
+        self._losses.append(loss)
+        return sum(self._losses) / len(self._losses)
 
     def _test_is_due(self) -> bool:
         return bool(self.param.test_interval) and self.iter % self.param.test_interval == 0
@@ -300,42 +287,15 @@ class Solver:
     def _snapshot_is_due(self) -> bool:
         return bool(self.param.snapshot) and self.iter % self.param.snapshot == 0
 
-    def _log_iteration(self, smoothed: float) -> None:
+    def _log_iteration(self, smoothed: float, found: list[Score]) -> None:
         seconds = time.perf_counter() - self._timer
         rate = (self.iter - self._iterations_shown) / seconds
         log.info(
             "Iteration %d (%g iter/s, %gs/%d iters), loss = %g", self.iter, rate, seconds, self.param.display, smoothed
         )
         self._timer, self._iterations_shown = time.perf_counter(), self.iter
-        for number, score in enumerate(self._outputs):
+        for number, score in enumerate(found):
             log.info("    Train net output #%d: %s", number, score)
-
-    def _log_last_loss(self) -> None:
-        with torch.no_grad():
-            loss = float(self.network.loss(self.network.run()))
-        log.info("Iteration %d, loss = %g", self.iter, self._smooth(loss))
-
-    def _smooth(self, loss: float) -> float:
-        """Mean of the last ``average_loss`` losses."""
-        self._losses.append(loss)
-        return sum(self._losses) / len(self._losses)
-
-
-def _fitting(rate: Rate, learnable: Learnable) -> Rate:
-    """The rate on the parameter's device, if it broadcasts to the parameter."""
-    if not isinstance(rate, Tensor):
-        return rate
-    shape = learnable.parameter.shape
-    try:
-        fits = torch.broadcast_shapes(rate.shape, shape) == shape
-    except RuntimeError:
-        fits = False
-    if not fits:
-        raise NetError(
-            f"layer '{learnable.layer}': a rate of shape {tuple(rate.shape)} does not broadcast to blob "
-            f"{learnable.index} of shape {tuple(shape)}; give one number, or one for every row ({shape[0]}, 1, …)"
-        )
-    return rate.to(learnable.parameter)
 
 
 class SGDSolver(Solver):
@@ -375,9 +335,12 @@ class AdamSolver(Solver):
 
 
 SOLVERS: dict[str, type[Solver]] = {
-    solver.type: solver
-    for solver in (SGDSolver, NesterovSolver, AdaGradSolver, RMSPropSolver, AdaDeltaSolver, AdamSolver)
-    if solver.type
+    "SGD": SGDSolver,
+    "Nesterov": NesterovSolver,
+    "AdaGrad": AdaGradSolver,
+    "RMSProp": RMSPropSolver,
+    "AdaDelta": AdaDeltaSolver,
+    "Adam": AdamSolver,
 }
 """Solver classes by Caffe's type string."""
 

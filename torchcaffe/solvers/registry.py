@@ -23,6 +23,8 @@ class UpdateRule(Protocol):
     ) -> Tensor:
         """Return what is to be subtracted from the parameter, and bring ``history`` up to date in place.
 
+        What comes back may be a tensor of the history: it is to be read, not changed.
+
         Parameters
         ----------
         gradient : of the parameter's shape, clipped, normalised and regularised.

@@ -16,7 +16,7 @@ def sgd(gradient: Tensor, history: Sequence[Tensor], rate: Rate, solver: SolverP
 
     The rate is inside the velocity, unlike in `torch.optim.SGD`: the two differ as soon as the rate changes.
     """
-    return advance_velocity(history[0], gradient, rate, solver.momentum).clone()
+    return advance_velocity(history[0], gradient, rate, solver.momentum)
 
 
 def advance_velocity(velocity: Tensor, gradient: Tensor, rate: Rate, momentum: float) -> Tensor:
