@@ -1,5 +1,7 @@
 """Splitting layers by learning rate: the same function of the input, the same bytes after merging, valid for Caffe."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -117,7 +119,7 @@ def test_runs_are_the_fewest_that_give_the_order_back(owner):
     parts = [[place for place, part in enumerate(owner) if part == number] for number in present]
     found = runs(parts)
     assert [present[run.part] for run in found for _ in range(run.size)] == owner
-    assert len(found) == 1 + sum(a != b for a, b in zip(owner, owner[1:], strict=False))
+    assert len(found) == 1 + sum(a != b for a, b in itertools.pairwise(owner))
 
 
 def test_a_depthwise_layer_becomes_one_grouped_layer_per_rate():

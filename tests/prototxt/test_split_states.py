@@ -18,8 +18,10 @@ NET = parse_net("""
           convolution_param { num_output: 4 kernel_size: 3 group: 2 } }
   layer { name: "bn" type: "BatchNorm" bottom: "c" top: "c" }
   layer { name: "sc" type: "Scale" bottom: "c" top: "c" scale_param { bias_term: true } }
-  layer { name: "a" type: "InnerProduct" bottom: "c" top: "a" param { name: "w" } inner_product_param { num_output: 3 } }
-  layer { name: "b" type: "InnerProduct" bottom: "c" top: "b" param { name: "w" } inner_product_param { num_output: 3 } }
+  layer { name: "a" type: "InnerProduct" bottom: "c" top: "a" param { name: "w" }
+          inner_product_param { num_output: 3 } }
+  layer { name: "b" type: "InnerProduct" bottom: "c" top: "b" param { name: "w" }
+          inner_product_param { num_output: 3 } }
 """)
 
 
