@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 from prototxt.field_tables import Table, join, slide, slide_back, union, whole
 from prototxt.graph import Node
@@ -15,8 +15,7 @@ from prototxt.shape_rules.registry import canonical_axis
 from prototxt.windows import Window, convolution_windows, pooling_windows
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class AxisField:
+class AxisField(NamedTuple):
     """What is seen of one input axis: ``table`` is read at the position along the blob's ``axis``.
 
     ``axis`` None says that all positions of the blob see the same; the table then has one position.
@@ -29,8 +28,7 @@ class AxisField:
 Field = tuple[AxisField, ...]
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """A layer with what its bottoms see: one AxisField per input axis, None for a bottom that sees nothing of it."""
 
     node: Node
@@ -122,7 +120,7 @@ def softmax(layer: Seen) -> list[Field | None]:
 
 
 def mean_variance(layer: Seen) -> list[Field | None]:
-    """Mean and variance are those of the whole map."""
+    """Mean and variance are those of the whole map (all axes from the third on)."""
     return [field and _collapse(field, {2, 3}) for field in layer.fields]
 
 

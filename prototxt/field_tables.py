@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import gcd, lcm
 
 import numpy as np
@@ -68,6 +69,8 @@ def source(length: int) -> Table:
 
 def slide(table: Table, window: Window, length: int) -> Table:
     """Return what ``length`` positions of a window see (Convolution, Pooling; with negative pad also a cut)."""
+    if window == Window(1) and length == table.length:
+        return table
     period = table.period // gcd(table.period, window.stride)
     advance = table.advance * period * window.stride // table.period
     width = max(length, period)
@@ -107,9 +110,9 @@ def union(tables: Sequence[Table]) -> Table:
     fixed = [table for table in tables if table.length == 1 < length]
     pace = {(table.advance * lcm(*(t.period for t in tables)) // table.period) for table in tables}
     if fixed or len(pace) > 1:
-        return Table(_hull(tables, length), length)
+        return Table(_hull(tables, length, length), length)
     period = lcm(*(table.period for table in tables))
-    return Table(_hull(tables, max(length, period)), length, period, pace.pop())
+    return Table(_hull(tables, length, max(length, period)), length, period, pace.pop())
 
 
 def join(tables: Sequence[Table], lengths: Sequence[int]) -> Table:
@@ -121,12 +124,9 @@ def join(tables: Sequence[Table], lengths: Sequence[int]) -> Table:
     return Table(np.concatenate(parts, axis=1), sum(lengths))
 
 
-def _hull(tables: Sequence[Table], width: int) -> np.ndarray:
-    bounds = None
-    for table in tables:
-        part = table.bounds[:, :1] if table.length == 1 < width else table.over(0, width)
-        bounds = part if bounds is None else np.minimum(bounds, part)
-    return np.empty((ROWS, 0)) if bounds is None else np.broadcast_to(bounds, (ROWS, width))
+def _hull(tables: Sequence[Table], length: int, width: int) -> np.ndarray:
+    parts = (table.bounds[:, :1] if table.length == 1 < length else table.over(0, width) for table in tables)
+    return reduce(np.minimum, parts)
 
 
 def _table(bounds: np.ndarray, length: int, period: int, advance: int) -> Table:

@@ -78,8 +78,9 @@ def receptive_fields(
     One pass in the order of the layers; the cost grows with the number of layers only. Exact for any DAG of
     Convolution (kernel_h/w, dilation, padding), Deconvolution, Pooling (Caffe's ceil rule), branches that see
     different regions, spatial Slice, Crop, Concat and Tile; see `prototxt.field_rules`. A Flatten or InnerProduct sees
-    its whole bottom, and so does a layer type without a rule. (One approximation: rows and columns are treated
-    alone, so a branch that sees *nothing* in a row, all padding or a gap of a Deconvolution, still counts along x.)
+    its whole bottom, and so does a layer type without a rule. (Axes are treated alone: where the
+    columns that are seen differ from row to row, as after a Concat of maps one above the other whose fields differ in
+    width, or for a branch that sees nothing in some row, the hull over the rows is given.)
 
     Parameters
     ----------

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from prototxt.errors import NetError
 from prototxt.schema import ConvolutionParameter, LayerParameter, PoolingParameter
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A window along one axis: ``kernel`` taps, ``dilation`` apart, moved by ``stride`` from ``pad`` before 0."""
 
     kernel: int

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prototxt.errors import NetError
 from prototxt.graph import Node
 from prototxt.schema import EltwiseParameter, LRNParameter
-from prototxt.shape_rules.registry import LayerShapes, Shape, canonical_axis, require_axes, shape_rule
+from prototxt.shape_rules.registry import LayerShapes, Shape, canonical_axis, require_between, shape_rule
 
 
 @shape_rule("BNLL", "Clip", "ELU", "Exp", "Log", "Power", "ReLU", "Sigmoid", "Swish", "TanH", "Threshold")
@@ -26,10 +26,10 @@ def absolute(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
 
 @shape_rule("Dropout")
 def dropout(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
-    """Follow dropout_layer.cpp: the ratio lies strictly between 0 and 1."""
+    """Follow dropout_layer.cpp: the ratio is at least 0 and below 1 (at 1 the kept ones would be divided by 0)."""
     ratio = node.layer.dropout_param.dropout_ratio
-    if not 0 < ratio < 1:
-        raise NetError(f"{node}: dropout_ratio must lie between 0 and 1, neither included; got {ratio}")
+    if not 0 <= ratio < 1:
+        raise NetError(f"{node}: dropout_ratio must be at least 0 and below 1; got {ratio}")
     return LayerShapes([bottoms[0]])
 
 
@@ -43,7 +43,7 @@ def softmax(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
 @shape_rule("LRN")
 def local_response(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
     """Follow lrn_layer.cpp: maps only, and an odd neighbourhood."""
-    require_axes(node, bottoms[0], 4)
+    require_between(node, bottoms[0], 4, 4)
     param = node.layer.lrn_param
     if param.local_size % 2 == 0:
         raise NetError(f"{node}: local_size must be odd; got {param.local_size}")
@@ -54,10 +54,9 @@ def local_response(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
 
 @shape_rule("MVN")
 def mean_variance(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
-    """Follow mvn_layer.cpp: at most four axes."""
-    if len(bottoms[0]) > 4:
-        raise NetError(f"{node}: needs a bottom with 4 axes at most; got shape {bottoms[0]}")
-    return LayerShapes([bottoms[0]])
+    """Follow mvn_layer.cpp: at most four axes, and always four in the top."""
+    require_between(node, bottoms[0], 0, 4)
+    return LayerShapes([bottoms[0] + (1,) * (4 - len(bottoms[0]))])
 
 
 @shape_rule("Split", tops=(1, None))

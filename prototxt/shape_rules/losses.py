@@ -74,6 +74,8 @@ def accuracy(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
 
 def _require_labels(node: Node, bottoms: Sequence[Shape], axis: int) -> None:
     scores, labels = bottoms[:2]
+    if node.type != "Accuracy":
+        _require_batch(node, bottoms)
     expected = prod(scores[:axis]) * prod(scores[axis + 1 :])
     if prod(labels) != expected:
         raise NetError(

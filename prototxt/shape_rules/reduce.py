@@ -7,7 +7,7 @@ from math import prod
 
 from prototxt.errors import NetError
 from prototxt.graph import Node
-from prototxt.shape_rules.registry import LayerShapes, Shape, canonical_axis, shape_rule
+from prototxt.shape_rules.registry import LayerShapes, Shape, canonical_axis, require_between, shape_rule
 
 
 @shape_rule("Reduction")
@@ -22,6 +22,7 @@ def arg_max(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
     """Follow argmax_layer.cpp: along one axis, or over everything but the batch."""
     param, shape = node.layer.argmax_param, bottoms[0]
     along = param.HasField("axis")
+    require_between(node, shape, 1)
     axis = canonical_axis(node, param.axis, shape) if along else 1
     candidates = shape[axis] if along else prod(shape[1:])
     if not 1 <= param.top_k <= candidates:

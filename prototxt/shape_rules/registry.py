@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from prototxt.errors import NetError
-from prototxt.graph import Node
+from prototxt.graph import AUTO_TOP_TYPES, Node
 
 Shape = tuple[int, ...]
 Count = tuple[int, int | None]
 
 
-@dataclass(frozen=True)
-class LayerShapes:
+class LayerShapes(NamedTuple):
     """Shapes of a layer's tops and of its parameter blobs, both in Caffe's order."""
 
     tops: Sequence[Shape]
-    params: Sequence[Shape] = field(default=())
+    params: Sequence[Shape] = ()
 
 
 Rule = Callable[[Node, Sequence[Shape]], LayerShapes]
@@ -36,6 +36,7 @@ class RegisteredRule:
         for what, number, allowed in (("bottoms", len(bottoms), self.bottoms), ("tops", len(node.tops), self.tops)):
             if number < allowed[0] or (allowed[1] is not None and number > allowed[1]):
                 raise NetError(f"{node}: takes {_count(allowed)} {what}; got {number}")
+        _check_loss_weights(node)
         return self.rule(node, bottoms)
 
 
@@ -77,15 +78,26 @@ def canonical_axis(node: Node, axis: int, shape: Shape, name: str = "axis") -> i
     return axis % len(shape)
 
 
-def require_axes(node: Node, shape: Shape, axes: int) -> None:
-    """Check that a bottom has ``axes`` axes.
+def require_between(node: Node, shape: Shape, least: int, most: int | None = None) -> None:
+    """Check that a bottom has ``least`` to ``most`` axes.
 
     Raises
     ------
     NetError : if not.
     """
-    if len(shape) != axes:
-        raise NetError(f"{node}: needs a bottom with {axes} axes; got shape {shape}")
+    if len(shape) < least or (most is not None and len(shape) > most):
+        raise NetError(f"{node}: needs a bottom with {_count((least, most))} axes; got shape {shape}")
+
+
+def _check_loss_weights(node: Node) -> None:
+    """Check that weights are given for every top or for none (layer.hpp, SetLossWeights).
+
+    A loss layer without weights gets one from Caffe, which then does not fit two tops.
+    """
+    given, tops = len(node.layer.loss_weight), len(node.tops)
+    needed = node.type in AUTO_TOP_TYPES and tops > 1
+    if given != tops and (given or needed):
+        raise NetError(f"{node}: loss_weight must be given once for each of its {tops} tops; got {given}")
 
 
 def _count(allowed: Count) -> str:

@@ -7,7 +7,7 @@ from math import prod
 
 from prototxt.errors import NetError
 from prototxt.graph import Node
-from prototxt.shape_rules.registry import LayerShapes, Shape, canonical_axis, shape_rule
+from prototxt.shape_rules.registry import LayerShapes, Shape, canonical_axis, require_between, shape_rule
 
 
 @shape_rule("InnerProduct")
@@ -35,7 +35,8 @@ def embed(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
 @shape_rule("BatchNorm")
 def batch_norm(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
     """Follow batch_norm_layer.cpp: mean, variance, and the factor by which both are divided."""
-    channels = bottoms[0][1] if len(bottoms[0]) > 1 else 1
+    require_between(node, bottoms[0], 2)
+    channels = bottoms[0][1]
     return LayerShapes([bottoms[0]], [(channels,), (channels,), (1,)])
 
 
@@ -59,8 +60,7 @@ def bias(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
 @shape_rule("PReLU")
 def prelu(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
     """Follow prelu_layer.cpp: one slope for each channel, or a scalar when they share it."""
-    if len(bottoms[0]) < 2:
-        raise NetError(f"{node}: needs a bottom with 2 axes or more; got shape {bottoms[0]}")
+    require_between(node, bottoms[0], 2, 4)
     shared = node.layer.prelu_param.channel_shared
     return LayerShapes([bottoms[0]], [() if shared else (bottoms[0][1],)])
 

@@ -8,7 +8,7 @@ from math import prod
 from prototxt.errors import NetError
 from prototxt.graph import Node
 from prototxt.schema import PoolingParameter
-from prototxt.shape_rules.registry import LayerShapes, Shape, canonical_axis, require_axes, shape_rule
+from prototxt.shape_rules.registry import LayerShapes, Shape, canonical_axis, require_between, shape_rule
 from prototxt.windows import Window, convolution_windows, pooled_size, pooling_windows
 
 
@@ -43,6 +43,8 @@ def im2col(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
     """Follow im2col_layer.cpp: every window becomes a column of channels."""
     axis = canonical_axis(node, node.layer.convolution_param.axis, bottoms[0])
     spatial = bottoms[0][axis + 1 :]
+    if not spatial:
+        raise NetError(f"{node}: needs a bottom with spatial axes behind axis {axis}; got shape {bottoms[0]}")
     windows = convolution_windows(node.layer, len(spatial))
     channels = bottoms[0][axis] * prod(window.kernel for window in windows)
     lengths = (_convolved(node, length, window) for length, window in zip(spatial, windows, strict=True))
@@ -52,7 +54,7 @@ def im2col(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
 @shape_rule("Pooling", tops=(1, 2))
 def pooling(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
     """Follow pooling_layer.cpp: sizes round up, and a last window that starts in the padding is dropped."""
-    require_axes(node, bottoms[0], 4)
+    require_between(node, bottoms[0], 4, 4)
     param = node.layer.pooling_param
     if len(node.tops) == 2 and param.pool != PoolingParameter.MAX:
         raise NetError(f"{node}: a second top (the mask) goes with MAX only")
@@ -72,7 +74,7 @@ def pooling(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
 @shape_rule("SPP")
 def spatial_pyramid(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
     """Follow spp_layer.cpp: pyramid level i has 2^i by 2^i bins; one level alone stays a map."""
-    require_axes(node, bottoms[0], 4)
+    require_between(node, bottoms[0], 4, 4)
     levels = node.layer.spp_param.pyramid_height
     batch, channels, height, width = bottoms[0]
     if levels < 1 or 2 ** (levels - 1) > min(height, width):

@@ -1,0 +1,195 @@
+"""Receptive fields against regions measured by pushing one pixel at a time through the net, and known numbers."""
+
+from __future__ import annotations
+
+import time
+from itertools import product
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prototxt.build import input_layer, layer, net
+from prototxt.errors import NetError
+from prototxt.graph import NetGraph, Value
+from prototxt.receptive_field import receptive_fields
+from prototxt.shapes import infer_shapes
+from prototxt.templates import read_template
+from tests.prototxt.random_nets import SPATIAL_MAKERS, random_net
+from tests.prototxt.reach import measured_reach
+
+
+def fields_of(name):
+    message = read_template(name)
+    return {str(value): field for value, field in receptive_fields(message).items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "blob", "size", "stride"),
+    [
+        ("alexnet", "conv1", 11, 4),
+        ("alexnet", "conv5", 163, 16),
+        ("caffenet", "conv2", 51, 8),
+        ("caffenet", "conv3", 99, 16),
+        ("caffenet", "conv4", 131, 16),
+        ("caffenet", "pool5", 195, 32),
+        ("vgg16", "conv5_3", 196, 16),
+        ("vgg16", "pool5", 212, 32),
+        ("googlenet", "inception_5b/output", 715, 32),
+        ("googlenet", "pool5/7x7_s1", 907, 32),
+        ("resnet50", "res5c", 483, 32),
+        ("resnet152", "res5c", 1507, 32),
+        ("alexnet", "fc6", 227, 0),
+        ("squeezenet", "pool10", 227, 0),
+    ],
+)
+def test_known_fields(name, blob, size, stride):
+    field = fields_of(name)[blob]
+    assert field.size == (size, size)
+    assert field.stride == (stride, stride)
+
+
+def test_box_moves_by_the_stride_and_is_cut_at_the_border():
+    field = fields_of("alexnet")["conv5"]
+    assert field.start == (-64, -64)
+    assert field.box((0, 12)) == (-64, 128, 99, 291)
+    assert field.box((0, 12), clip=True) == (0, 128, 99, 227)
+    with pytest.raises(IndexError, match="0 … 12"):
+        field.box((13, 0))
+    with pytest.raises(IndexError):
+        field.box(())
+
+
+def assert_exact(message):
+    graph = NetGraph(message)
+    shapes = infer_shapes(graph)
+    fields = receptive_fields(graph, shapes)
+    for value, reach in measured_reach(graph, shapes).items():
+        spatial = shapes.values[value][2:]
+        for position in product(*(range(length) for length in spatial)):
+            expected = hull(reach[:, :, *position])
+            if expected is None:
+                continue
+            assert fields[value].box(position, clip=True) == expected, f"{value} at {position} of\n{message}"
+            y0, x0, y1, x1 = fields[value].box(position)
+            assert min(y1 - expected[2], x1 - expected[3], expected[0] - y0, expected[1] - x0) >= 0
+
+
+def hull(seen):
+    """Half-open (y0, x0, y1, x1) around what is True; None for nothing."""
+    ys, xs = np.nonzero(seen)
+    return (ys.min(), xs.min(), ys.max() + 1, xs.max() + 1) if len(ys) else None
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.integers(0, 2**32), st.sampled_from([(1, 2, 9, 8), (1, 1, 12, 5), (1, 2, 6, 13)]))
+def test_fields_are_what_can_be_measured(seed, shape):
+    # The interpreter has its pixels along the batch axis, so nothing may mix that axis with others.
+    measurable = SPATIAL_MAKERS | {
+        "Reshape": reshape_behind_batch,
+        "Scale": scale_from_batch,
+        "Concat": concat_channels,
+    }
+    assert_exact(random_net(Random(seed), measurable, shape, layers=8))
+
+
+def reshape_behind_batch(rng, name, bottoms):
+    dims = rng.choice([[0, -1, 0, 0], [0, 0, -1], [0, 2, -1, 0, 0], [0, 1, 0, -1]])
+    return layer("Reshape", name, bottoms[0], reshape_param={"shape": {"dim": dims}})
+
+
+def concat_channels(rng, name, bottoms):
+    return layer("Concat", name, bottoms)
+
+
+def scale_from_batch(rng, name, bottoms):
+    return layer("Scale", name, bottoms, scale_param={"axis": 0})
+
+
+def test_deconvolution_moves_by_fractions():
+    message = net(
+        "up",
+        [
+            input_layer("data", (1, 1, 8, 8)),
+            layer(
+                "Convolution", "down", "data", convolution_param={"num_output": 1, "kernel_size": [3], "stride": [2]}
+            ),
+            layer(
+                "Deconvolution", "up", "down", convolution_param={"num_output": 1, "kernel_size": [4], "stride": [4]}
+            ),
+        ],
+    )
+    field = receptive_fields(message)[Value("up")]
+    assert field.stride == (0.5, 0.5)
+    assert [field.box((y, 0))[0] for y in range(8)] == [0, 0, 0, 0, 2, 2, 2, 2]
+    assert_exact(message)
+
+
+def test_branches_of_different_fields_make_a_union():
+    param = {"num_output": 1, "kernel_size": [1]}
+    wide = {"num_output": 1, "kernel_size": [3], "pad": [4], "dilation": [4]}
+    message = net(
+        "branches",
+        [
+            input_layer("data", (1, 1, 12, 12)),
+            layer("Convolution", "narrow", "data", convolution_param=param),
+            layer("Convolution", "wide", "data", convolution_param=wide),
+            layer("Eltwise", "sum", ["narrow", "wide"]),
+            layer("Pooling", "all", "sum", pooling_param={"global_pooling": True}),
+            layer("Scale", "gated", ["sum", "all"], scale_param={"axis": 0}),
+        ],
+    )
+    message.layer[-1].bottom[1] = "all"
+    with pytest.raises(NetError):
+        receptive_fields(message)  # Scale wants equal axes
+    del message.layer[-1]
+    message.layer.append(layer("Reshape", "vector", "all", reshape_param={"shape": {"dim": [0, -1]}}))
+    message.layer.append(layer("Scale", "gated", ["sum", "vector"], scale_param={"axis": 0}))
+    fields = {value.blob: field for value, field in receptive_fields(message).items()}
+    assert fields["sum"].size == (9, 9)
+    assert fields["gated"].box((6, 6), clip=True) == (0, 0, 12, 12)
+    assert_exact(message)
+
+
+def test_joined_maps_see_what_their_part_sees():
+    param = {"num_output": 1, "kernel_size": [3], "pad": [1]}
+    message = net(
+        "joined",
+        [
+            input_layer("data", (1, 1, 8, 6)),
+            layer("Slice", "cut", "data", ["top", "bottom"], slice_param={"axis": 2, "slice_point": [3]}),
+            layer("Convolution", "a", "top", convolution_param=param),
+            layer("Convolution", "b", "bottom", convolution_param=param),
+            layer("Concat", "both", ["a", "b"], concat_param={"axis": 2}),
+        ],
+    )
+    field = receptive_fields(message)[Value("both")]
+    assert [field.box((y, 2), clip=True)[::2] for y in range(8)] == [
+        *((0, 2), (0, 3), (1, 3)),
+        *((3, 5), (3, 6), (4, 7), (5, 8), (6, 8)),
+    ]
+    assert_exact(message)
+
+
+def test_other_inputs_and_nets_without_one():
+    message = net("two", [input_layer("a", (1, 1, 4, 4)), input_layer("b", (1, 1, 6, 6)), layer("ReLU", "r", "b")])
+    assert set(receptive_fields(message)) == {Value("a")}
+    assert set(receptive_fields(message, source_blob="b")) == {Value("b"), Value("r")}
+    with pytest.raises(NetError, match="no input with spatial axes"):
+        receptive_fields(net("flat", [input_layer("a", (1, 5))]))
+
+
+@pytest.mark.parametrize("name", ["alexnet", "googlenet", "resnet152"])
+def test_fast_on_deep_nets(name):
+    graph = NetGraph(read_template(name))
+    shapes = infer_shapes(graph)
+    best = min(timed(lambda: receptive_fields(graph, shapes)) for _ in range(10))
+    assert best < 0.020, f"{best * 1000:.1f} ms"  # 10 ms on a machine of its own; tests share theirs
+
+
+def timed(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
