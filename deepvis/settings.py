@@ -36,7 +36,8 @@ class Settings(BaseModel):
         default=None, description="plan.json with learning-rate multipliers; None: beside the scan"
     )
     cache: Path = Field(
-        default=Path("~/.cache/deepvis/models"), description="folder for models that had to be converted"
+        default_factory=lambda: Path("~/.cache/deepvis/models").expanduser(),
+        description="folder for models that had to be converted",
     )
 
     device: str = Field(
@@ -52,7 +53,7 @@ class Settings(BaseModel):
     unit: Annotated[int, Field(ge=0)] = Field(default=0, description="unit selected at the start")
     backprop: Literal["off", "gradient", "deconv", "guided"] = Field(default="off", description="back-propagation mode")
     colormap: str = Field(
-        default="viridis", min_length=1, description="colour map of activations, any name of the cmap package"
+        default="inferno", min_length=1, description="colour map of activations, any name of the cmap package"
     )
     scale: Literal["layer", "frame", "unit"] = Field(
         default="layer", description="what the brightness of tiles is relative to"
@@ -116,7 +117,7 @@ def _run(path: Path) -> dict[str, Any]:
         names = runpy.run_path(str(path))
     except SyntaxError as error:
         raise SettingsError(f"{path}:{error.lineno}: is not valid Python ({error.msg})") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SettingsError(f"{path}: stops with {type(error).__name__}: {error}") from error
     return {
         name: value

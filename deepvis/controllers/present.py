@@ -125,10 +125,10 @@ def input_content(state: DisplayState, activations: Activations, values: LayerVa
     box = None
     if values is not None and not state.grid_shows_diffs:
         box = field_box(state.layer, values.maps[state.unit], height, width)
-    source = (
-        "frozen" if state.frozen and state.source == "camera" else f"{frame.pixels.shape[1]}×{frame.pixels.shape[0]}"
-    )
-    return ImageContent(frame.name, source, activations.seen, smooth=True, box=box)
+    words = [frame.place] if frame.place else []
+    frozen = state.frozen and state.source == "camera"
+    words.append("frozen" if frozen else f"{frame.pixels.shape[1]}×{frame.pixels.shape[0]}")
+    return ImageContent(frame.name, " · ".join(words), activations.seen, smooth=True, box=box)
 
 
 def field_box(layer: LayerInfo, unit: Array, height: int, width: int) -> tuple[float, float, float, float] | None:
