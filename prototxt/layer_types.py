@@ -90,7 +90,7 @@ LAYER_TYPES: dict[str, LayerType] = {
     "Silence": LayerType((1, MANY), (0, 0)),
     "Slice": LayerType(tops=(1, MANY), param="slice_param"),
     "Softmax": LayerType(in_place="yes", param="softmax_param"),
-    "SoftmaxWithLoss": LayerType((2, 2), (0, 2), param="softmax_param"),
+    "SoftmaxWithLoss": replace(_LOSS, param="softmax_param"),  # a second top trips over its own loss_weight check
     "Split": LayerType(tops=(1, MANY), in_place="refused"),
     "Swish": LayerType(in_place="wrong", param="swish_param", master_only=True),
     "TanH": LayerType(in_place="yes", param="tanh_param"),

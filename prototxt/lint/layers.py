@@ -88,10 +88,13 @@ def in_place(layer: LayerParameter) -> Iterator[str]:
 
 @layer_rule()
 def one_loss_weight_per_top(layer: LayerParameter) -> Iterator[str]:
-    """Loss layers without a top have an automatic one."""
-    tops = max(len(layer.top), layer.type in LOSSES)
-    if layer.loss_weight and len(layer.loss_weight) != tops:
-        yield f"has {_count(len(layer.loss_weight), 'loss_weight')} for {_count(tops, 'top')}; give one per top or none"
+    """Loss layers without a top have an automatic one, and without a loss_weight one of 1."""
+    is_loss = layer.type in LOSSES
+    tops = max(len(layer.top), is_loss)
+    weights = len(layer.loss_weight) or (1 if is_loss else tops)
+    if weights != tops:
+        hint = "give one per top" if is_loss else "give one per top or none"
+        yield f"has {_count(len(layer.loss_weight), 'loss_weight')} for {_count(tops, 'top')}; {hint}"
 
 
 @layer_rule()

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from prototxt.layer_types import LAYER_TYPES
 from prototxt.lint.registry import Finding, net_rule, net_warning
-from prototxt.schema import NetParameter, ParamSpec
+from prototxt.schema import LayerParameter, NetParameter, ParamSpec
 
 
 @net_rule
@@ -35,6 +35,20 @@ def tops_are_made_once(net: NetParameter) -> Iterator[Finding]:
                 sentence = f"its top '{top}' is already made by layer '{makers[top]}' in phase {_phase(net)}; rename it"
                 yield Finding(layer.name, sentence)
             makers.setdefault(top, layer.name)
+
+
+@net_rule
+def only_reader_writes_in_place(net: NetParameter) -> Iterator[Finding]:
+    """What several layers read Caffe splits into copies, so that a layer that writes over it has lost its bottom."""
+    readers: dict[str, list[str]] = {}  # of each blob since it was last written
+    for layer in net.layer:
+        for bottom in layer.bottom:
+            readers.setdefault(bottom, []).append(layer.name)
+        for index, top in enumerate(layer.top):
+            in_place = index < len(layer.bottom) and layer.bottom[index] == top
+            if in_place and len(readers[top]) > 1:
+                yield Finding(layer.name, _also_read(top, readers[top][:-1]))
+            readers[top] = [layer.name] if _is_loss(layer, index) else []
 
 
 @net_rule
@@ -84,6 +98,15 @@ def tops_are_read(net: NetParameter) -> Iterator[Finding]:
                 if top not in read:
                     sentence = f"nothing reads its top '{top}', so it becomes an output; put a Silence layer on it"
                     yield Finding(layer.name, sentence)
+
+
+def _is_loss(layer: LayerParameter, top: int) -> bool:
+    return top < len(layer.loss_weight) and layer.loss_weight[top] != 0
+
+
+def _also_read(blob: str, others: list[str]) -> str:
+    who = ", ".join(f"'{name}'" for name in dict.fromkeys(others))
+    return f"writes over its bottom '{blob}', which {who} reads too; give the top its own name"
 
 
 def _phase(net: NetParameter) -> str:
