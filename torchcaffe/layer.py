@@ -156,8 +156,9 @@ class Layer(nn.Module):
     # -- internal ---------------------------------------------------------------------------------------------------
 
     def _generator_for(self, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
-        seed = zlib.crc32(f"{self.name}\n{purpose}".encode()) + ((self.seed or 0) << 32)
-        return torch.Generator(device).manual_seed(seed & (2**63 - 1))
+        # Hashed to 32 bits, because torch's generator on the CPU takes no more of a seed.
+        seed = zlib.crc32(f"{self.seed or 0}\n{self.name}\n{purpose}".encode())
+        return torch.Generator(device).manual_seed(seed)
 
     def _check_arity(self, n_bottoms: int) -> None:
         for what, count, (fewest, most) in (

@@ -18,7 +18,7 @@ from prototxt.schema import NetParameter
 from prototxt.shapes import Shapes, infer_shapes
 from prototxt.weights import Weights
 from torchcaffe.layer import Layer, Shape
-from torchcaffe.registry import layer_class
+from torchcaffe.registry import find_class
 from torchcaffe.sharing import Learnable, share_parameters
 
 Function = Callable[..., "Tensor | tuple[Tensor, ...]"]
@@ -222,21 +222,25 @@ class Network(nn.Module):
 
     def _make_layers(self, loaded: set[str]) -> tuple[tuple[Layer, ...], Shapes]:
         """Layers without bottoms first: what they deliver (a picture's size) decides the shapes of all others."""
+        classes = [find_class(node.type, node.name) for node in self.graph.layers]
         layers: dict[int, Layer] = {}
         delivered: dict[str, Shape] = {}
         for node in self.graph.layers:
             if not node.bottoms:
-                source = layers[node.index] = self._make_layer(node, (), loaded)
+                source = layers[node.index] = self._make_layer(classes[node.index], node, (), loaded)
                 delivered |= {top.blob: shape for top, shape in zip(node.tops, source.top_shapes or (), strict=True)}
         shapes = infer_shapes(self.graph, delivered)
         for node in self.graph.layers:
             if node.bottoms:
-                layers[node.index] = self._make_layer(node, [shapes.values[v] for v in node.bottoms], loaded)
+                bottom_shapes = [shapes.values[value] for value in node.bottoms]
+                layers[node.index] = self._make_layer(classes[node.index], node, bottom_shapes, loaded)
         return tuple(layers[node.index] for node in self.graph.layers), shapes
 
-    def _make_layer(self, node: Node, bottom_shapes: Sequence[Shape], loaded: set[str]) -> Layer:
+    def _make_layer(
+        self, layer_class: type[Layer], node: Node, bottom_shapes: Sequence[Shape], loaded: set[str]
+    ) -> Layer:
         seed = None if node.name in loaded else self.seed
-        return layer_class(node.type, node.name).from_param(node.layer, bottom_shapes, self.phase, seed)
+        return layer_class.from_param(node.layer, bottom_shapes, self.phase, seed)
 
     def _plan(self, given: frozenset[Value], wanted: tuple[Value, ...] | None) -> tuple[_Step, ...]:
         key = given, wanted

@@ -43,7 +43,7 @@ def layer(type_name: str) -> Callable[[LayerClass], LayerClass]:
     return register
 
 
-def layer_class(type_name: str, layer_name: str) -> type[Layer]:
+def find_class(type_name: str, layer_name: str) -> type[Layer]:
     """The class of a layer type; ``layer_name`` is for the error.
 
     Raises
