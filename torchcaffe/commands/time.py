@@ -84,13 +84,12 @@ class LayerTimer:
         self._values: dict[Value, Tensor] = {}
         self._bottoms: dict[Node, list[Tensor]] = {}
         for node in self.network.graph.layers:
-            layer = self.network.layers[node.index]
             bottoms = self._bottoms[node] = [self._bottom(node, place) for place in range(len(node.bottoms))]
             start = self.now()
-            tops = layer(*bottoms)
+            tops = self.network.call_layer(node, bottoms)
             self.forward_times[node] += self.now() - start
             self._values.update(zip(node.tops, tops, strict=True))
-        return float(self.network.loss(self._values))
+        return self.network.loss(self._values).item()
 
     def backward(self) -> None:
         """The way back of the last `forward`; gradients of parameters are thrown away."""

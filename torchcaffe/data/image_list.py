@@ -64,10 +64,18 @@ def read_picture(entry: Entry, size: tuple[int, int] | None = None, color: bool 
     ------
     FormatError : the file is missing or is no picture; names the list and the line.
     """
-    picture = cv2.imread(entry.path, cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE)
+    try:
+        data = np.fromfile(entry.path, np.uint8)
+    except FileNotFoundError:
+        raise FormatError(f"{entry.where}: the image {entry.path} does not exist; mend the list") from None
+    except OSError as error:
+        raise FormatError(f"{entry.where}: the image {entry.path} cannot be read ({error.strerror})") from None
+    # From memory: cv2.imread would print a line of its own on stderr for a file that it cannot open.
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE) if data.size else None
     if picture is None:
-        reason = "is not a picture that OpenCV can read" if Path(entry.path).exists() else "does not exist"
-        raise FormatError(f"{entry.where}: the image {entry.path} {reason}; mend the list or the file")
+        raise FormatError(
+            f"{entry.where}: the image {entry.path} is not a picture that OpenCV can read; mend the list or the file"
+        )
     if size is not None:
         picture = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_LINEAR)
     return to_planes(picture)

@@ -116,6 +116,19 @@ def test_an_unreadable_image_is_named_with_its_line_and_the_next_batch_still_com
     assert layer()[1].tolist() == [8, 9, 0, 1]
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_pictures_that_say_how_they_are_turned_are_turned_as_by_opencv(pictures, orientation):
+    jpeg = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 256, size=(6, 8, 3), dtype=np.uint8))[1].tobytes()
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0" + bytes([orientation]) + bytes(6)
+    path = pictures / "turned.jpg"
+    path.write_bytes(jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + jpeg[2:])
+    (pictures / "list.txt").write_text("turned.jpg 0\n")
+    data, _ = batches(image_data(pictures, batch_size=1), 1)[0]
+    expected = cv2.imread(str(path)).transpose(2, 0, 1)
+    assert expected.shape == ((3, 8, 6) if orientation == 6 else (3, 6, 8))
+    np.testing.assert_array_equal(data[0], expected)
+
+
 @pytest.mark.parametrize(
     ("text", "fields", "error", "sentence"),
     [

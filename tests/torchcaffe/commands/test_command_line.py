@@ -1,0 +1,323 @@
+"""``torchcaffe train|test|time`` as a user calls it, in-process."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from prototxt.errors import InputError
+from prototxt.text import parse_net
+from prototxt.weights import read_weights, write_weights
+from torchcaffe.__main__ import COMMANDS, main
+from torchcaffe.commands import flags as flags_module
+from torchcaffe.commands.flags import parse_flags
+from torchcaffe.network import Network
+from torchcaffe.solver import Solver
+
+NET = """name: "small"
+layer { name: "data" type: "DummyData" top: "data" top: "label"
+  dummy_data_param { shape { dim: 4 dim: 2 dim: 9 dim: 9 } shape { dim: 4 }
+    data_filler { type: "gaussian" } data_filler { type: "constant" value: 1 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+layer { name: "ip" type: "InnerProduct" bottom: "conv" top: "ip"
+  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy" include { phase: TEST } }
+layer { name: "extra" type: "Power" bottom: "ip" top: "extra" include { stage: "extra" } }
+"""
+
+SOLVER = """net: "net.prototxt"
+base_lr: 0.05
+lr_policy: "fixed"
+momentum: 0.9
+max_iter: 6
+display: 2
+test_iter: 2
+test_interval: 3
+random_seed: 1
+snapshot_prefix: "out/run"
+"""
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("net.prototxt").write_text(NET)
+    Path("solver.prototxt").write_text(SOLVER)
+    network = Network(parse_net(NET), "TRAIN", seed=0)
+    write_weights("first.caffemodel", network.net, network.weights())
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys):
+    """Call the command; its log."""
+
+    def call(*arguments: str) -> str:
+        main(arguments)
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        return captured.err
+
+    return call
+
+
+@pytest.fixture
+def fail(capsys, workplace):
+    """Call the command, which ends with code 1 and a sentence and leaves no new file; the sentence."""
+
+    def call(*arguments: str) -> str:
+        before = set(workplace.rglob("*"))
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 1
+        assert set(workplace.rglob("*")) == before
+        error = capsys.readouterr().err
+        assert "Traceback" not in error
+        last = error.splitlines()[-1]
+        assert last.startswith("torchcaffe: error: ")
+        return last
+
+    return call
+
+
+def messages(log: str) -> list[str]:
+    """The log without glog's prefix, which every line has."""
+    pattern = re.compile(r"[IWE]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ [\w.]+:\d+\] (.*)")
+    found = [pattern.fullmatch(line) for line in log.splitlines()]
+    assert all(found), log
+    return [match.group(1) for match in found if match]
+
+
+def test_every_command_is_described():
+    assert COMMANDS.keys() == flags_module.COMMANDS.keys()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "-solver", "s", "-weights", "a,b"],
+        ["train", "--solver", "s", "--weights", "a,b"],
+        ["train", "-solver=s", "-weights=a,b"],
+        ["train", "--solver=s", "--weights=a,b", "--logtostderr=1"],
+        ["--solver=s", "-alsologtostderr", "-weights", "a,b", "train"],
+    ],
+)
+def test_both_spellings_of_flags(arguments):
+    found = parse_flags(arguments)
+    assert (found.command, found.solver, found.weights, found.iterations) == ("train", "s", "a,b", 50)
+
+
+def test_train_writes_log_and_snapshots(run):
+    log = messages(run("train", "-solver", "solver.prototxt"))
+    assert "Solving small" in log
+    assert "Iteration 3, Testing net (#0)" in log
+    assert [line for line in log if line.startswith("    Test net output #1: loss")]
+    assert [line for line in log if re.match(r"Iteration 2 \([\d.e+-]+ iter/s, [\d.e+-]+s/2 iters\), loss = ", line)]
+    assert "Snapshotting to binary proto file out/run_iter_6.caffemodel" in log
+    assert "Snapshotting solver state to binary proto file out/run_iter_6.solverstate" in log
+    assert log[-2:] == ["Optimization Done.", "Optimization Done."]
+    assert sorted(path.name for path in Path("out").iterdir()) == ["run_iter_6.caffemodel", "run_iter_6.solverstate"]
+
+
+def test_weights_and_snapshot_say_where_training_starts(run):
+    Path("solver.prototxt").write_text(SOLVER.replace("base_lr: 0.05", "base_lr: 0"))
+    run("train", "-solver", "solver.prototxt", "-weights", "first.caffemodel")
+    first, trained = read_weights("first.caffemodel"), read_weights("out/run_iter_6.caffemodel")
+    np.testing.assert_array_equal(first["conv"][0], trained["conv"][0])
+    Path("solver.prototxt").write_text(SOLVER.replace("max_iter: 6", "max_iter: 8"))
+    log = messages(run("train", "--solver=solver.prototxt", "--snapshot=out/run_iter_6.solverstate"))
+    assert "Resuming from out/run_iter_6.solverstate" in log
+    assert Path("out/run_iter_8.caffemodel").exists()
+
+
+def test_test_scores_every_batch_and_the_mean(run):
+    log = messages(run("test", "-model", "net.prototxt", "-weights", "first.caffemodel", "-iterations", "3"))
+    losses = [float(line.split(" = ")[1]) for line in log if re.match(r"Batch \d, loss", line)]
+    assert len(losses) == 3
+    mean = [line for line in log if line.startswith("loss = ")]
+    assert float(mean[0].split(" = ")[1].split()[0]) == pytest.approx(np.mean(losses), rel=1e-4)
+    assert mean[0].endswith(" loss)")
+    assert f"Loss: {np.mean(losses):.4g}"[:9] in "\n".join(log)
+    assert [line for line in log if line.startswith("accuracy = ")]
+
+
+def test_stage_level_and_phase_choose_layers(run):
+    log = run("test", "-model", "net.prototxt", "-weights", "first.caffemodel", "-iterations", "1", "-stage", "a,extra")
+    assert "Batch 0, extra = " in log
+    assert "accuracy" not in run("time", "-model", "net.prototxt", "-iterations", "1")
+    assert "accuracy" in run("time", "-model", "net.prototxt", "-iterations", "1", "-phase=TEST")
+
+
+def test_time_lists_every_layer_both_ways(run):
+    log = messages(run("time", "-model", "net.prototxt", "-iterations", "3"))
+    for name in ("data", "conv", "relu", "ip", "loss"):
+        for way in ("forward", "backward"):
+            (line,) = [line for line in log if line.startswith(f"{name:>10}\t{way}: ")]
+            assert float(line.split()[-2]) >= 0
+    assert len([line for line in log if "forward-backward time" in line]) == 3
+    (total,) = [line for line in log if line.startswith("Total Time: ")]
+    passes = [
+        float(re.search(r"Average (?:Forward|Backward) pass: (\S+)", line)[1]) for line in log if " pass: " in line
+    ]
+    assert 0 < sum(passes) <= float(total.split()[2]) / 3 * 1.01
+    backward = {line.split()[0]: float(line.split()[-2]) for line in log if "\tbackward" in line}
+    assert backward["conv"] > backward["data"], "the way back is timed, not only walked"
+
+
+def test_minloglevel(run, monkeypatch):
+    arguments = ("time", "-model", "net.prototxt", "-iterations", "1")
+    assert run(*arguments, "-minloglevel=1") == ""
+    monkeypatch.setenv("GLOG_minloglevel", "1")
+    assert run(*arguments) == ""
+
+
+@pytest.mark.skipif(os.environ.get("CUDA_VISIBLE_DEVICES") != "" and os.path.exists("/dev/nvidia0"), reason="has a GPU")
+def test_a_gpu_that_is_not_there_is_a_warning_and_the_cpu_works(run):
+    Path("solver.prototxt").write_text(SOLVER + "solver_mode: GPU")
+    log = run("train", "-solver", "solver.prototxt")
+    assert log.count("running on the CPU") == 1
+    assert re.search(r"^W\d{4} .*GPU 0 is asked for but PyTorch finds no CUDA device", log, re.MULTILINE)
+    assert "running on the CPU" in run("time", "-model", "net.prototxt", "-iterations", "1", "-gpu", "all")
+
+
+@pytest.mark.parametrize(("number", "effect", "stops"), [(signal.SIGINT, "", True), (signal.SIGHUP, "", False)])
+def test_signals_stop_and_snapshot_as_in_caffe(run, monkeypatch, number, effect, stops):
+    apply_update = Solver.apply_update
+
+    def send_a_signal(solver: Solver) -> None:
+        apply_update(solver)
+        if solver.iter == 2:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Solver, "apply_update", send_a_signal)
+    before = signal.getsignal(number)
+    log = run("train", "-solver", "solver.prototxt")
+    assert signal.getsignal(number) is before
+    assert ("Optimization stopped early." in log) is stops
+    assert Path("out/run_iter_2.solverstate").exists()
+    assert Path("out/run_iter_6.solverstate").exists() is not stops
+
+
+def test_signal_effects_can_be_turned_off(run, monkeypatch):
+    apply_update = Solver.apply_update
+    monkeypatch.setattr(Solver, "apply_update", lambda s: (os.kill(os.getpid(), signal.SIGINT), apply_update(s)))
+    log = run("train", "-solver", "solver.prototxt", "-sigint_effect", "none")
+    assert "stopped early" not in log
+    assert [path.stem for path in Path("out").iterdir()] == ["run_iter_6"] * 2
+
+
+def test_a_terminal_gets_a_bar_below_the_log(run, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    log = run("train", "-solver", "solver.prototxt")
+    assert "6/6" in log
+    assert "Iteration 4, lr = 0.05" in log
+
+
+# -- bad input ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "the following arguments are required: command"),
+        (["trian"], "invalid choice: 'trian'"),
+        (["train"], "train needs a solver definition; give -solver FILE"),
+        (["train", "-solvr", "x"], "unrecognized arguments: -solvr"),
+        (["train", "-solver"], "expected one argument"),
+        (["train", "-solver", "gone.prototxt"], "gone.prototxt: no such file"),
+        (["train", "-solver", "solver.prototxt", "-weights", "gone.caffemodel"], "gone.caffemodel: no such file"),
+        (["train", "-solver", "solver.prototxt", "-snapshot", "gone.solverstate"], "gone.solverstate: no such file"),
+        (["train", "-solver", "solver.prototxt", "-snapshot", "a", "-weights", "b"], "not both"),
+        (["train", "-solver", "solver.prototxt", "-gpu", "x"], "-gpu must be a device number or 'all'; got 'x'"),
+        (["train", "-solver", "solver.prototxt", "-sigint_effect", "x"], "invalid choice: 'x'"),
+        (["test", "-weights", "first.caffemodel"], "test needs a model definition to score; give -model FILE"),
+        (["test", "-model", "net.prototxt"], "test needs model weights to score; give -weights FILE"),
+        (["test", "-model", "net.prototxt", "-weights", "net.prototxt"], "net.prototxt: "),
+        (["time", "-model", "net.prototxt", "-iterations", "0"], "-iterations must be at least 1; got 0"),
+        (["time", "-model", "net.prototxt", "-iterations", "many"], "invalid int value: 'many'"),
+        (["time", "-model", "net.prototxt", "-phase", "DEPLOY"], "invalid choice: 'DEPLOY'"),
+    ],
+)
+def test_bad_arguments(fail, arguments, sentence):
+    assert sentence in fail(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "sentence"),
+    [
+        ("solver.prototxt", "base_lr", "base_rl", "solver.prototxt:2: "),
+        ("solver.prototxt", '"fixed"', '"linear"', "solver.prototxt: unknown lr_policy 'linear'"),
+        ("solver.prototxt", "net.prototxt", "gone.prototxt", "gone.prototxt: no such file"),
+        ("net.prototxt", "num_output: 4", "num_outputs: 4", "net.prototxt:6: "),
+        ("net.prototxt", '"SoftmaxWithLoss"', '"SoftmaxLoss"', "'loss'"),
+        ("net.prototxt", 'bottom: "conv" top: "ip"', 'bottom: "fc" top: "ip"', "'ip' (InnerProduct): unknown bottom"),
+        ("net.prototxt", "num_output: 3", "num_output: 5", "first.caffemodel: layer 'ip'"),
+    ],
+)
+def test_bad_files(fail, file, old, new, sentence):
+    Path(file).write_text(Path(file).read_text().replace(old, new))
+    assert sentence in fail("train", "-solver", "solver.prototxt", "-weights", "first.caffemodel")
+
+
+def test_a_truncated_caffemodel(fail):
+    Path("first.caffemodel").write_bytes(Path("first.caffemodel").read_bytes()[:200])
+    error = fail("test", "-model", "net.prototxt", "-weights", "first.caffemodel")
+    assert "first.caffemodel: is truncated" in error
+
+
+def test_an_image_that_is_none_ends_training_with_its_line(capsys, workplace):
+    lines = []
+    for index in range(40):
+        (workplace / f"{index}.ppm").write_bytes(b"P6 9 9 255\n" + bytes(243))
+        lines.append(f"{index}.ppm 0\n")
+    (workplace / "30.ppm").write_bytes(b"broken")
+    Path("list.txt").write_text("".join(lines))
+    data = 'type: "ImageData" top: "data" top: "label" image_data_param { source: "list.txt" batch_size: 4 } }'
+    Path("net.prototxt").write_text(re.sub(r'type: "DummyData".*?\} \} \}\n', data + "\n", NET, flags=re.DOTALL))
+    Path("solver.prototxt").write_text(SOLVER.replace("max_iter: 6", "max_iter: 60"))
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "-solver", "solver.prototxt"])
+    assert ended.value.code == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("torchcaffe: error: list.txt:31: the image 30.ppm is not a picture that OpenCV can read")
+    assert not list(Path("out").glob("*"))
+
+
+def test_several_gpus(monkeypatch):
+    import torch
+
+    from torchcaffe.commands.device import choose_device
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(InputError, match="-gpu 0,1 names 2 devices; torchcaffe runs on one"):
+        choose_device("0,1")
+    with pytest.raises(InputError, match="there is no GPU 7; PyTorch finds 2"):
+        choose_device("7")
+
+
+def test_help(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["-help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in (*COMMANDS, "-sigint_effect", "--solver"))
+
+
+def test_as_a_program(workplace):
+    """The one test that starts a process: exit code, stderr and no traceback for real."""
+    command = [sys.executable, "-m", "torchcaffe", "train", "-solver=gone.prototxt"]
+    finished = subprocess.run(command, capture_output=True, text=True, cwd=workplace, check=False)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("torchcaffe: error: gone.prototxt: no such file")
+    assert len(finished.stderr.splitlines()) == 1
