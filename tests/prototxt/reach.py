@@ -17,13 +17,20 @@ from prototxt.shapes import Shapes
 
 
 def measured_reach(graph: NetGraph, shapes: Shapes) -> dict[Value, np.ndarray]:
-    """Return (height, width, *spatial axes of the value), bool: whether a pixel reaches a position of any channel."""
+    """Return (height, width, *spatial axes of the value), bool: whether a pixel reaches a position of any channel.
+
+    Values that mix the batch axis with others are left out: the interpreter has its pixels there.
+    """
     _, channels, height, width = shapes.values[graph.inputs[0]]
     pixels = torch.eye(height * width, dtype=torch.float64).reshape(-1, 1, height, width).expand(-1, channels, -1, -1)
     values = {graph.inputs[0]: pixels}
     for node in graph.layers[1:]:
+        if not all(value in values for value in node.bottoms):
+            continue
         outputs = push(node, [values[value] for value in node.bottoms], [shapes.values[value] for value in node.tops])
         for value, output in zip(node.tops, outputs, strict=True):
+            if not output.dim() or len(output) != len(pixels):
+                continue  # something mixed the batch axis, where the pixels are, with others
             assert tuple(output.shape[1:]) == shapes.values[value][1:], (node.type, value, output.shape)
             values[value] = (output != 0).double()
     return {value: flat(reached).reshape(height, width, *reached.shape[2:]) for value, reached in values.items()}
@@ -136,15 +143,12 @@ def push_mvn(node, bottoms, tops):
 
 def push_dense(node, bottoms, tops):
     axis, x = node.layer.inner_product_param.axis % bottoms[0].dim(), bottoms[0]
-    if not axis:
-        return [x]  # over the batch, where the interpreter has its pixels
     total = x.flatten(axis).sum(-1, keepdim=True)
     return [total.expand(*total.shape[:-1], tops[0][-1])]
 
 
 def push_reduction(node, bottoms, tops):
-    axis = node.layer.reduction_param.axis % bottoms[0].dim()
-    return [bottoms[0].flatten(axis).sum(-1) if axis else bottoms[0]]
+    return [bottoms[0].flatten(node.layer.reduction_param.axis % bottoms[0].dim()).sum(-1)]
 
 
 def push_reshape(node, bottoms, tops):
