@@ -54,15 +54,11 @@ def decode(data: bytes, source: str) -> np.ndarray:
     ------
     ImageError : if the bytes are not a whole picture, or its values are neither 8 nor 16 bits wide.
     """
-    pixels = _opencv(data, cv2.IMREAD_UNCHANGED) if _may_be_transparent(data) else None
-    if pixels is None or not _has_alpha(pixels):
-        pixels = _opencv(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
-    if pixels is None:
-        raise ImageError(f"{source}: is not a picture that OpenCV can read, or it is cut off; replace or remove it")
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise ImageError(f"{source}: has {pixels.dtype} values; only pictures of 8 or 16 bits per channel can be used")
-    pixels = _to_eight_bits(pixels)
-    return _on_white(pixels) if _has_alpha(pixels) else pixels
+    if _may_be_transparent(data):
+        pixels = _opencv(data, cv2.IMREAD_UNCHANGED, source)
+        if _has_alpha(pixels):
+            return _on_white(_to_eight_bits(pixels))
+    return _to_eight_bits(_opencv(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH, source))
 
 
 def quiet_opencv() -> None:
@@ -70,15 +66,20 @@ def quiet_opencv() -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def _opencv(data: bytes, flags: int) -> np.ndarray | None:
+def _opencv(data: bytes, flags: int, source: str) -> np.ndarray:
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
-        return None
+        pixels = None
+    if pixels is None:
+        raise ImageError(f"{source}: is not a picture that OpenCV can read, or it is cut off; replace or remove it")
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"{source}: has {pixels.dtype} values; only pictures of 8 or 16 bits per channel can be used")
+    return pixels
 
 
 def _may_be_transparent(data: bytes) -> bool:
-    """Everything but JPEG may; asking spares every photograph a second decoding."""
+    """Everything but JPEG may, and is decoded a second time if it is not; photographs are spared that."""
     return not data.startswith(b"\xff\xd8")
 
 

@@ -1,0 +1,33 @@
+"""The user's settings: plain Python assignments, read once at the start; every name, type and range is checked.
+
+Uncomment and change what should differ; what is left out keeps the value that stands here. Paths are relative to this
+file, ``~`` is the home folder. `deepvis settings` prints what is in force, docs/settings.md explains every name.
+"""
+
+# --- what is looked into -----------------------------------------------------------------------------------------
+# model = "models/indoor39"         # folder of a conversion, conversion.json, .prototxt, or a bundled model's folder
+# weights = None                    # .caffemodel; None: the one that belongs to the model
+# preprocessing = None              # JSON of a preprocessing; None: the model's own
+# classes = None                    # text file, one class name per line; None: the model's own
+# images = None                     # folder or image list; None: the scanned pictures, or sample photographs
+# scan = None                       # scan.h5; None: the one beside the model
+# plan = None                       # plan.json with learning-rate multipliers; None: the one beside the scan
+# cache = "~/.cache/deepvis/models" # where models are kept that had to be converted
+
+# --- computing ---------------------------------------------------------------------------------------------------
+# device = "auto"                   # "auto", "cpu", "mps", "cuda", "cuda:1"
+# batch = 32                        # images per forward pass of a scan
+# workers = None                    # decoding threads; None: one per core, 0: none
+# top = 9                           # images that a scan keeps for every unit, 1 to 100
+
+# --- the window at its start -------------------------------------------------------------------------------------
+# layer = None                      # None: the first layer
+# unit = 0
+# backprop = "off"                  # "off", "gradient", "deconv", "guided"
+# colormap = "viridis"              # any name of the cmap package
+# scale = "layer"                   # brightness relative to the "layer", the "frame", or the "unit"
+# camera = 0                        # number of the camera
+# mirror_camera = True
+# window_size = (1500, 930)         # pixels, at least 640 by 480
+# font_size = 10                    # points, 6 to 40
+# fast_step = 3                     # units that I J K L move by
