@@ -160,23 +160,24 @@ def test_pictures_of_different_size_in_a_batch_are_named(pictures):
 
 
 def test_threads_start_with_the_first_batch_and_end_with_the_layer(pictures):
-    def running():
-        return [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
+    before = set(threading.enumerate())
 
-    before = len(running())
+    def new_threads():
+        return set(threading.enumerate()) - before
+
     layer = image_data(pictures)
-    assert len(running()) == before
+    assert not new_threads()
     layer()
-    assert len(running()) > before
+    assert new_threads()
     layer.close()
-    assert len(running()) == before
+    assert not new_threads()
     layer()
     del layer
     gc.collect()
     deadline = time.monotonic() + 5
-    while len(running()) > before and time.monotonic() < deadline:
+    while new_threads() and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert len(running()) == before
+    assert not new_threads()
 
 
 # -- HDF5Data ----------------------------------------------------------------------------------------------------------
