@@ -29,7 +29,8 @@ def fit_weights(shapes: Mapping[str, Sequence[Shape]], weights: Weights, source:
 
     Parameters
     ----------
-    shapes : parameter shapes by layer name, as ``infer_shapes(net).params`` gives them.
+    shapes : parameter shapes by layer name, as ``infer_shapes(net).params`` gives them. A layer that learns nothing
+        can be there with ``[]``; then weights for it are refused, as Caffe does, rather than counted as extra.
     weights : arrays by layer name. Four axes fit fewer if the leading ones are 1: so old files store a bias.
     source : the weights' file, for errors.
 
