@@ -1,0 +1,81 @@
+"""The commands, in process; one as a user types it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from entropy import read_plan
+from entropy.__main__ import COMMANDS, main
+
+
+def run(*arguments):
+    main([str(argument) for argument in arguments])
+
+
+def test_from_scan_to_checked_folder(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run("measure", small.scan, "--bins", 64)
+    out = capsys.readouterr().out
+    assert "16 filters, 400 images, 64 bins" in out
+    assert "1 filters were never active" in out
+    assert "note: 400 images are few for 64 bins" in out
+
+    run("plan", "entropy.csv", "--method", 1)
+    out = capsys.readouterr().out
+    assert "solved for 40.00%" in out
+    assert "free: 6 of 16 filters, 37.50%" in out
+
+    arguments = ["--net", small.net, "--weights", small.weights, "--out", "run", "--max-iter", 2]
+    run("write", "plan.json", *arguments, "--images", small.images, "--head", "fc_new", "--no-mirror")
+    out = capsys.readouterr().out
+    assert "branch/conv2" in out
+    assert out.endswith("cd run && caffe train -solver solver.prototxt -weights split.caffemodel\n")
+    assert read_plan("run/plan.json").split
+
+    run("check", "run", "--no-caffe")
+    assert "ready to train" in capsys.readouterr().out
+
+    run("merge", "run/split.caffemodel", "--where", "run")
+    assert "frozen filters are bit-identical" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["measure", "none.h5"], "none.h5: no such file"),
+        (["plan", "none.csv", "--method", "1"], "none.csv: cannot be read"),
+        (["check", "nowhere"], "plan.json: cannot be read"),
+        (["merge", "x.caffemodel", "--where", "nowhere"], "plan.json: cannot be read"),
+        (
+            ["write", "plan.json", "--net", "n", "--weights", "w", "--out", "o", "--images", "i"],
+            "both --images and --head",
+        ),
+    ],
+)
+def test_mistakes_are_one_sentence_and_exit_code_2(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        run(*arguments)
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("entropy: error: ")
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run(command, "--help")
+    assert stop.value.code == 0
+    assert "(required)" in capsys.readouterr().out
+
+
+def test_as_a_user_types_it(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-m", "entropy", "measure", tmp_path / "none.h5"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
