@@ -322,9 +322,8 @@ class ViewerController:
             self.view.show_facts(FactsContent(missing=self.session.facts_missing))
             return
         if not state.layer.has_filters:
-            self.view.show_facts(
-                FactsContent(missing=f"{state.layer.type} has no filters of its own: choose a layer with units")
-            )
+            missing = f"{state.layer.name} ({state.layer.type}) has no filters of its own: scans hold layers that have"
+            self.view.show_facts(FactsContent(missing=missing))
             return
         layer, unit, stale = state.layer.name, state.unit, facts.stale or ""
 

@@ -107,8 +107,8 @@ class FactsHead(QWidget):
 
 def facts_text(facts: UnitFacts) -> str:
     """H, rank and rate of a unit in a line."""
-    rate = "no plan" if facts.multiplier is None else f"rate {facts.multiplier:.3g}"
-    return f"H {facts.bits:.2f} bit · rank {facts.rank}/{facts.units} · {rate}"
+    rate = "no plan" if facts.multiplier is None else f"rate × {facts.multiplier:.3g}"
+    return f"H {facts.bits:.2f} bit, rank {facts.rank} of {facts.units} · {rate}"
 
 
 class PatchesView(QWidget):

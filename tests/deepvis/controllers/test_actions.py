@@ -1,0 +1,81 @@
+import pytest
+
+from deepvis.controllers.actions import ACTIONS
+from deepvis.models.net_info import LayerInfo, NetInfo
+from deepvis.models.resolve import resolve
+from deepvis.models.viewer import BACK_MODES, COLORMAPS, Origin, ViewerModel
+from prototxt.graph import Value
+
+NET = NetInfo(
+    "small",
+    (
+        LayerInfo("data", "Input", 3, Value("data"), Value("data"), 9, 11),
+        LayerInfo("conv1", "Convolution", 16, Value("conv1"), Value("conv1"), 9, 9, has_filters=True),
+        LayerInfo("fc", "InnerProduct", 100, Value("fc"), Value("fc"), has_filters=True),
+    ),
+)
+
+
+def do(model, *actions, pictures=5):
+    for action in actions:
+        ACTIONS[action](model, resolve(model, NET, pictures), NET)
+    return resolve(model, NET, pictures)
+
+
+def test_moving_between_units():
+    model = ViewerModel(layer="conv1")  # 4 x 4
+    assert do(model, "unit_right", "unit_down").unit == 5
+    assert do(model, "unit_down_fast").unit == 13
+    assert do(model, "unit_right_fast").unit == 15
+    assert do(model, "unit_up_fast", "unit_left_fast", "unit_left", "unit_up").unit == 0
+
+
+def test_a_wish_beyond_the_layer_does_not_swallow_key_presses():
+    model = ViewerModel(layer="conv1", unit=99)
+    assert do(model, "unit_left").unit == 14
+
+
+def test_layers_stop_at_both_ends():
+    model = ViewerModel(layer="conv1")
+    assert do(model, "next_layer", "next_layer", "next_layer").layer.name == "fc"
+    assert do(model, *["previous_layer"] * 5).layer.name == "data"
+
+
+def test_pictures_go_round_and_leave_the_camera():
+    model = ViewerModel()
+    assert do(model, "previous_picture").picture == 4
+    assert do(model, "next_picture").picture == 0
+    state = do(model, "toggle_camera", "next_picture")
+    assert (state.source, state.picture) == ("files", 0)
+
+
+@pytest.mark.parametrize(("action", "field", "choices"), [("next_back_mode", "back_mode", BACK_MODES)])
+def test_choices_go_round(action, field, choices):
+    model = ViewerModel(layer="conv1")
+    seen = []
+    for _ in range(len(choices) + 1):
+        seen.append(getattr(model, field))
+        do(model, action)
+    assert seen == [*choices, choices[0]]
+
+
+def test_a_colour_map_from_the_settings_is_a_place_to_start_from():
+    model = ViewerModel(colormap="magma")
+    assert do(model, "next_colormap").colormap == COLORMAPS[0]
+    model = ViewerModel(colormap="magma")
+    assert do(model, "previous_colormap").colormap == COLORMAPS[-1]
+
+
+def test_freezing_the_origin():
+    model = ViewerModel(layer="fc", unit=7)
+    state = do(model, "toggle_origin", "previous_layer")
+    assert (state.origin, state.origin_is_frozen, state.back_mode) == (Origin(layer="fc", unit=7), True, "gradient")
+    state = do(model, "toggle_origin")
+    assert (state.origin, state.origin_is_frozen) == (Origin(layer="conv1", unit=7), False)
+    assert do(ViewerModel(layer="data"), "toggle_origin").origin is None
+
+
+def test_reset_keeps_the_place():
+    model = ViewerModel(layer="fc", unit=7, picture=2, gamma=0.5, zoom="unit", back_mode="guided", show_patches=False)
+    do(model, "toggle_origin", "toggle_help", "reset")
+    assert model == ViewerModel(layer="fc", unit=7, picture=2)

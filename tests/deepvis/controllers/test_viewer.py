@@ -1,0 +1,294 @@
+"""The controller without a window: answers are shown if they still fit, whatever order they come in."""
+
+from dataclasses import dataclass, field
+from unittest.mock import create_autospec
+
+import numpy as np
+import pytest
+
+from deepvis.camera import Camera
+from deepvis.compute.engine import Engine
+from deepvis.compute.facts import Facts
+from deepvis.controllers.contents import View
+from deepvis.controllers.viewer import Session, ViewerController
+from deepvis.errors import ImageError
+from deepvis.models.viewer import Origin, ViewerModel
+from deepvis.progress import with_bar
+from deepvis.scan.reader import Scan
+from deepvis.scan.run import scan
+from prototxt.graph import Value
+
+
+@dataclass
+class Threads:
+    """Jobs end when the test says so, all of them or one by one."""
+
+    running: list = field(default_factory=list)
+
+    def start(self, job, finished):
+        self.running.append((job, finished))
+
+    def end(self, place=0):
+        job, finished = self.running.pop(place)
+        finished(job())
+
+    def end_all(self):
+        while self.running:
+            self.end()
+
+
+@dataclass
+class Setup:
+    controller: ViewerController
+    model: ViewerModel
+    view: object
+    threads: Threads
+
+    def last(self, pane):
+        return getattr(self.view, f"show_{pane}").call_args.args[0]
+
+
+@pytest.fixture
+def setup(make_model, make_pictures):
+    made = []
+
+    def make(facts=None, images=..., camera=None, **wishes):
+        threads, view = Threads(), create_autospec(View, instance=True)
+        pictures = make_pictures(4, folder=f"made{len(made)}") if images is ... else images
+        session = Session(Engine(make_model()), pictures, facts, camera=camera or Camera())
+        model = ViewerModel(**wishes)
+        controller = ViewerController(session, model, view, threads.start)
+        made.append(controller)
+        controller.start()
+        return Setup(controller, model, view, threads)
+
+    yield make
+    for controller in made:
+        controller.close()
+
+
+def test_at_the_start_everything_is_shown(setup):
+    made = setup(layer="conv1", back_mode="guided")
+    made.threads.end_all()
+    assert made.controller.idle
+    assert made.last("input").title == "0.png"
+    assert made.last("input").detail == "1/4 · 11×9"
+    assert made.last("grid").pixels.shape[2] == 4
+    assert made.last("unit").title == "conv1:0"
+    assert made.last("back").title == "Guided of conv1:0"
+    assert len(made.last("classes").rows) == 3
+    assert abs(sum(share for _, share in made.last("classes").rows) - 1) < 1e-6
+    assert "No scan" in made.last("facts").missing
+    assert not made.view.show_problem.called
+
+
+def test_moving_between_units_asks_the_net_for_nothing(setup):
+    made = setup(layer="conv1")
+    made.threads.end_all()
+    made.controller.do("unit_right")
+    assert made.threads.running == []
+    assert made.last("unit").title == "conv1:1"
+
+
+def test_a_slow_answer_for_an_earlier_picture_is_dropped(setup):
+    made = setup(layer="conv1")
+    made.controller.do("next_picture")
+    made.controller.do("next_picture")
+    made.threads.end_all()
+    titles = [call.args[0].title for call in made.view.show_input.call_args_list if call.args[0].pixels is not None]
+    assert set(titles) == {"2.png"}
+
+
+def test_back_propagation_of_an_earlier_unit_is_dropped(setup):
+    made = setup(layer="sum", back_mode="gradient")
+    made.threads.end_all()
+    made.controller.select_unit(1)
+    made.controller.select_unit(2)
+    made.threads.end_all()
+    origins = {call.args[0].title for call in made.view.show_back.call_args_list if call.args[0].pixels is not None}
+    assert "Gradient of sum:1" not in origins
+    assert made.controller.back.origin == Origin(layer="sum", unit=2)
+
+
+def test_diffs_take_the_place_of_activations(setup):
+    made = setup(layer="conv1", back_mode="gradient", origin=Origin(layer="sum", unit=1), show_diffs=True)
+    made.threads.end_all()
+    expected = made.controller.back.maps[Value("conv1", 1)]
+    np.testing.assert_array_equal(made.last("grid").values, expected)
+    assert made.last("unit").title == "conv1:0 diffs"
+
+
+def test_the_scale_of_a_layer_only_grows(setup):
+    made = setup(layer="conv1")
+    made.threads.end_all()
+    highs = [made.last("grid").scale.high]
+    for _ in range(3):
+        made.controller.do("next_picture")
+        made.threads.end_all()
+        highs.append(made.last("grid").scale.high)
+    assert highs == sorted(highs)
+    assert highs[-1] > highs[0]
+    made.model.scale = "frame"
+    made.threads.end_all()
+    assert made.last("grid").scale.high == made.last("grid").values.max()
+    assert "this picture alone" in made.last("grid").note
+
+
+def test_a_broken_picture_is_told_and_the_next_one_shown(setup, make_pictures):
+    pictures = make_pictures(2, folder="broken")
+    pictures.path(0).write_bytes(b"not a picture")
+    made = setup(layer="conv1", images=pictures)
+    made.threads.end_all()
+    assert "0.png" in made.view.show_problem.call_args.args[0].sentence
+    assert made.last("grid").missing == "No picture to show"
+    assert made.last("input").pixels is None
+    made.controller.do("next_picture")
+    made.threads.end_all()
+    assert made.last("input").title == "1.png"
+    assert made.last("grid").pixels is not None
+    assert made.view.clear_problem.called
+
+
+def test_a_fault_of_the_net_is_told_with_details(setup):
+    made = setup(layer="conv1")
+    made.threads.end_all()
+    made.controller.session.engine.backward = lambda *_: 1 / 0
+    made.model.back_mode = "guided"
+    made.threads.end_all()
+    problem = made.view.show_problem.call_args.args[0]
+    assert "ZeroDivisionError" in problem.sentence
+    assert "Traceback" in problem.details
+    made.controller.do("unit_right")
+    assert made.last("unit").title == "conv1:1"
+
+
+def test_without_pictures_the_window_says_what_to_do(setup):
+    made = setup(images=None)
+    made.threads.end_all()
+    assert "Ctrl+O" in made.last("grid").missing
+    assert "Ctrl+O" in made.last("input").missing
+
+
+class Frames(Camera):
+    """A camera that gives frames of one value after the other."""
+
+    def __init__(self, frames):
+        super().__init__()
+        self.frames, self.closed = iter(frames), False
+
+    def read(self):
+        try:
+            return np.full((9, 11, 3), next(self.frames), np.uint8)
+        except StopIteration:
+            raise ImageError("camera 0: gives no more frames") from None
+
+    def close(self):
+        self.closed = True
+
+
+def test_the_camera_shows_frame_after_frame(setup):
+    made = setup(layer="conv1", source="camera", camera=Frames([1, 2, 3]))
+    made.threads.end_all()
+    shown = [c.args[0].pixels[0, 0, 0] for c in made.view.show_input.call_args_list if c.args[0].title == "camera"]
+    assert sorted(set(shown)) == [1, 2, 3]
+    assert "no more frames" in made.view.show_problem.call_args.args[0].sentence
+    assert made.model.source == "files"
+    assert made.last("input").title == "0.png"
+
+
+def test_a_frozen_camera_keeps_its_frame(setup):
+    made = setup(layer="conv1", source="camera", camera=Frames(range(100)))
+    for _ in range(12):
+        made.threads.end()
+    made.controller.do("toggle_freeze")
+    made.threads.end_all()
+    frame = made.last("input").pixels[0, 0, 0]
+    assert made.controller.idle
+    assert made.last("input").detail == "frozen"
+    made.controller.do("toggle_freeze")
+    for _ in range(12):
+        made.threads.end()
+    assert made.last("input").pixels[0, 0, 0] > frame
+
+
+def test_leaving_the_camera_lets_it_go(setup):
+    camera = Frames(range(100))
+    made = setup(layer="conv1", source="camera", camera=camera)
+    for _ in range(5):
+        made.threads.end()
+    made.controller.do("toggle_camera")
+    made.threads.end_all()
+    assert camera.closed
+    assert made.last("input").title == "0.png"
+
+
+@pytest.fixture
+def scanned(make_model, make_pictures, tmp_path):
+    model = make_model()
+    with_bar(scan(model, make_pictures(12, folder="scanned"), tmp_path / "scan.h5", device="cpu"), quiet=True)
+
+    def open_facts(shown=model, multipliers=None):
+        return Facts(Scan(tmp_path / "scan.h5"), shown, multipliers)
+
+    return open_facts
+
+
+def test_facts_of_a_unit(setup, scanned):
+    made = setup(scanned(multipliers={"conv1": np.array([0, 0.25, 1, 0, 0])}), layer="conv1", unit=1)
+    made.threads.end_all()
+    facts = made.last("facts").facts
+    assert (facts.layer, facts.unit, facts.multiplier, facts.images) == ("conv1", 1, 0.25, 12)
+    assert len(facts.patches) == 9
+    assert facts.patches[0].pixels.shape == (3, 3, 3)
+    assert [patch.value for patch in facts.patches] == sorted((p.value for p in facts.patches), reverse=True)
+
+
+def test_h_is_what_entropy_measures(scanned, tmp_path):
+    import entropy
+
+    facts = scanned()
+    with pytest.warns(match="few"):
+        table = entropy.measure(tmp_path / "scan.h5", ["conv1"])
+    measured = {int(index): h for index, h in zip(table.index, table.h, strict=True)}
+    for unit in range(5):
+        assert facts.unit("conv1", unit).bits == pytest.approx(measured[unit], abs=1e-9)
+    ranks = [facts.unit("conv1", unit).rank for unit in range(5)]
+    assert sorted(ranks) == [1, 2, 3, 4, 5]
+    assert facts.unit("conv1", ranks.index(1)).bits == max(measured.values())
+    facts.close()
+
+
+def test_a_scan_of_other_weights_is_stale_and_says_why(setup, scanned, make_model):
+    made = setup(scanned(make_model(seed=9)), layer="conv1")
+    made.threads.end_all()
+    assert "other weights" in made.last("facts").stale
+    assert any("stale" in part for part in made.last("status").parts)
+
+
+def test_layers_without_filters_say_so(setup, scanned):
+    made = setup(scanned(), layer="pool1")
+    made.threads.end_all()
+    assert "pool1 (Pooling) has no filters" in made.last("facts").missing
+
+
+def test_a_picture_gone_since_the_scan_is_a_sentence_in_the_pane(setup, scanned):
+    facts = scanned()
+    for image in range(12):
+        facts.scan.image_path(image).unlink()
+    made = setup(facts, layer="conv1")
+    made.threads.end_all()
+    content = made.last("facts")
+    assert content.facts is None
+    assert "cannot be read" in content.missing
+
+
+def test_the_whole_picture_of_a_patch(setup, scanned):
+    made = setup(scanned(), layer="conv1")
+    made.threads.end_all()
+    made.controller.ask_whole(2)
+    made.threads.end_all()
+    rank, whole = made.view.show_whole.call_args.args
+    assert rank == 2
+    y0, x0, y1, x1 = whole.box
+    assert 0 <= y0 < y1 <= whole.pixels.shape[0]
+    assert 0 <= x0 < x1 <= whole.pixels.shape[1]

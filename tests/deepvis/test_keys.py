@@ -1,0 +1,20 @@
+from deepvis.controllers.actions import ACTIONS
+from deepvis.keys import COMMANDS, WINDOW_ACTIONS, command_of, keys_text
+
+
+def test_every_key_leads_to_something_and_everything_has_a_key():
+    assert {command.action for command in COMMANDS} == set(ACTIONS) | WINDOW_ACTIONS
+    assert all(command.keys for command in COMMANDS)
+
+
+def test_no_key_means_two_things():
+    keys = [key for command in COMMANDS for key in command.keys]
+    assert len(keys) == len(set(keys))
+
+
+def test_keys_are_written_as_they_are_typed():
+    assert keys_text(command_of("next_back_mode")) == "b"
+    assert keys_text(command_of("previous_back_mode")) == "B"
+    assert keys_text(command_of("unit_left")) == "←  j"
+    assert keys_text(command_of("unit_left_fast")) == "J  Shift+←"
+    assert keys_text(command_of("reset_layout")) == "Ctrl+0"

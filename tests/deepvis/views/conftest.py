@@ -1,0 +1,67 @@
+"""A real window on the small net, on a virtual screen; a test that leaves a thread or a widget behind fails."""
+
+import threading
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from deepvis.camera import Camera
+from deepvis.compute.engine import Engine
+from deepvis.compute.facts import Facts
+from deepvis.controllers.viewer import Session
+from deepvis.errors import ImageError
+from deepvis.models.viewer import ViewerModel
+from deepvis.progress import with_bar
+from deepvis.scan.reader import Scan
+from deepvis.scan.run import scan
+from deepvis.views.app import make_application
+from deepvis.views.window import Window
+
+
+class NoCamera(Camera):
+    """A camera that is not there."""
+
+    def read(self):
+        raise ImageError("camera 0: cannot be opened; connect one")
+
+
+@pytest.fixture(autouse=True)
+def _no_leaks(qapp):
+    before = set(threading.enumerate()), set(QApplication.topLevelWidgets())
+    yield
+    qapp.processEvents()
+    left = [thread.name for thread in set(threading.enumerate()) - before[0] if thread.name.startswith("deepvis")]
+    assert not left, f"threads still run: {left}"
+    shown = [widget for widget in set(QApplication.topLevelWidgets()) - before[1] if widget.isVisible()]
+    assert not shown, f"windows are still open: {shown}"
+
+
+@pytest.fixture
+def open_window(qtbot, make_model, make_pictures, tmp_path):
+    """Open a window; with ``scanned`` it has a scan of twelve pictures."""
+    windows = []
+    make_application(10)
+
+    def make(scanned=False, model=None, images=..., camera=None, size=(1280, 720), **wishes):
+        net = model or make_model()
+        facts = None
+        if scanned:
+            file = tmp_path / "scan.h5"
+            with_bar(scan(net, make_pictures(12, folder="scanned"), file, device="cpu"), quiet=True)
+            facts = Facts(Scan(file), net, {"conv1": np.array([0, 0.25, 0.5, 0.75, 1])})
+        pictures = make_pictures(3, folder=f"shown{len(windows)}") if images is ... else images
+        session = Session(Engine(net), pictures, facts, camera=camera or NoCamera())
+        window = Window(session, ViewerModel(**wishes), "test")
+        windows.append(window)
+        qtbot.addWidget(window)
+        window.resize(*size)
+        window.show()
+        qtbot.waitExposed(window)
+        window.start()
+        qtbot.waitUntil(lambda: window.idle, timeout=10_000)
+        return window
+
+    yield make
+    for window in windows:
+        window.close()

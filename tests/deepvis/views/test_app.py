@@ -1,0 +1,84 @@
+import cv2
+import pytest
+
+from deepvis.errors import ModelError, SettingsError
+from deepvis.settings import Settings
+from deepvis.views import app
+from prototxt.errors import InputError
+from prototxt.text import write_message
+from prototxt.weights import write_weights
+
+
+@pytest.fixture
+def settings(make_model, make_pictures, tmp_path):
+    model = make_model()
+    write_message(tmp_path / "small.prototxt", model.net)
+    write_weights(tmp_path / "small.caffemodel", model.net, model.weights)
+    (tmp_path / "pixels.json").write_text(model.preprocessing.to_json())
+    (tmp_path / "classes.txt").write_text("cat\ndog\nowl\n")
+
+    def make(**changes):
+        return Settings(
+            **{
+                "model": tmp_path / "small.prototxt",
+                "preprocessing": tmp_path / "pixels.json",
+                "classes": tmp_path / "classes.txt",
+                "images": make_pictures(2).root if not (tmp_path / "pictures").exists() else tmp_path / "pictures",
+                "device": "cpu",
+                "layer": "conv1",
+                "window_size": (1000, 640),
+            }
+            | changes
+        )
+
+    return make
+
+
+def test_a_snapshot_is_the_window(qapp, settings, tmp_path):
+    out = tmp_path / "made" / "window.png"
+    app.snapshot(settings(backprop="guided", unit=2), out, {"picture": 1, "zoom": "unit"})
+    picture = cv2.imread(str(out))
+    assert picture.shape == (640, 1000, 3)
+    assert len({tuple(colour) for colour in picture.reshape(-1, 3)}) > 50
+    assert [file.name for file in out.parent.iterdir()] == ["window.png"]
+
+
+def test_a_snapshot_of_something_broken_is_an_error_and_no_file(qapp, settings, tmp_path):
+    broken = settings()
+    for file in broken.images.iterdir():
+        file.write_bytes(b"")
+    with pytest.raises(InputError, match=r"0\.png"):
+        app.snapshot(broken, tmp_path / "window.png")
+    with pytest.raises(ModelError, match="cannot write this kind"):
+        app.snapshot(settings(images=None), tmp_path / "window.xyz")
+    assert not list(tmp_path.glob("window*"))
+
+
+def test_a_broken_scan_is_told_and_the_window_still_opens(settings, tmp_path):
+    (tmp_path / "scan.h5").write_bytes(b"no HDF5")
+    session, problems = app.open_session(settings(scan=tmp_path / "scan.h5"))
+    assert session.facts is None
+    assert "scan.h5" in problems[0]
+    assert session.facts_missing == problems[0]
+    with pytest.raises(InputError, match=r"scan\.h5"):
+        app.snapshot(settings(scan=tmp_path / "scan.h5"), tmp_path / "window.png")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words"), [({"zoom": "moon"}, "zoom = 'moon'"), ({"back_mode": "x"}, "back_mode = 'x'")]
+)
+def test_wishes_are_checked(settings, wishes, words):
+    with pytest.raises(SettingsError, match=words):
+        app.first_state(settings(), wishes)
+
+
+def test_an_unknown_colour_map_is_a_sentence(settings):
+    with pytest.raises(SettingsError, match="colormap = 'plaid'"):
+        app.first_state(settings(colormap="plaid"))
+
+
+def test_no_display_is_a_sentence(settings, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(InputError, match="deepvis snapshot"):
+        app.run(settings())
