@@ -235,11 +235,12 @@ def _next_version(blob: str, current: dict[str, Value]) -> Value:
 def _check_in_place(graph: NetGraph) -> None:
     for node in graph.layers:
         for bottom, top in zip(node.bottoms, node.tops, strict=False):
-            others = [other for other in graph.consumers(bottom) if other is not node]
-            if bottom.blob == top.blob and others:
+            readers = [f"{reader} reads too" for reader in graph.consumers(bottom) if reader is not node]
+            readers += ["it reads twice"] * (node.bottoms.count(bottom) > 1)
+            if bottom.blob == top.blob and readers:
                 raise NetError(
-                    f"{node}: overwrites blob {bottom.blob!r} in place, which {others[0]} reads too; Caffe refuses"
-                    " that: give the top a name of its own"
+                    f"{node}: overwrites blob {bottom.blob!r} in place, which {readers[0]}; Caffe refuses that: give"
+                    " the top a name of its own"
                 )
 
 
