@@ -173,10 +173,10 @@ def test_threads_start_with_the_first_batch_and_end_with_the_layer(pictures):
     assert not new_threads()
     layer()
     del layer
-    gc.collect()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 10
     while new_threads() and time.monotonic() < deadline:
-        time.sleep(0.01)
+        gc.collect()  # again, because a batch that is being read holds on to the layer
+        time.sleep(0.05)
     assert not new_threads()
 
 
