@@ -80,6 +80,9 @@ def snapshot_command(
     *,
     out: Path = Path("deepvis.png"),
     picture: int = 0,
+    back: Text = None,
+    view: Text = None,
+    overlay: Text = None,
     zoom: Text = None,
     size: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="WIDTH HEIGHT", help_behavior_hint="")] = None,
     window: Annotated[WindowOptions, tyro.conf.OmitArgPrefixes] = WindowOptions(),
@@ -96,12 +99,19 @@ def snapshot_command(
         picture file to write.
     picture
         number of the picture that is shown, from 0.
+    back
+        off, gradient, deconv or guided: back-propagation from the unit.
+    view
+        raw, gray, norm, normblur or sum>0: how its result is drawn.
+    overlay
+        off, over active or over inactive: the picture over the maps.
     zoom
         grid, unit or back: what fills the middle.
     size
         width and height of the window in pixels.
     """
-    wishes: dict[str, Any] = {"picture": picture} | ({"zoom": zoom} if zoom else {})
+    given = {"back_mode": back, "back_view": view, "overlay": overlay, "zoom": zoom}
+    wishes: dict[str, Any] = {"picture": picture} | {name: wish for name, wish in given.items() if wish is not None}
     _views().snapshot(override(window.wishes(model, images), window_size=size), out, wishes)
     print(out)
 

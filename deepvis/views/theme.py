@@ -59,6 +59,8 @@ def apply_theme(app: QApplication, points: int) -> None:
     app : the application.
     points : size of its text.
     """
+    if app.styleSheet() == _STYLE and app.font().pointSize() == points:
+        return  # it costs half a second
     app.setStyle("Fusion")
     font = QFont(app.font())
     font.setPointSize(points)
