@@ -49,13 +49,15 @@ def test_only_what_is_in_the_patch_drives_the_unit(layer: str, scanned: Scan, ma
         inside = picture.copy()
         inside[y0:y1, x0:x1] = noise[y0:y1, x0:x1]
 
-        def activation(pixels: np.ndarray, unit: int = unit, position: list[int] = top.positions[0].tolist()) -> float:
+        place = (0, unit, *top.positions[0].tolist())
+        before, after = [], []
+        for pixels in (picture, outside, inside):
             values = network.run({"data": model.to_blob(pixels)[None]}, keep=[wanted.before, wanted.value])
-            return float(values[wanted.value][0, unit, *position]), float(values[wanted.before][0, unit, *position])
-
-        assert activation(picture)[0] == top.values[0]
-        assert activation(outside) == activation(picture)
-        assert activation(inside)[1] != activation(picture)[1]
+            before.append(float(values[wanted.before][place]))
+            after.append(float(values[wanted.value][place]))
+        assert after[0] == top.values[0]
+        assert (before[1], after[1]) == (before[0], after[0])
+        assert before[2] != before[0]
 
 
 def test_patches_of_a_unit_are_equally_large(scanned: Scan) -> None:
