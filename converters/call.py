@@ -125,7 +125,7 @@ class Call:
             bottoms=tuple(bottom.name if isinstance(bottom, Blob) else bottom for bottom in bottoms),
             tops=tuple(self._name(top) for top in tops),
             fields={key: value for key, value in fields.items() if value},
-            blobs=tuple(np.ascontiguousarray(array, dtype=np.float32) for array in blobs),
+            blobs=tuple(np.array(array, np.float32, order="C") for array in blobs),
             shares=shares if any(shares) else (),
             frozen=frozen,
             place=self.place,

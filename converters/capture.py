@@ -69,7 +69,7 @@ def capture(model: nn.Module, input_shape: Sequence[int]) -> Captured:
     _check_float32(model)
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
     images = torch.zeros(tuple(input_shape), device=device)
-    with _evaluating(model):
+    with evaluating(model):
         _try_forward(model, images)
         try:
             program = torch.export.export(model, (images,))
@@ -132,7 +132,8 @@ def is_getitem(node: fx.Node) -> bool:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Keep ``model`` in evaluation mode for the length of the block, then each module in the mode that it had."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:

@@ -19,7 +19,7 @@ from converters.conversion import convert
 from converters.errors import ConversionError
 from converters.files import staged, write_record
 from converters.source import Description, build, describe_folder
-from converters.verification import Verification, check, engine_named, verifying, write_files
+from converters.verification import Step, Verification, check, engine_named, verifying, write_files
 from prototxt.errors import errors_as_sentences
 
 T = TypeVar("T")
@@ -82,34 +82,46 @@ def run(options: Options) -> list[Verification]:
         engine_named(engine).version()  # before the minutes of work
     description = _description(options)
     stem = options.name or _stem(options, description)
-    print(f"{PROGRAM}: converting {stem} ...", flush=True)
-    preprocessing = description.preprocessing()
-    source = build(description, options.seed if options.random_weights else None)
-    conversion = convert(
-        source.model, description.input_shape, preprocessing, source.names, title=stem, softmax=options.softmax
-    )
-    with staged(options.out) as stage:
-        files = write_files(conversion, stage, stem)
-        verifications = with_bar(verifying(conversion, source.model, engines, files=files))
-        check(verifications)
-        write_record(stage, stem, conversion, source.about, verifications, description.classes)
+    verifications = with_bar(_converting(options, description, stem, engines))
     print("\n".join(map(_verdict, verifications)) or "not verified")
     print(f"wrote {options.out / stem}.prototxt, {stem}.caffemodel and conversion.json")
     return verifications
 
 
-def with_bar(work: Generator[Any, None, T]) -> T:
+def _converting(
+    options: Options, description: Description, stem: str, engines: Sequence[str]
+) -> Generator[Step, None, list[Verification]]:
+    """The work itself, as a generator that tells its progress."""
+    preprocessing = description.preprocessing()
+    yield Step(0, 0, f"{stem}: load weights")
+    source = build(description, options.seed if options.random_weights else None)
+    yield Step(0, 0, f"{stem}: convert")
+    conversion = convert(
+        source.model, description.input_shape, preprocessing, source.names, title=stem, softmax=options.softmax
+    )
+    with staged(options.out) as stage:
+        yield Step(0, 0, f"{stem}: write")
+        files = write_files(conversion, stage, stem)
+        verifications = yield from verifying(conversion, source.model, engines, files=files)
+        check(verifications)
+        write_record(stage, stem, conversion, source.about, verifications, description.classes)
+    return verifications
+
+
+def with_bar(work: Generator[Step, None, T]) -> T:
     """Run a generator of steps to its end with a progress bar on stderr, and give what it returns."""
     with tqdm(dynamic_ncols=True, leave=False) as bar:
-        while True:
-            try:
+        try:
+            while True:
                 step = next(work)
-            except StopIteration as stop:
-                return stop.value
-            bar.total = step.total
-            bar.set_description_str(step.what, refresh=False)
-            bar.update(step.done - bar.n)
-            bar.refresh()
+                bar.total = step.total or None
+                bar.set_description_str(step.what, refresh=False)
+                bar.update(step.done - bar.n)
+                bar.refresh()
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            work.close()
 
 
 def _description(options: Options) -> Description:

@@ -37,4 +37,9 @@ def converts(*ops: str) -> Callable[[C], C]:
 
 def supported_ops() -> list[str]:
     """Short names of all operations that have a converter, sorted: ``["adaptive_avg_pool2d", "add", ...]``."""
-    return sorted({op.split(".")[1] for op in CONVERTERS})
+    return sorted({short_name(op) for op in CONVERTERS})
+
+
+def short_name(op: str) -> str:
+    """What people call an operation: ``"conv2d"`` for ``"aten.conv2d.default"``."""
+    return op.split(".")[1].removeprefix("_native_").removesuffix("_legit_no_training").strip("_")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from converters.capture import Captured
+from converters.capture import Captured, evaluating
 from converters.conversion import Conversion
 from converters.engines import ENGINES, Job, NotSupportedError
 from converters.engines.engine import Top
@@ -158,9 +158,7 @@ def verifying(
     ConversionError : for an unknown engine, one that is not installed, or one that refuses the net.
     ParityError : if the captured graph itself computes something else than the model.
     """
-    captured = conversion.captured
-    if captured is None:
-        raise ConversionError("a conversion that was read from a file cannot be verified: convert the model again")
+    captured = _captured(conversion)
     versions = {name: engine_named(name).version() for name in engines}
     inputs = example_inputs(captured.input_shape) if inputs is None else inputs
     with tempfile.TemporaryDirectory(prefix="conversion-") as folder:
@@ -170,7 +168,10 @@ def verifying(
         comparisons = [_Comparison(name, versions[name], job) for name in versions]
         total = len(comparisons) * len(inputs)
         for number, images in enumerate(inputs if comparisons else ()):
-            expected = _expected(conversion, captured, model, images)
+            _check_capture(captured, model, images)
+            expected = _Expected(
+                reference_values(conversion, images), reference_values(conversion, images, torch.float64)
+            )
             for index, comparison in enumerate(comparisons):
                 yield Step(number * len(comparisons) + index, total, f"verify: {comparison.name}")
                 comparison.compare(expected)
@@ -193,6 +194,23 @@ def check(verifications: Iterable[Verification]) -> None:
                 f"{check.difference.relative:.2e} (absolute {check.difference.absolute:.2e}), allowed "
                 f"{verification.bar:.0e}; no files were written. Please report the model"
             )
+
+
+def difference(ours: np.ndarray, reference: np.ndarray) -> Difference:
+    """How far ``ours`` is from ``reference``, of the same shape.
+
+    Infinite if a value is not a number on one side alone; equal infinities are equal.
+    """
+    if not reference.size:
+        return Difference(0.0, 0.0)
+    ours, reference = ours.astype(np.float64), reference.astype(np.float64)
+    same = (ours == reference) | (np.isnan(ours) & np.isnan(reference))
+    with np.errstate(invalid="ignore"):
+        distance = np.where(same, 0.0, np.abs(ours - reference))
+    absolute = float(np.nan_to_num(distance, nan=np.inf).max())
+    finite = np.abs(reference[np.isfinite(reference)])
+    largest = float(finite.max()) if finite.size else 0.0
+    return Difference(absolute, absolute / largest if largest else (np.inf if absolute else 0.0))
 
 
 def example_inputs(shape: Sequence[int]) -> list[np.ndarray]:
@@ -237,12 +255,12 @@ def finish(work: Generator[Any, None, T]) -> T:
             return stop.value
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Expected:
     """PyTorch's values of one input."""
 
-    float32: dict[Top, np.ndarray] = field(default_factory=dict)
-    float64: dict[Top, np.ndarray] = field(default_factory=dict)
+    float32: dict[Top, np.ndarray]
+    float64: dict[Top, np.ndarray]
 
 
 class _Comparison:
@@ -280,33 +298,53 @@ class _Comparison:
         return Verification(self.name, self._version, bar, len(self._job.inputs), checks, note)
 
 
-def _expected(conversion: Conversion, captured: Captured, model: nn.Module, images: np.ndarray) -> _Expected:
-    """PyTorch's values, by the captured graph, after that graph has been held against the model itself."""
-    device = next((value.device for value in captured.constants.values()), torch.device("cpu"))
-    tensor = torch.from_numpy(images).to(device)
+def reference_values(
+    conversion: Conversion, images: np.ndarray, dtype: torch.dtype = torch.float32
+) -> dict[Top, np.ndarray]:
+    """What every layer's top must hold, computed by PyTorch from the captured graph.
+
+    Parameters
+    ----------
+    images : of the conversion's input shape.
+    dtype : floating-point type to compute in.
+
+    Returns
+    -------
+    arrays by (layer, index of top); layers that only exist in Caffe, such as the first of two that make one
+    operation, are not among them.
+    """
+    captured = _captured(conversion)
     nodes = {reference.node for reference in conversion.references}
-    values32 = captured.run(tensor, nodes | set(captured.outputs))
-    _check_capture(model, tensor, [values32[name] for name in captured.outputs])
-    values64 = captured.run(tensor, nodes, torch.float64)
-    return _Expected(_by_top(conversion, values32), _by_top(conversion, values64))
-
-
-def _by_top(conversion: Conversion, values: Mapping[str, Any]) -> dict[Top, np.ndarray]:
+    values = captured.run(_on_device(captured, images), nodes, dtype)
     return {
         (ref.layer, ref.top): (values[ref.node] if ref.part is None else values[ref.node][ref.part]).cpu().numpy()
         for ref in conversion.references
     }
 
 
+def _captured(conversion: Conversion) -> Captured:
+    if conversion.captured is None:
+        raise ConversionError("this conversion has no PyTorch graph to be verified by: convert the model again")
+    return conversion.captured
+
+
+def _on_device(captured: Captured, images: np.ndarray) -> Tensor:
+    device = next((value.device for value in captured.constants.values()), torch.device("cpu"))
+    return torch.from_numpy(images).to(device)
+
+
 @torch.no_grad()
-def _check_capture(model: nn.Module, images: Tensor, captured: Sequence[Tensor]) -> None:
-    results = model(images)
-    for ours, result in zip(captured, _leaves(results), strict=True):
-        difference = _difference(ours.cpu().numpy(), result.cpu().numpy())
-        if not difference.relative <= 1e-5:
+def _check_capture(captured: Captured, model: nn.Module, images: np.ndarray) -> None:
+    tensor = _on_device(captured, images)
+    ours = captured.run(tensor, set(captured.outputs))
+    with evaluating(model):
+        results = _leaves(model(tensor))
+    for name, result in zip(captured.outputs, results, strict=True):
+        found = difference(ours[name].cpu().numpy(), result.cpu().numpy())
+        if not found.relative <= 1e-5:
             raise ParityError(
                 f"torch.export captured another computation than {type(model).__name__} does in evaluation mode "
-                f"(relative difference {difference.relative:.2e}); its forward may be random or depend on its input"
+                f"(relative difference {found.relative:.2e}); its forward may be random or depend on its input"
             )
 
 
@@ -324,21 +362,7 @@ def _check_layer(top: Top, result: np.ndarray, expected: _Expected) -> LayerChec
     if result.size != single.size:
         raise ParityError(f"layer {top[0]!r} has shape {result.shape} where PyTorch has {single.shape}")
     result = result.reshape(single.shape)
-    return LayerCheck(top[0], _difference(result, single), _difference(result, double), _difference(single, double))
-
-
-def _difference(ours: np.ndarray, reference: np.ndarray) -> Difference:
-    """Infinite if a value is not a number on one side alone; equal infinities are equal."""
-    if not reference.size:
-        return Difference(0.0, 0.0)
-    ours, reference = ours.astype(np.float64), reference.astype(np.float64)
-    same = (ours == reference) | (np.isnan(ours) & np.isnan(reference))
-    with np.errstate(invalid="ignore"):
-        distance = np.where(same, 0.0, np.abs(ours - reference))
-    absolute = float(np.nan_to_num(distance, nan=np.inf).max())
-    finite = np.abs(reference[np.isfinite(reference)])
-    largest = float(finite.max()) if finite.size else 0.0
-    return Difference(absolute, absolute / largest if largest else (np.inf if absolute else 0.0))
+    return LayerCheck(top[0], difference(result, single), difference(result, double), difference(single, double))
 
 
 def _noise(index: np.ndarray) -> np.ndarray:

@@ -18,8 +18,6 @@ GAPS: dict[str, Callable[[LayerParameter], bool]] = {
     "Tile": lambda layer: True,
     "DummyData": lambda layer: True,
     "Clip": lambda layer: True,
-    "Log": lambda layer: True,
-    "Exp": lambda layer: True,
     "LRN": lambda layer: layer.lrn_param.k != 1,
     "PReLU": lambda layer: layer.prelu_param.channel_shared,
 }
@@ -51,6 +49,8 @@ class OpenCV(Engine):
 def _forward(net: cv2.dnn.Net, wanted: Sequence[Top]) -> dict[Top, np.ndarray]:
     known = set(net.getLayerNames())
     tops = [top for top in wanted if top[0] in known and top[1] == 0]
+    if not tops:
+        raise NotSupportedError("it gives none of the outputs that are to be compared")
     results = net.forward([layer for layer, _ in tops])
     return {top: np.array(result) for top, result in zip(tops, results, strict=True)}
 

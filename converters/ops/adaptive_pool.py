@@ -49,7 +49,7 @@ def _uniform(size: int, windows: int) -> tuple[int, int] | None:
     spans = adaptive_windows(size, windows)
     lengths = {stop - start for start, stop in spans}
     steps = {after[0] - before[0] for before, after in pairwise(spans)} or {1}
-    return (lengths.pop(), steps.pop()) if len(lengths) == len(steps) == 1 else None
+    return (lengths.pop(), steps.pop()) if len(lengths) == len(steps) == 1 and steps != {0} else None
 
 
 def _average_by_matrix(call: Call, bottom: Blob) -> str:

@@ -12,13 +12,13 @@ from converters.layer_spec import Blob
 from converters.registry import converts
 
 
-@converts("aten.add.Tensor", "aten.add.Scalar")
+@converts("aten.add.Tensor")
 def convert_add(call: Call) -> str:
     """``self + alpha * other``."""
     return _weighted_sum(call, 1.0, float(call["alpha"]))
 
 
-@converts("aten.sub.Tensor", "aten.sub.Scalar")
+@converts("aten.sub.Tensor")
 def convert_sub(call: Call) -> str:
     """``self - alpha * other``."""
     return _weighted_sum(call, 1.0, -float(call["alpha"]))
@@ -30,7 +30,7 @@ def convert_rsub(call: Call) -> str:
     return _weighted_sum(call, -float(call["alpha"]), 1.0)
 
 
-@converts("aten.mul.Tensor", "aten.mul.Scalar")
+@converts("aten.mul.Tensor")
 def convert_mul(call: Call) -> str:
     """``self * other``."""
     first, second = call["self"], call["other"]
@@ -40,7 +40,7 @@ def convert_mul(call: Call) -> str:
     return _scale(call, blob, constant)
 
 
-@converts("aten.div.Tensor", "aten.div.Scalar")
+@converts("aten.div.Tensor")
 def convert_div(call: Call) -> str:
     """``self / other``."""
     first, second = call["self"], call["other"]

@@ -5,19 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from converters.call import Call
-from converters.errors import RefusedError
 from converters.registry import converts
 
 
-@converts("aten._native_batch_norm_legit_no_training.default", "aten.batch_norm.default")
+@converts("aten._native_batch_norm_legit_no_training.default")
 def convert_batch_norm(call: Call) -> str:
     """BatchNorm (mean, variance, and the factor that both are divided by), then Scale if the layer is affine.
 
     In the phase TRAIN Caffe uses the batch's statistics and updates the running ones, as PyTorch does in training.
     """
     mean, variance = call.constant("running_mean"), call.constant("running_var")
-    if mean is None or variance is None or call.get("training", False):
-        raise RefusedError("without running statistics")
+    assert mean is not None
+    assert variance is not None
     scale, shift = call.constant("weight"), call.constant("bias")
     normalised = call.layer(
         "BatchNorm",

@@ -14,7 +14,7 @@ def convert_dropout(call: Call) -> Result:
     return call.layer("Dropout", call.blob("input"), dropout_param={"dropout_ratio": float(call["p"])})
 
 
-@converts("aten.clone.default", "aten.alias.default", "aten.detach.default")
+@converts("aten.clone.default", "aten.detach.default")
 def convert_identity(call: Call) -> Result:
     """Operations that only PyTorch's memory management needs."""
     return call.blob("self")

@@ -12,13 +12,10 @@ from converters.registry import converts
 
 @converts(
     "aten.view.default",
-    "aten.reshape.default",
-    "aten.flatten.using_ints",
     "aten.squeeze.default",
     "aten.squeeze.dim",
     "aten.squeeze.dims",
     "aten.unsqueeze.default",
-    "aten._unsafe_view.default",
 )
 def convert_reshape(call: Call) -> Result:
     """Flatten or Reshape by the operation's result, with a batch of any size wherever the first axis is kept."""

@@ -6,13 +6,13 @@ from converters.call import Call
 from converters.registry import converts
 
 
-@converts("aten.softmax.int", "aten._softmax.default")
+@converts("aten.softmax.int")
 def convert_softmax(call: Call) -> str:
     """Softmax over one axis."""
     return call.layer("Softmax", call.blob("self"), softmax_param=_axis(call))
 
 
-@converts("aten.log_softmax.int", "aten._log_softmax.default")
+@converts("aten.log_softmax.int")
 def convert_log_softmax(call: Call) -> str:
     """Softmax, then Log: minus infinity where the probability is below the smallest float32."""
     probabilities = call.layer("Softmax", call.blob("self"), part="softmax", softmax_param=_axis(call))
