@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import sys
 
 from tqdm import tqdm
@@ -49,6 +50,9 @@ def _take_flags(param: SolverParameter, flags: Flags) -> None:
         del param.weights[:]
     if flags.weights:
         param.weights.append(flags.weights)
+    if param.random_seed < 0:
+        param.random_seed = secrets.randbelow(2**31)
+        log.info("random_seed is not given; this run has %d", param.random_seed)
 
 
 def _show_progress(solver: Solver) -> None:

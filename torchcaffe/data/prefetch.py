@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+from prototxt.errors import InputError
+
 Plan = TypeVar("Plan")
 Batch = TypeVar("Batch")
 
@@ -38,19 +40,23 @@ class Prefetch(Generic[Plan, Batch]):
         self._workers = workers
         self._ahead: deque[Future[Batch]] = deque()
         self._pool: ThreadPoolExecutor | None = None
+        self._failure: InputError | None = None
 
     def next_batch(self) -> Batch:
         """The next batch; waits for it when the threads are behind.
 
         Raises
         ------
-        InputError : what ``load`` raised. The batches after it are still to be had.
+        InputError : what ``load`` raised, and the batches after it are still to be had; or what making the plan
+            raised, and there are none after it.
         """
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="prefetch")
             weakref.finalize(self, _stop, self._pool)
-        while len(self._ahead) <= self._depth:
-            self._ahead.append(self._pool.submit(self._load, next(self._plans)))
+        while len(self._ahead) <= self._depth and self._failure is None:
+            self._plan_one(self._pool)
+        if not self._ahead and self._failure is not None:
+            raise self._failure
         return self._ahead.popleft().result()
 
     def close(self) -> None:
@@ -59,6 +65,12 @@ class Prefetch(Generic[Plan, Batch]):
             self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool = None
         self._ahead.clear()
+
+    def _plan_one(self, pool: ThreadPoolExecutor) -> None:
+        try:
+            self._ahead.append(pool.submit(self._load, next(self._plans)))
+        except InputError as error:
+            self._failure = error  # the batches planned before are good, so it waits for its turn
 
 
 def _stop(pool: ThreadPoolExecutor) -> None:

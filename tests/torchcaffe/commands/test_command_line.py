@@ -140,6 +140,17 @@ def test_weights_and_snapshot_say_where_training_starts(run):
     assert Path("out/run_iter_8.caffemodel").exists()
 
 
+def test_runs_without_random_seed_differ_and_say_how_to_repeat_them(run):
+    Path("solver.prototxt").write_text(SOLVER.replace("random_seed: 1", ""))
+    logs = [messages(run("train", "-solver", "solver.prototxt")) for _ in range(2)]
+    first = read_weights("out/run_iter_6.caffemodel")
+    seeds = [line.split()[-1] for log in logs for line in log if line.startswith("random_seed is not given")]
+    assert len(set(seeds)) == 2
+    Path("solver.prototxt").write_text(SOLVER.replace("random_seed: 1", f"random_seed: {seeds[1]}"))
+    run("train", "-solver", "solver.prototxt")
+    np.testing.assert_array_equal(read_weights("out/run_iter_6.caffemodel")["conv"][0], first["conv"][0])
+
+
 def test_test_scores_every_batch_and_the_mean(run):
     log = messages(run("test", "-model", "net.prototxt", "-weights", "first.caffemodel", "-iterations", "3"))
     losses = [float(line.split(" = ")[1]) for line in log if re.match(r"Batch \d, loss", line)]

@@ -245,9 +245,11 @@ def test_bad_hdf5_contents(rows):
     with h5py.File(rows / "1.h5", "a") as file:
         del file["data"]
         file["data"] = np.zeros((3, 4))
-    layer = hdf5_data(rows)
-    with pytest.raises(NetError, match=r"rows of .*1\.h5 have shapes .* all files of a source must agree"):
-        batches(layer)
+    layer = hdf5_data(rows, batch_size=2)
+    assert labels(layer, 2) == [0, 1, 2, 3]
+    for _ in range(2):
+        with pytest.raises(NetError, match=r"rows of .*1\.h5 have shapes .* all files of a source must agree"):
+            layer()
 
 
 def test_hdf5_data_refuses_to_transform(rows):
