@@ -25,7 +25,7 @@ venv: .venv/installed
 
 demo: .venv/installed
 	@tools/install_system_libraries
-	@$(BIN)/python -m finetune demo $(if $(IMAGES),--images "$(IMAGES)")
+	@$(BIN)/python -m finetune run demo $(if $(IMAGES),--images "$(IMAGES)")
 
 test: .venv/installed
 	@tools/install_system_libraries test

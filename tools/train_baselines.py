@@ -49,7 +49,7 @@ class Recipe:
 
 RECIPES = {
     "indoor39": Recipe("scenes_indoor39_64.tar", epochs=72),
-    "flowers96": Recipe("flowers96_64.tar", epochs=180),
+    "flowers96": Recipe("flowers96_64.tar", epochs=120),
 }
 
 
@@ -192,7 +192,7 @@ def train(name: str, recipe: Recipe, data: Path, out: Path) -> None:
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)
             optimizer.step()
             schedule.step()
-            losses.append(float(loss))
+            losses.append(loss.item())
         if (epoch + 1) % 10 == 0 or epoch + 1 == recipe.epochs:
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch + 1}
             replace(checkpoint, state | {"schedule": schedule.state_dict()})
