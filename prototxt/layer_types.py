@@ -77,7 +77,7 @@ LAYER_TYPES: dict[str, LayerType] = {
     "PReLU": LayerType(in_place="yes", param="prelu_param"),
     "Parameter": LayerType((0, 0), param="parameter_param"),
     "Pooling": LayerType(tops=(1, 2), param="pooling_param"),
-    "Power": LayerType(in_place="yes", param="power_param"),
+    "Power": LayerType(param="power_param"),  # its backward pass overwrites the gradient before it has read it
     "Python": LayerType((0, MANY), (0, MANY), in_place="yes", param="python_param"),
     "RNN": LayerType((2, 4), (1, 2), param="recurrent_param"),
     "ReLU": LayerType(in_place="yes", param="relu_param"),
@@ -92,7 +92,7 @@ LAYER_TYPES: dict[str, LayerType] = {
     "Softmax": LayerType(in_place="yes", param="softmax_param"),
     "SoftmaxWithLoss": replace(_LOSS, param="softmax_param"),  # a second top trips over its own loss_weight check
     "Split": LayerType(tops=(1, MANY), in_place="refused"),
-    "Swish": LayerType(in_place="wrong", param="swish_param", master_only=True),
+    "Swish": LayerType(in_place="yes", param="swish_param", master_only=True),
     "TanH": LayerType(in_place="yes", param="tanh_param"),
     "Threshold": LayerType(in_place="yes", param="threshold_param"),
     "Tile": LayerType(param="tile_param"),

@@ -65,6 +65,7 @@ CASES = [
     Case("in_place", one("Reshape", "reshape_param { shape { dim: 0 dim: -1 } }", top="data"), "is refused"),
     Case("in_place", one("LRN", top="data"), "which computes wrong numbers or gradients with LRN", aborts=False),
     Case("in_place", one("Eltwise", 'bottom: "seq"', bottom="seq", top="seq"), "wrong numbers or gradients"),
+    Case("in_place", one("Power", top="data"), "wrong numbers or gradients with Power", False),
     Case(
         "only_reader_writes_in_place",
         'layer { name: "first" type: "TanH" bottom: "data" top: "x" }' + one("ReLU", top="data"),
