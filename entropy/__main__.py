@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import tyro
+from tqdm import tqdm
 
 from entropy import checking, merging, planning, reporting, writing
 from entropy.errors import PlanError
@@ -143,8 +144,14 @@ def write_command(
     if (images is None) != (head is None):
         raise PlanError("a new task needs both --images and --head")
     whole = None if images is None or head is None else writing.Task(images=images, head=head, **vars(task))
-    written = writing.write(plan, net, weights, out, whole, solver, solver_file, bias_lr=bias_lr, bias_decay=bias_decay)
+    written = writing.write(
+        plan, net, weights, out, whole, solver, solver_file, bias_lr=bias_lr, bias_decay=bias_decay, progress=_bar
+    )
     print(reporting.describe_written(written))
+
+
+def _bar(entries: Sequence[T]) -> Iterable[T]:
+    return tqdm(entries, "copying pictures", unit=" pictures", disable=None)
 
 
 def check_command(where: tyro.conf.Positional[Path], weights: Path | None = None, caffe: bool = True) -> None:

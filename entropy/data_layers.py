@@ -1,4 +1,4 @@
-"""A preprocessing as layers of stock Caffe: ImageData, and a frozen 1x1 convolution for what ImageData cannot do."""
+"""The layers of a training net that read pictures: ImageData, and what the preprocessing needs behind it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from entropy.errors import PlanError
 from prototxt.build import layer as make_layer
 from prototxt.preprocess import Preprocessing
 from prototxt.schema import LayerParameter
+from prototxt.training_input import TrainingInput, training_input
 from prototxt.weights import Weights
 
 MEAN_FILE = "mean.binaryproto"
@@ -40,7 +40,7 @@ class PixelLayers:
     ----------
     layers : data layers of both phases, then the front convolution if there is one.
     weights : of the front convolution.
-    mean_image : (1, C, H, W) float32 for ``mean.binaryproto``, in the pixels of ImageData; or None.
+    mean_image : (1, C, H, W) float32 for ``mean.binaryproto``; or None.
     notes : what ImageData does differently from the preprocessing; sentences for the user.
     """
 
@@ -55,110 +55,55 @@ def pixel_layers(
 ) -> PixelLayers:
     """Make the layers that read pictures as the net expects them.
 
-    ImageData gives BGR pixels, 0-255, minus one mean per channel (or a mean image), times one scale. Another order of
-    channels or a standard deviation per channel needs a 1x1 convolution behind it; its learning rate is 0. The mean is
-    taken off before it, so that zeros padded to the input mean the same as in the net that was trained.
-
     Parameters
     ----------
-    preprocessing : of the net.
+    preprocessing : of the net; with resize "none" where the pictures on disk have been resized.
     top : name of the net's input blob.
     train, test : the lists; without ``test`` there is no data layer for the TEST phase.
     mirror : whether half of the training pictures are flipped.
 
     Raises
     ------
-    PlanError : a preprocessing that ImageData has no means for (a crop that is not square, a mean image of the size of
-        the crop).
-
-    References
-    ----------
-    Caffe's ``image_data_layer.cpp`` and ``data_transformer.cpp``.
+    PreprocessingError : for a preprocessing that ImageData has no means for.
     """
-    order = slice(None, None, -1) if preprocessing.channel_order == "RGB" else slice(None)
-    factors = preprocessing.raw_scale / np.array(preprocessing.std or [1.0] * preprocessing.channels)
-    plain = preprocessing.channel_order != "RGB" and len(set(factors.tolist())) == 1
-    transform: dict[str, Any] = {"scale": float(factors[0])} if plain and factors[0] != 1 else {}
-    mean_image = None
-    if preprocessing.mean_image is not None:
-        mean_image = _mean_image(preprocessing)[:, order]
-        transform["mean_file"] = MEAN_FILE
-    elif preprocessing.mean:
-        transform["mean_value"] = (np.array(preprocessing.mean)[order] / preprocessing.raw_scale).tolist()
-    geometry, crop, notes = _geometry(preprocessing)
-    data = top if plain else f"{top}_bgr"
-    fields = {"transform": transform | crop, "image": geometry, "color": preprocessing.channels == 3}
-    layers = [_image_data(data, "TRAIN", train, fields, mirror)]
+    raw, front_name = f"{top}_bgr", f"{top}_pixels"
+    entry = training_input(preprocessing, raw, top, front_name, MEAN_FILE)
+    data = raw if entry.front_layer is not None else top
+    layers = [_image_data(data, "TRAIN", train, entry, mirror)]
     if test is not None:
-        layers.append(_image_data(data, "TEST", test, fields, False))
-    if plain:
-        return PixelLayers(layers, {}, mean_image, notes)
-    name = f"{top}_pixels"
-    layers.append(_front_convolution(name, data, top, preprocessing.channels))
-    kernel = np.diag(factors)[:, order].astype(np.float32)[:, :, None, None]
-    return PixelLayers(layers, {name: [np.ascontiguousarray(kernel)]}, mean_image, notes)
+        layers.append(_image_data(data, "TEST", test, entry, False))
+    if entry.front_layer is not None:
+        layers.append(entry.front_layer)
+    weights = {front_name: list(entry.front_weights)} if entry.front_weights else {}
+    mean_image = None if entry.mean_image is None else entry.mean_image[None]
+    return PixelLayers(layers, weights, mean_image, _notes(preprocessing, entry))
 
 
-def _image_data(top: str, phase: str, images: ImageList, fields: dict[str, Any], mirror: bool) -> LayerParameter:
-    image = {"source": images.source, "batch_size": images.batch, **fields["image"]}
+def _image_data(data: str, phase: str, images: ImageList, entry: TrainingInput, mirror: bool) -> LayerParameter:
+    fields: dict[str, Any] = {"source": images.source, "batch_size": images.batch, **entry.image_data_param}
+    if entry.resize_before is not None:
+        fields |= {"new_height": entry.resize_before, "new_width": entry.resize_before}
     if phase == "TRAIN":
-        image["shuffle"] = True
+        fields["shuffle"] = True
     if images.root_folder:
-        image["root_folder"] = images.root_folder
-    if not fields["color"]:
-        image["is_color"] = False
-    transform = fields["transform"] | ({"mirror": True} if mirror else {})
+        fields["root_folder"] = images.root_folder
     return make_layer(
         "ImageData",
-        top,
-        tops=[top, "label"],
+        data,
+        tops=[data, "label"],
         include=[{"phase": phase}],
-        transform_param=transform,
-        image_data_param=image,
+        transform_param=entry.transform_param | ({"mirror": True} if mirror else {}),
+        image_data_param=fields,
     )
 
 
-def _front_convolution(name: str, bottom: str, top: str, channels: int) -> LayerParameter:
-    return make_layer(
-        "Convolution",
-        name,
-        bottom,
-        top,
-        param=[{"lr_mult": 0, "decay_mult": 0}],
-        convolution_param={"num_output": channels, "kernel_size": [1], "bias_term": False},
-    )
-
-
-def _geometry(preprocessing: Preprocessing) -> tuple[dict[str, int], dict[str, int], list[str]]:
-    resize_to, crop, notes = preprocessing.resize_to, preprocessing.crop, []
-    geometry: dict[str, int] = {}
-    if preprocessing.resize != "none":
-        geometry = {"new_height": resize_to[0], "new_width": resize_to[-1]}
-    if preprocessing.resize == "shorter side":
+def _notes(preprocessing: Preprocessing, entry: TrainingInput) -> list[str]:
+    notes = []
+    if entry.resize_before is not None:
         notes.append(
-            f"ImageData stretches every picture to {resize_to[0]} x {resize_to[0]} where the preprocessing makes the "
-            "shorter side that long: the same for square pictures only"
+            f"Caffe stretches every picture to {entry.resize_before} x {entry.resize_before}, where the preprocessing "
+            "makes the shorter side that long: the same for square pictures only; --copy-pictures resizes them first"
         )
     if preprocessing.resize != "none" and preprocessing.interpolation != "bilinear":
-        notes.append(
-            "ImageData resizes bilinearly without antialiasing; store the pictures in the right size to avoid it"
-        )
-    if not crop or crop == (geometry.get("new_height"), geometry.get("new_width")):
-        return geometry, {}, notes
-    if crop[0] != crop[1]:
-        raise PlanError(
-            f"the preprocessing crops {crop[0]} x {crop[1]} pixels; ImageData can only cut squares: use a net with a "
-            "square input, or write the train_val net yourself and pass it instead of the deploy net"
-        )
-    return geometry, {"crop_size": crop[0]}, notes
-
-
-def _mean_image(preprocessing: Preprocessing) -> np.ndarray:
-    mean = np.asarray(preprocessing.mean_image, np.float32)
-    size = preprocessing.resize_to if preprocessing.resize == "stretch" else ()
-    if size and mean.shape[1:] != tuple(size):
-        raise PlanError(
-            f"the preprocessing has a mean image of {mean.shape[1]} x {mean.shape[2]} pixels, but ImageData needs one "
-            f"of the resized picture, {size[0]} x {size[1]}: use a mean per channel"
-        )
-    return (mean / np.float32(preprocessing.raw_scale))[None]
+        notes.append("Caffe resizes without antialiasing; --copy-pictures resizes as the preprocessing says")
+    return notes

@@ -1,13 +1,24 @@
-"""The image lists of a new task: checked before anything is written."""
+"""The image lists of a new task: checked before anything is written, and copied on request."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from entropy.errors import PlanError
-from torchcaffe.data.image_list import read_image_list
+from prototxt.atomic import write_bytes
+from prototxt.preprocess import Preprocessing
+from torchcaffe.data.image_list import Entry, read_image_list, read_picture
+
+PICTURES = "pictures"
+# Shows progress while it hands on what it is given; ``tqdm.tqdm`` is one.
+Progress = Callable[[Sequence[Entry]], Iterable[Entry]]
 
 
 @dataclass(frozen=True)
@@ -16,16 +27,24 @@ class Pictures:
 
     Parameters
     ----------
+    entries : full path, label and ``file:line`` of every picture.
     text : the list as it stands.
-    root_folder : what Caffe, started in the output folder, must put before every path.
-    count : number of pictures.
-    classes : largest label + 1.
+    root_folder : what Caffe, started in the output folder, must put before every path in the text.
     """
 
+    entries: list[Entry]
     text: str
     root_folder: str
-    count: int
-    classes: int
+
+    @property
+    def count(self) -> int:
+        """Number of pictures."""
+        return len(self.entries)
+
+    @property
+    def classes(self) -> int:
+        """Largest label + 1."""
+        return max(entry.label for entry in self.entries) + 1
 
 
 def read_pictures(source: Path, root: Path | None, out: Path, classes: int | None) -> Pictures:
@@ -36,7 +55,7 @@ def read_pictures(source: Path, root: Path | None, out: Path, classes: int | Non
     source : "path label" lines.
     root : folder that relative paths start from; by default the list's own.
     out : folder that Caffe will be started in.
-    classes : number of classes, or None to take the largest label + 1.
+    classes : number of classes, or None to take any label.
 
     Raises
     ------
@@ -48,7 +67,6 @@ def read_pictures(source: Path, root: Path | None, out: Path, classes: int | Non
     absolute = {Path(entry.path).is_absolute() for entry in listed}
     if len(absolute) > 1:
         raise PlanError(f"{source}: mixes absolute and relative paths; Caffe puts one folder before all of them")
-    largest = max(entry.label for entry in listed)
     for entry in listed:
         if not (root / entry.path).is_file():
             raise PlanError(
@@ -58,4 +76,43 @@ def read_pictures(source: Path, root: Path | None, out: Path, classes: int | Non
             allowed = f"0 to {classes - 1}" if classes is not None else "0 or more"
             raise PlanError(f"{entry.where}: label {entry.label} is no class; allowed is {allowed}")
     prefix = "" if absolute == {True} else os.path.relpath(root, out.resolve()) + "/"
-    return Pictures(source.read_text(), prefix, len(listed), largest + 1)
+    entries = [dataclasses.replace(entry, path=str(root / entry.path)) for entry in listed]
+    return Pictures(entries, source.read_text(), prefix)
+
+
+def list_of_copies(pictures: Pictures, name: str) -> Pictures:
+    """Give the list that names the copies of these pictures, seen from the folder that they are copied to.
+
+    Parameters
+    ----------
+    name : what the copies' names start with.
+    """
+    lines = [f"{_copy_name(name, number)} {entry.label}\n" for number, entry in enumerate(pictures.entries)]
+    return Pictures(pictures.entries, "".join(lines), "")
+
+
+def copy_pictures(
+    pictures: Pictures, out: Path, name: str, preprocessing: Preprocessing, progress: Progress | None = None
+) -> None:
+    """Copy pictures as PNG into ``pictures/`` in a folder, resized as the preprocessing says.
+
+    Parameters
+    ----------
+    out, name : the folder, and what the copies' names start with; as in `list_of_copies`.
+    preprocessing : only its resizing is done.
+
+    Raises
+    ------
+    FormatError : a file is no picture; names the line of the list.
+    """
+    resize = dataclasses.replace(
+        preprocessing, channel_order="RGB", raw_scale=1, mean=(), mean_image=None, std=(), crop=()
+    )
+    for number, entry in enumerate(progress(pictures.entries) if progress else pictures.entries):
+        rgb = np.ascontiguousarray(read_picture(entry)[::-1].transpose(1, 2, 0))
+        bgr = resize.apply(rgb).astype(np.uint8)[::-1].transpose(1, 2, 0)
+        write_bytes(out / _copy_name(name, number), cv2.imencode(".png", np.ascontiguousarray(bgr))[1].tobytes())
+
+
+def _copy_name(name: str, number: int) -> str:
+    return f"{PICTURES}/{name}_{number:06d}.png"

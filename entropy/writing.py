@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +26,11 @@ from prototxt.schema import NetParameter, SolverParameter
 from prototxt.split import Split, fill_param_specs, split_net, split_weights
 from prototxt.text import read_net, write_message
 from prototxt.weights import Weights, read_weights, weights_hash, write_weights
+
+if TYPE_CHECKING:  # they need torchcaffe, hence torch, which takes seconds to import
+    from entropy.pictures import Pictures, Progress
+
+_OUTSIDE = "the pictures stay where they are; with --copy-pictures the folder can be taken to another machine"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +58,9 @@ class TaskOptions:
         held-out pictures per batch.
     mirror
         flip half of the training pictures.
+    copy_pictures
+        copy the pictures into the folder, resized as the preprocessing says, so that it can be taken to another
+        machine; otherwise the net reads them where they are.
     """
 
     test_images: Path | None = None
@@ -62,6 +72,7 @@ class TaskOptions:
     batch: int = 32
     test_batch: int = 50
     mirror: bool = True
+    copy_pictures: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +125,8 @@ class _Parts:
     deploy: NetParameter | None = None
     mean_image: np.ndarray | None = None
     test_pictures: int | None = None
+    copies: dict[str, Pictures] = field(default_factory=dict)
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
     notes: list[str] = field(default_factory=list)
 
 
@@ -128,6 +141,7 @@ def write(
     *,
     bias_lr: float = 2.0,
     bias_decay: float = 0.0,
+    progress: Progress | None = None,
 ) -> Written:
     """Write a folder in which stock Caffe trains every filter at its own rate.
 
@@ -144,6 +158,7 @@ def write(
     settings : of the solver.
     solver : a solver's prototxt to use in place of ``settings``; the nets and the snapshot prefix in it are replaced.
     bias_lr, bias_decay : lr_mult and decay_mult of biases about which the net says nothing.
+    progress : shows progress of copying pictures, such as ``tqdm.tqdm``.
 
     Raises
     ------
@@ -168,7 +183,7 @@ def write(
     if moving:
         parts.notes.append(f"{len(moving)} BatchNorm layers use their stored statistics, so that frozen filters stay")
     written = Written(out, plan.model_copy(update={"split": split.layers}), plain, split, parts.notes)
-    _write_files(written, parts, trainer)
+    _write_files(written, parts, trainer, progress)
     return written
 
 
@@ -195,7 +210,7 @@ def _for_task(
     deploy: NetParameter, weights: Weights, net_path: Path, out: Path, task: Task, settings: SolverSettings
 ) -> _Parts:
     from entropy import engine
-    from entropy.pictures import read_pictures
+    from entropy.pictures import list_of_copies, read_pictures
 
     train = read_pictures(task.images, task.root, out, task.classes)
     classes = task.classes or train.classes
@@ -205,19 +220,28 @@ def _for_task(
     with_new_head = with_head(deploy, head)
     _check_complete(with_new_head, weights, head.name, net_path)
     filled = engine.complete_weights(with_new_head, "TEST", weights, settings.seed, Path.cwd())
-    lists = [ImageList(names.TRAIN_LIST, train.root_folder, min(task.batch, train.count))]
-    if test is not None:
-        lists.append(ImageList(names.TEST_LIST, test.root_folder, min(task.test_batch, test.count)))
     preprocessing = read_preprocessing(task.preprocessing, net_path)
-    pixels = pixel_layers(preprocessing, top, lists[0], lists[1] if test else None, task.mirror)
+    lists = {"train": train} | ({"test": test} if test else {})
+    copies: dict[str, Pictures] = {}
+    seen = preprocessing
+    if task.copy_pictures:
+        copies, lists = lists, {name: list_of_copies(pictures, name) for name, pictures in lists.items()}
+        seen = dataclasses.replace(preprocessing, resize="none", resize_to=())
+    layers = [
+        ImageList(f"{name}.txt", pictures.root_folder, min(batch, pictures.count))
+        for (name, pictures), batch in zip(lists.items(), (task.batch, task.test_batch), strict=False)
+    ]
+    pixels = pixel_layers(seen, top, layers[0], layers[1] if test else None, task.mirror)
     return _Parts(
         net=training_net(with_new_head, pixels.layers),
         weights=pixels.weights | filled,
-        texts={names.TRAIN_LIST: train.text} | ({names.TEST_LIST: test.text} if test else {}),
+        texts={f"{name}.txt": pictures.text for name, pictures in lists.items()},
+        copies=copies,
+        preprocessing=preprocessing,
         deploy=with_new_head,
         mean_image=pixels.mean_image,
         test_pictures=test.count if test else None,
-        notes=pixels.notes,
+        notes=pixels.notes + ([] if copies else [_OUTSIDE]),
     )
 
 
@@ -279,13 +303,17 @@ def _in_channels(net: NetParameter, weights: Weights) -> dict[str, int]:
     return found
 
 
-def _write_files(written: Written, parts: _Parts, trainer: SolverParameter) -> None:
+def _write_files(written: Written, parts: _Parts, trainer: SolverParameter, progress: Progress | None) -> None:
+    from entropy.pictures import copy_pictures
+
     out, split = written.folder, written.split
     solver = solver_named(trainer, names.SPLIT_NET, names.SPLIT_PREFIX)
     plain_solver = solver_named(trainer, names.PLAIN_NET, names.PLAIN_PREFIX)
     complaints = [*lint_net(written.plain), *lint_net(split.net), *lint_solver(solver)]
     if complaints:
         raise InputError(f"stock Caffe would not take the result: {complaints[0]}")
+    for name, pictures in parts.copies.items():
+        copy_pictures(pictures, out, name, parts.preprocessing, progress)
     for name, text in parts.texts.items():
         atomic.write_text(out / name, text)
     if parts.mean_image is not None:

@@ -1,9 +1,11 @@
 """Written folders: check, training, merging; and everything that is refused."""
 
+import dataclasses
 import re
 import shutil
 from pathlib import Path
 
+import cv2
 import h5py
 import numpy as np
 import pytest
@@ -299,6 +301,30 @@ def test_a_train_val_net_as_it_is_keeps_its_data(small, made, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     merged = merge("out", "out/split_iter_2.caffemodel", "merged.caffemodel")
     assert sum(change.moved for change in merged.changes) > 0
+
+
+def test_a_folder_with_copied_pictures_can_be_taken_elsewhere(small, made, tmp_path, monkeypatch):
+    tall = np.random.default_rng(2).integers(0, 256, (40, 24, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "tall.png"), tall[:, :, ::-1])
+    (tmp_path / "list.txt").write_text("tall.png 1\n")
+    pixels = dataclasses.replace(
+        small.preprocessing, resize="shorter side", resize_to=(18,), interpolation="area", crop=(16, 16)
+    )
+    (tmp_path / "pixels.json").write_text(pixels.to_json())
+    task = Task(
+        images=small.images, test_images=tmp_path / "list.txt", head="fc_new", preprocessing=tmp_path / "pixels.json",
+        copy_pictures=True, batch=4,
+    )  # fmt: skip
+    seen = []
+    result = write(made, small.net, small.weights, tmp_path / "here", task, progress=lambda e: seen.append(len(e)) or e)
+    assert seen == [12, 1]
+    assert not any("--copy-pictures" in note for note in result.notes)
+    elsewhere = shutil.move(tmp_path / "here", tmp_path / "a" / "b" / "there")
+    check(elsewhere, use_caffe=False)
+    monkeypatch.chdir(elsewhere)
+    net = Network(read_net("net_split.prototxt"), "TEST", weights=read_weights("split.caffemodel"))
+    (blob,) = net.run(keep=["data"]).values()
+    np.testing.assert_allclose(blob[0].detach(), pixels.apply(tall), atol=1e-5)
 
 
 def test_without_dropout_rewires_what_read_it():
