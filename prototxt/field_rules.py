@@ -147,7 +147,7 @@ def concat(layer: Seen) -> list[Field | None]:
     columns = zip(zip(*fields, strict=True), along, strict=True)
     return [
         tuple(
-            AxisField(axis, join([part.table for part in parts], lengths)) if joined else _merge_axis(parts)
+            AxisField(axis, join([part.table for part in parts], lengths)) if joined else _merge_axis(parts, {})
             for parts, joined in columns
         )
     ]
@@ -210,7 +210,8 @@ def merge(fields: Sequence[Field]) -> Field | None:
     """Return the union of fields of one shape; None for no fields."""
     if len(fields) < 2:
         return fields[0] if fields else None
-    return tuple(_merge_axis(parts) for parts in zip(*fields, strict=True))
+    done: dict[tuple[Table, ...], Table] = {}
+    return tuple(_merge_axis(parts, done) for parts in zip(*fields, strict=True))
 
 
 FIELD_RULES: dict[str, FieldRule] = {
@@ -258,11 +259,15 @@ def _whole(part: AxisField) -> AxisField:
     return part if part.axis is None else AxisField(None, whole(part.table))
 
 
-def _merge_axis(parts: Sequence[AxisField]) -> AxisField:
+def _merge_axis(parts: Sequence[AxisField], done: dict[tuple[Table, ...], Table]) -> AxisField:
+    """Return the union along one axis; ``done`` lets axes of equal tables share their new table."""
     axes = {part.axis for part in parts if part.axis is not None}
     if len(axes) > 1:
         parts, axes = [_whole(part) for part in parts], set()
-    return AxisField(axes.pop() if axes else None, union([part.table for part in parts]))
+    tables = tuple(part.table for part in parts)
+    if tables not in done:
+        done[tables] = union(tables)
+    return AxisField(axes.pop() if axes else None, done[tables])
 
 
 def _place(shape: Shape, axis: int) -> tuple[int, int, int]:

@@ -99,7 +99,7 @@ def receptive_fields(
     fields: dict[Value, Field | None] = {start: _source_field(shapes.values[start])}
     for node in graph.layers:
         bottoms = [fields.get(value) for value in node.bottoms]
-        if start in node.tops or not any(field is not None for field in bottoms):
+        if bottoms.count(None) == len(bottoms):
             continue
         layer = Seen(node, [shapes.values[v] for v in node.bottoms], [shapes.values[v] for v in node.tops], bottoms)
         rule = FIELD_RULES.get(node.type, see_everything)

@@ -40,10 +40,12 @@ def convolution_windows(layer: LayerParameter, axes: int) -> tuple[Window, ...]:
     strides = _sizes(layer, param, "stride", "stride", axes, 1)
     pads = _sizes(layer, param, "pad", "pad", axes, 0)
     dilations = _per_axis(layer, "dilation", list(param.dilation), axes, 1)
-    for name, sizes in (("kernel_size", kernels), ("stride", strides), ("dilation", dilations)):
-        if min(sizes, default=1) < 1:
-            raise NetError(f"layer {layer.name!r} ({layer.type}): {name} must be at least 1; got {sizes}")
-    return tuple(Window(*sizes) for sizes in zip(kernels, strides, pads, dilations, strict=True))
+    if min([*kernels, *strides, *dilations], default=1) < 1:
+        raise NetError(
+            f"layer {layer.name!r} ({layer.type}): kernel, stride and dilation must be at least 1; got {kernels},"
+            f" {strides} and {dilations}"
+        )
+    return tuple(map(Window, kernels, strides, pads, dilations))
 
 
 def pooling_windows(layer: LayerParameter, height: int, width: int) -> tuple[Window, Window]:
@@ -125,7 +127,7 @@ def _sizes(
     """Read the repeated field ``both``, or ``stem_h`` and ``stem_w`` for two axes."""
     pair = [f"{stem}_h", f"{stem}_w"]
     given = list(getattr(param, both))
-    if not any(param.HasField(name) for name in pair):
+    if not (param.HasField(pair[0]) or param.HasField(pair[1])):
         return _per_axis(layer, both, given, axes, default)
     if given or axes != 2:
         raise NetError(
