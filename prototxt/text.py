@@ -12,7 +12,7 @@ from prototxt import atomic
 from prototxt.errors import FormatError
 from prototxt.file_kinds import is_text, kind_of, read_bytes
 from prototxt.schema import POOL, NetParameter, SolverParameter
-from prototxt.text_errors import explain_parse_error, missing_fields
+from prototxt.text_errors import explain_missing_fields, explain_parse_error
 from prototxt.text_places import layer_blocks
 from prototxt.upgrade import upgrade_net, upgrade_solver
 
@@ -57,8 +57,8 @@ def parse_message(text: str, message_class: type[M], source: str = "<text>") -> 
         text_format.Parse(text, message, descriptor_pool=POOL)
     except text_format.ParseError as error:
         raise FormatError(explain_parse_error(error, text, message_class, source)) from None
-    if missing := missing_fields(message):
-        raise FormatError(f"{source}: {missing}")
+    if sentence := explain_missing_fields(message, text, source):
+        raise FormatError(sentence)
     return message
 
 

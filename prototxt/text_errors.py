@@ -11,7 +11,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from prototxt.schema import POOL, NetParameter, SolverParameter
-from prototxt.text_places import layer_at
+from prototxt.text_places import layer_at, layer_blocks
 
 # Fields that people bring from other Caffes, and what stock Caffe has instead.
 FOREIGN_FIELDS = {
@@ -45,12 +45,17 @@ def explain_parse_error(error: text_format.ParseError, text: str, message_class:
     return f"{place}{said.rstrip('.')}"
 
 
-def missing_fields(message: Message) -> str:
-    """Say which required fields a message lacks; '' if none."""
+def explain_missing_fields(message: Message, text: str, source: str) -> str:
+    """One sentence for the required fields that a message lacks; '' if none."""
     missing = message.FindInitializationErrors()  # type: ignore[attr-defined]  # the stubs lack it
     if not missing:
         return ""
-    return f"required fields are missing: {', '.join(missing)}; add them (Clip, say, needs both min and max)"
+    fields = ", ".join(re.sub(r"^layers?\[\d+\]\.", "", path) for path in missing)
+    place, first = f"{source}: ", re.match(r"layers?\[(\d+)\]\.", missing[0])
+    if first:
+        block = layer_blocks(text)[int(first.group(1))]
+        place = f"{source}:{block.first_line}: layer '{block.name}': "
+    return f"{place}lacks {fields}; add what is missing"
 
 
 def _unknown_field(match: re.Match[str], key: str, message_class: type[Message]) -> str:

@@ -58,7 +58,10 @@ def test_error_names_file_line_layer_and_what_is_allowed(text, sentence):
         ('name: "a\nlayer {}', "net.prototxt:1: the text in quotes of name does not end on its line"),
         ("base_lr: 0.1", "'base_lr' is a field of SolverParameter; this file is a solver's settings"),
         ("@", "net.prototxt:1: expected the name of a field; got '@'"),
-        ('layer { name: "c" clip_param { min: 0 } }', "required fields are missing: layer[0].clip_param.max"),
+        (
+            'name: "n"\nlayer { name: "a" }\nlayer { name: "c" clip_param { min: 0 } }',
+            "net.prototxt:3: layer 'c': lacks clip_param.max; add what is missing",
+        ),
     ],
 )
 def test_errors_outside_of_a_whole_layer(text, sentence):

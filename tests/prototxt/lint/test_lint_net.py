@@ -5,7 +5,8 @@ import pytest
 from prototxt.layer_types import LAYER_TYPES
 from prototxt.lint import lint_net, warn_net
 from prototxt.lint.registry import LAYER_RULES, NET_RULES, NET_WARNINGS
-from prototxt.text import parse_net
+from prototxt.templates import TEMPLATES, read_template
+from prototxt.text import parse_net, to_text
 
 INPUTS = """
 layer { name: "in" type: "Input" top: "data" top: "flat" top: "label" top: "seq" top: "cont" top: "square"
@@ -395,3 +396,11 @@ def test_real_caffe_agrees(real_caffe, tmp_path):
         if said[str(path)] != ("refused" if refused else "loaded")
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_reference_nets_pass(name):
+    net = read_template(name)
+    assert lint_net(net) == []
+    assert warn_net(net) == []
+    assert parse_net(to_text(net)) == net
