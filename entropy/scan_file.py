@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from entropy.errors import ScanError
 
+FORMAT_VERSION = 1
 CONVOLUTIONS = ("Convolution", "Deconvolution")
 
 
@@ -21,7 +22,7 @@ class ScanTables:
 
     Parameters
     ----------
-    means : layer name to (N, units) float32 mean activations, in net order.
+    means : layer name to (N, units) float32 mean activations, in net order; images that could not be used left out.
     model_hash, images_hash, preprocessing_hash : as in the scan's root attributes.
     """
 
@@ -58,6 +59,10 @@ def read_means(path: Path | str, layers: Sequence[str] | None = None, after: boo
 def _read_tables(file: h5py.File, path: str, layers: Sequence[str] | None, dataset: str) -> ScanTables:
     if _text(file.attrs.get("format", "")) != "deepvis-scan" or "layers" not in file:
         raise ScanError(f"{path}: an HDF5 file, but no scan (its attribute format is not 'deepvis-scan')")
+    if int(file.attrs.get("format_version", 1)) > FORMAT_VERSION:
+        raise ScanError(
+            f"{path}: has format version {file.attrs['format_version']}; this program knows {FORMAT_VERSION}: update it"
+        )
     known = [_text(name) for name in file["layers"].attrs["names"]]
     groups = {name: file["layers"][_encode(name)] for name in known}
     if layers is None:
@@ -74,9 +79,18 @@ def _read_tables(file: h5py.File, path: str, layers: Sequence[str] | None, datas
         raise ScanError(
             f"{path}: layer {missing[0]!r} has no table {dataset}; scan again with it, or use the other one"
         )
-    means = {name: groups[name][dataset][()] for name in wanted}
+    used = _used_images(file)
+    means = {name: groups[name][dataset][()] if used is None else groups[name][dataset][()][used] for name in wanted}
     hashes = {key: _text(file.attrs.get(key, "")) for key in ("model_hash", "images_hash", "preprocessing_hash")}
     return ScanTables(means, source=path, **hashes)
+
+
+def _used_images(file: h5py.File) -> NDArray[np.bool_] | None:
+    """Which images are part of the scan; None for all (the others' rows of the tables are not numbers)."""
+    if "images" not in file or "status" not in file["images"]:
+        return None
+    used = file["images"]["status"][()] == 0
+    return None if used.all() else used
 
 
 def _encode(name: str) -> str:

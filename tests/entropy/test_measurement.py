@@ -1,6 +1,7 @@
 """H from scan files, and its table."""
 
 import csv
+import shutil
 
 import h5py
 import numpy as np
@@ -123,6 +124,28 @@ def test_bad_scans(small, tmp_path):
         measure(small.scan, ["conv9"])
     with pytest.raises(ScanError, match="no table means_pre"):
         measure(small.scan, after=False)
+
+
+def test_images_that_could_not_be_used_are_left_out(small, tmp_path):
+    path = shutil.copy(small.scan, tmp_path / "scan.h5")
+    expected = read_means(path).means["conv1"]
+    with h5py.File(path, "a") as file:
+        status = np.zeros(400, np.uint8)
+        status[[5, 399]] = 1
+        file.create_group("images")["status"] = status
+        for table in ("conv1", "branch%2Fconv2"):
+            for image in (5, 399):
+                file[f"layers/{table}/means_post"][image] = np.nan
+    np.testing.assert_array_equal(read_means(path).means["conv1"], np.delete(expected, [5, 399], axis=0))
+    assert measure(path, bins=16).provenance.images == 398
+
+
+def test_a_newer_format_is_refused(small, tmp_path):
+    path = shutil.copy(small.scan, tmp_path / "scan.h5")
+    with h5py.File(path, "a") as file:
+        file.attrs["format_version"] = 2
+    with pytest.raises(ScanError, match="has format version 2; this program knows 1"):
+        measure(path)
 
 
 @pytest.mark.parametrize("settings", [{"bins": 1}, {"quantile": 0.5}, {"quantile": 1.1}])

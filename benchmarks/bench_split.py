@@ -1,0 +1,93 @@
+"""What a split costs: layers, and seconds per training iteration in real Caffe (CPU), against the unsplit net.
+
+``python benchmarks/bench_split.py [iterations]``: CaffeNet on batches of 8 made-up pictures of 227 pixels, random H.
+Each variant is timed in turn, several rounds, and the median is shown.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from entropy import plan
+from entropy.measurement import measure
+from entropy.real_caffe import find_caffe
+from entropy.scan_file import ScanTables
+from prototxt.build import layer
+from prototxt.schema import NetParameter, SolverParameter
+from prototxt.split import split_net
+from prototxt.split.layouts import unit_count
+from prototxt.templates import read_template
+from prototxt.text import write_message
+
+BATCH, ROUNDS = 8, 3
+VARIANTS = {
+    "method 1, 2 levels": {"method": 1},
+    "method 2, 2 levels": {"method": 2},
+    "method 5, 8 levels": {"method": 5},
+    "method 5, 16 levels": {"method": 5, "levels": 16},
+}
+
+
+def training_net() -> NetParameter:
+    net = read_template("caffenet")
+    shapes = {"shape": [{"dim": [BATCH, 3, 227, 227]}, {"dim": [BATCH]}], "data_filler": [{"type": "gaussian"}, {}]}
+    layers = [layer("DummyData", "data", tops=["data", "label"], dummy_data_param=shapes)]
+    layers += [each for each in net.layer if each.type not in ("Input", "Softmax")]
+    layers.append(layer("SoftmaxWithLoss", "loss", [layers[-1].top[0], "label"]))
+    return NetParameter(name=net.name, layer=layers)
+
+
+def table_of(net: NetParameter) -> ScanTables:
+    rng = np.random.default_rng(0)
+    units = {each.name: unit_count(each) for each in net.layer if each.type == "Convolution"}
+    return ScanTables(
+        {n: (rng.gamma(1, 1, (3000, u)) * rng.uniform(0.05, 1, u)).astype(np.float32) for n, u in units.items()}
+    )
+
+
+def seconds(caffe: Path, net: NetParameter, iterations: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        write_message(Path(folder) / "net.prototxt", net)
+        solver = SolverParameter(
+            net="net.prototxt", base_lr=1e-6, lr_policy="fixed", max_iter=iterations, display=iterations,
+            solver_mode="CPU", snapshot_after_train=False,
+        )  # fmt: skip
+        write_message(Path(folder) / "solver.prototxt", solver)
+        run = subprocess.run(
+            [caffe, "train", "-solver", "solver.prototxt"], cwd=folder, capture_output=True, text=True, check=True
+        )
+    stamps = re.findall(r"^I\d+ (\d+):(\d+):([\d.]+) .*(?:Starting Optimization|Optimization Done)", run.stderr, re.M)
+    start, *_, end = (int(hours) * 3600 + int(minutes) * 60 + float(rest) for hours, minutes, rest in stamps)
+    return (end - start) / iterations
+
+
+def main(iterations: int = 5) -> None:
+    caffe = find_caffe()
+    plain = training_net()
+    start = time.perf_counter()
+    tables = table_of(plain)
+    table = measure(tables)
+    print(f"H of {len(table)} filters on 3000 images: {time.perf_counter() - start:.2f} s")
+    channels = {each.name: 96 if each.name == "conv2" else 384 for each in plain.layer}
+    nets = {"unsplit": plain}
+    for name, arguments in VARIANTS.items():
+        nets[name] = split_net(plain, plan(table, **arguments).multipliers, channels).net
+    times: dict[str, list[float]] = {name: [] for name in nets}
+    for _ in range(ROUNDS if caffe else 0):
+        for name, net in nets.items():
+            times[name].append(seconds(caffe, net, iterations))
+    print("| net | layers | s per iteration | against unsplit |\n|---|---|---|---|")
+    for name, net in nets.items():
+        middle = np.median(times[name]) if times[name] else np.nan
+        print(f"| {name} | {len(net.layer)} | {middle:.2f} | {middle / np.median(times['unsplit']):.2f} |")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
