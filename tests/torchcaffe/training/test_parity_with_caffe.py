@@ -8,9 +8,11 @@ from pathlib import Path
 
 import cv2
 import h5py
+import lmdb
 import numpy as np
 import pytest
 
+from prototxt.schema import Datum
 from prototxt.solverstate import read_solverstate
 from prototxt.text import parse_net
 from prototxt.weights import read_weights, write_weights
@@ -78,7 +80,43 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc8" bottom: "label" top: 
 layer { name: "accuracy" type: "Accuracy" bottom: "fc8" bottom: "label" top: "accuracy" include { phase: TEST } }
 """
 
-NETS = {"lenet": LENET, "alexnet": ALEXNET}
+RESIDUAL = """
+name: "residual"
+layer { name: "data" type: "Data" top: "data" top: "label" include { phase: TRAIN }
+  transform_param { crop_size: 24 mean_value: 110 scale: 0.02 force_color: true }
+  data_param { source: "crops" batch_size: 10 backend: LMDB } }
+layer { name: "data" type: "Data" top: "data" top: "label" include { phase: TEST }
+  transform_param { crop_size: 20 mean_value: 104 mean_value: 117 mean_value: 123 scale: 0.02 force_color: true }
+  data_param { source: "crops" batch_size: 7 backend: LMDB } }
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
+  convolution_param { num_output: 8 pad: 1 kernel_size: 3 bias_term: false weight_filler { type: "msra" } } }
+layer { name: "bn1" type: "BatchNorm" bottom: "conv1" top: "conv1" }
+layer { name: "scale1" type: "Scale" bottom: "conv1" top: "conv1" scale_param { bias_term: true } }
+layer { name: "relu1" type: "ReLU" bottom: "conv1" top: "conv1" }
+layer { name: "conv2a" type: "Convolution" bottom: "conv1" top: "conv2a" param { name: "shared" }
+  convolution_param { num_output: 8 pad: 1 kernel_size: 3 bias_term: false weight_filler { type: "msra" } } }
+layer { name: "tanh2a" type: "TanH" bottom: "conv2a" top: "conv2a" }
+layer { name: "conv2b" type: "Convolution" bottom: "conv2a" top: "conv2b" param { name: "shared" }
+  convolution_param { num_output: 8 pad: 1 kernel_size: 3 bias_term: false weight_filler { type: "msra" } } }
+layer { name: "sum" type: "Eltwise" bottom: "conv1" bottom: "conv2b" top: "sum"
+  eltwise_param { coeff: 1 coeff: 0.5 } }
+layer { name: "conv3" type: "Convolution" bottom: "sum" top: "conv3"
+  convolution_param { num_output: 6 kernel_size: 3 stride: 2 weight_filler { type: "xavier" } } }
+layer { name: "prelu3" type: "PReLU" bottom: "conv3" top: "conv3" }
+layer { name: "down" type: "Pooling" bottom: "sum" top: "down" pooling_param { pool: AVE kernel_size: 3 stride: 2 } }
+layer { name: "head3" type: "Pooling" bottom: "conv3" top: "head3" pooling_param { pool: MAX global_pooling: true } }
+layer { name: "head2" type: "Pooling" bottom: "down" top: "head2" pooling_param { pool: AVE global_pooling: true } }
+layer { name: "heads" type: "Concat" bottom: "head3" bottom: "head2" top: "heads" }
+layer { name: "fc" type: "InnerProduct" bottom: "heads" top: "fc"
+  inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
+layer { name: "early" type: "InnerProduct" bottom: "head2" top: "early"
+  inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss" }
+layer { name: "a_loss" type: "SoftmaxWithLoss" bottom: "early" bottom: "label" top: "a_loss" loss_weight: 0.3 }
+layer { name: "accuracy" type: "Accuracy" bottom: "fc" bottom: "label" top: "accuracy" include { phase: TEST } }
+"""
+
+NETS = {"lenet": LENET, "alexnet": ALEXNET, "residual": RESIDUAL}
 
 SOLVER = """
 net: "{net}.prototxt"
@@ -95,6 +133,7 @@ SGD = "momentum: 0.9 weight_decay: 0.0005"
 CASES = {
     "fixed": ("lenet", f'base_lr: 0.01 lr_policy: "fixed" {SGD}'),
     "step": ("alexnet", f'base_lr: 0.01 lr_policy: "step" gamma: 0.3 stepsize: 7 {SGD}'),
+    "branches": ("residual", f'base_lr: 0.05 lr_policy: "fixed" {SGD} test_compute_loss: true'),
     "inv": ("lenet", f'base_lr: 0.02 lr_policy: "inv" gamma: 0.05 power: 0.75 average_loss: 4 {SGD}'),
     "exp": ("lenet", f'base_lr: 0.02 lr_policy: "exp" gamma: 0.9 {SGD}'),
     "multistep": ("lenet", f'base_lr: 0.02 lr_policy: "multistep" gamma: 0.5 stepvalue: 5 stepvalue: 12 {SGD}'),
@@ -146,6 +185,7 @@ def workplace(tmp_path_factory) -> Path:
     random = np.random.default_rng(0)
     _write_rows(folder, random)
     _write_pictures(folder, random)
+    _write_records(folder, random)
     for name, text in NETS.items():
         (folder / f"{name}.prototxt").write_text(text)
     return folder
@@ -176,6 +216,22 @@ def _write_pictures(folder: Path, random: np.random.Generator) -> None:
         lines.append(f"{name} {label}\n")
     (folder / "images.txt").write_text("".join(lines))
     write_blob(folder / "mean.binaryproto", random.uniform(90, 130, size=(1, 3, 60, 64)).astype(np.float32))
+
+
+def _write_records(folder: Path, random: np.random.Generator) -> None:
+    """An LMDB with raw, PNG, and grey JPEG records, of 24×24 pixels as random crops are none then."""
+    with lmdb.open(str(folder / "crops"), map_size=1 << 22) as environment, environment.begin(write=True) as write:
+        for index in range(23):
+            label = index % 5
+            picture = cv2.resize(random.integers(0, 256, size=(3 + label, 4, 3), dtype=np.uint8), (24, 24))
+            datum = Datum(channels=3, height=24, width=24, label=label)
+            if index % 3:
+                datum.encoded = True
+                name, pixels = (".png", picture) if index % 3 == 1 else (".jpg", picture[..., 0])
+                datum.data = cv2.imencode(name, pixels)[1].tobytes()
+            else:
+                datum.data = picture.transpose(2, 0, 1).tobytes()
+            write.put(f"{index:08d}".encode(), datum.SerializeToString())
 
 
 @pytest.fixture
