@@ -10,7 +10,7 @@ from cmap import Colormap
 from numpy.typing import NDArray
 
 BACKGROUND = (27, 29, 32, 255)  # RGBA of what is no number: lines between tiles, empty cells
-DIVERGING = "berlin"  # light blue - black - light red: zero is dark, as in the sequential maps
+DIVERGING = "lisbon"  # light blue - dark grey - light yellow: zero is dark, as in the sequential maps
 _LEVELS = 256
 
 

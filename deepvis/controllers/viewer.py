@@ -103,10 +103,13 @@ class ViewerController:
         self._refresh()
 
     def close(self) -> None:
-        """Stop listening and asking; what still runs is dropped when it ends."""
+        """Stop listening and asking; the answer of what still runs is dropped."""
         self.model.events.disconnect(self._changed)
         for lane in self.lanes.values():
             lane.close()
+
+    def release(self) -> None:
+        """Let camera and scan go; to be called when nothing runs any more."""
         self.session.camera.close()
         if self.session.facts is not None:
             self.session.facts.close()

@@ -53,7 +53,9 @@ class LayerBar(QWidget):
     def show_state(self, state: DisplayState) -> None:
         """Follow the state."""
         self.combo.setCurrentIndex(state.layer_index)
-        self._about.setText(about(state.layer, state.value_is_own))
+        words = about(state.layer, state.value_is_own)
+        self._about.setText(words)
+        self._about.setToolTip(words)
         self.path.show_current(state.layer_index)
 
     def _step(self, sign: str, action: str, words: str) -> QToolButton:

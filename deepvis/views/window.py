@@ -179,6 +179,7 @@ class Window(QMainWindow):
         self.classes_pane.setVisible(state.show_classes)
         self.facts_pane.setVisible(state.show_patches)
         if state.show_help and self.help_pane.isHidden():
+            self.whole_picture.hide()
             self.help_pane.show_over(self)
         elif not state.show_help and self.help_pane.isVisible():
             self.help_pane.hide()
@@ -280,6 +281,7 @@ class Window(QMainWindow):
         """Stop the work, remember the arrangement."""
         self.controller.close()
         self._workers.close()
+        self.controller.release()
         if self._memory is not None:
             self._memory.setValue("geometry", self.saveGeometry())
             self._memory.setValue("columns", self._columns.saveState())

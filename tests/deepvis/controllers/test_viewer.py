@@ -65,6 +65,7 @@ def setup(make_model, make_pictures):
     yield make
     for controller in made:
         controller.close()
+        controller.release()
 
 
 def test_at_the_start_everything_is_shown(setup):

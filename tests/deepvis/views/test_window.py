@@ -4,13 +4,16 @@ import time
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, QSettings, Qt
 from PySide6.QtGui import QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QApplication, QFileDialog
 
+from deepvis.compute.engine import Engine
 from deepvis.controllers.lanes import Problem
+from deepvis.controllers.viewer import Session
 from deepvis.keys import COMMANDS
-from deepvis.models.viewer import Origin
+from deepvis.models.viewer import Origin, ViewerModel
+from deepvis.views.window import Window
 
 CHANGES = {
     "next_picture": ({}, {"picture": 1}),
@@ -297,3 +300,23 @@ def test_nothing_is_clipped(qtbot, open_window, size):
     assert body.width() <= window.options_pane.viewport().width()
     assert body.minimumSizeHint().width() <= body.width()
     assert body.minimumSizeHint().height() <= window.options_pane.viewport().height()
+
+
+def test_the_arrangement_is_remembered(qtbot, open_window, make_model, make_pictures, tmp_path):
+    memory = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+    sizes = []
+    for turn in range(2):
+        session = Session(Engine(make_model()), make_pictures(1, folder=f"turn{turn}"))
+        window = Window(session, ViewerModel(), "test", memory)
+        qtbot.addWidget(window)
+        window.resize(1280, 720)
+        window.show()
+        window.start()
+        if turn == 0:
+            window._columns.setSizes([400, 400, 240, 240])
+        qtbot.waitUntil(lambda window=window: window.idle)
+        sizes.append(window._columns.sizes())
+        window.close()
+    shares = [columns[0] / sum(columns) for columns in sizes]  # the second window may have to fit a smaller screen
+    assert shares[0] == pytest.approx(400 / 1280, abs=0.02)
+    assert shares[1] == pytest.approx(shares[0], abs=0.06)
