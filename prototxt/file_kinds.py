@@ -8,6 +8,7 @@ from pathlib import Path
 from prototxt.errors import FormatError
 
 FILE_LIMIT = 2**31 - 1  # bytes that Caffe's protobuf reads of one file (io.cpp)
+_HEAD = 4096  # bytes that tell text from binary: a caffemodel may begin with a long name
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 # How well-known files begin.
@@ -41,8 +42,8 @@ def is_text(data: bytes) -> bool:
     return not any(byte < 32 and byte not in b"\t\n\v\f\r" for byte in set(data))
 
 
-def read_bytes(path: Path | str, wanted: str) -> bytes:
-    """All bytes of a file; ``wanted`` ("a prototxt") says in errors what should be given.
+def read_bytes(path: Path | str, wanted: str, size: int = -1) -> bytes:
+    """First ``size`` bytes of a file, or all; ``wanted`` ("a prototxt") says in errors what should be given.
 
     Raises
     ------
@@ -52,7 +53,8 @@ def read_bytes(path: Path | str, wanted: str) -> bytes:
     if path.is_dir():
         raise FormatError(f"{path}: is a folder; give the path of {wanted} file")
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(size)
     except FileNotFoundError:
         raise FormatError(f"{path}: no such file; give the path of {wanted} file") from None
     except OSError as error:
@@ -66,23 +68,14 @@ def open_binary(path: Path | str, wanted: str) -> memoryview:
     ------
     FormatError : as `read_bytes`, and if the file is empty or text.
     """
-    path = Path(path)
-    if not path.is_file():
-        read_bytes(path, wanted)
-        raise FormatError(f"{path}: is no ordinary file; give the path of {wanted} file")
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror}); give the path of {wanted} file") from None
-    with file:
-        if not file.read(1):
-            raise FormatError(f"{path}: is empty; {wanted} file is expected here")
-        # Not closed here: arrays and tracebacks may still refer to it; the mapping goes with the last of them.
-        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    head = bytes(data[:64])
+    head = read_bytes(path, wanted, _HEAD)
+    if not head:
+        raise FormatError(f"{path}: is empty; {wanted} file is expected here")
     if len(head) > 8 and (is_text(head) or kind_of(path, head) in _SIGNATURES.values()):
         raise FormatError(f"{path}: is {kind_of(path, head)}; {wanted} file is expected here")
-    return data
+    with Path(path).open("rb") as file:
+        # Not closed here: arrays and tracebacks may still refer to it; the mapping goes with the last of them.
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def is_hdf5(path: Path | str, wanted: str) -> bool:
@@ -92,10 +85,7 @@ def is_hdf5(path: Path | str, wanted: str) -> bool:
     ------
     FormatError : as `read_bytes`, and if the file is called ``….h5`` and is none.
     """
-    if not Path(path).is_file():
-        read_bytes(path, wanted)
-    with Path(path).open("rb") as file:
-        head = file.read(64)
+    head = read_bytes(path, wanted, _HEAD)
     hdf5 = head.startswith(HDF5_SIGNATURE)
     if Path(path).suffix == ".h5" and not hdf5:
         raise FormatError(f"{path}: is {kind_of(path, head)}, not HDF5; copy or make it again")

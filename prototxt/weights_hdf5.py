@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from prototxt.errors import FormatError
+from prototxt.file_kinds import is_hdf5
 from prototxt.schema import NetParameter
 
 
@@ -25,8 +26,10 @@ def read_hdf5(path: Path | str, net: NetParameter | None = None) -> dict[str, li
 
     Raises
     ------
-    FormatError : if the file is truncated, holds no ``/data``, or lacks a blob that no layer shares.
+    FormatError : if the file is missing, truncated, holds no ``/data``, or lacks a blob that no layer shares.
     """
+    if not is_hdf5(path, "a .caffemodel.h5"):
+        raise FormatError(f"{path}: is not HDF5; a .caffemodel.h5 file is expected here")
     try:
         with h5py.File(path, "r") as file:
             if not isinstance(file.get("data"), h5py.Group):

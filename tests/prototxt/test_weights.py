@@ -13,6 +13,7 @@ from prototxt.errors import FormatError, NetError
 from prototxt.schema import BlobProto, NetParameter, V0LayerParameter, V1LayerParameter
 from prototxt.text import parse_net, write_message
 from prototxt.weights import read_model, read_weights, weights_hash, write_weights
+from prototxt.weights_hdf5 import read_hdf5
 
 NET = parse_net("""
 name: "small"
@@ -219,6 +220,23 @@ def test_files_that_are_no_caffemodel(tmp_path):
     ]:
         with pytest.raises(FormatError, match=sentence):
             read_weights(tmp_path / name)
+
+
+@pytest.mark.parametrize("length", [9, 70, 126, 2000])
+def test_a_long_name_at_the_beginning_is_no_text(tmp_path, length):
+    net = NetParameter(name="n" * length, layer=NET.layer)
+    write_weights(tmp_path / "a.caffemodel", net, make_weights())
+    assert_same(read_weights(tmp_path / "a.caffemodel"), make_weights())
+
+
+def test_hdf5_read_by_itself(tmp_path):
+    write_weights(tmp_path / "a.caffemodel", NET, make_weights())
+    for name, sentence in [
+        ("gone.h5", "no such file; give the path of a .caffemodel.h5"),
+        ("a.caffemodel", "not HDF5"),
+    ]:
+        with pytest.raises(FormatError, match=sentence):
+            read_hdf5(tmp_path / name)
 
 
 def test_more_than_two_gib(tmp_path):
