@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import NamedTuple
 
 from prototxt.field_tables import Table, join, slide, slide_back, union, whole
-from prototxt.graph import Node
+from prototxt.graph import Node, Value
 from prototxt.schema import LRNParameter
 from prototxt.shape_rules import Shape
 from prototxt.shape_rules.arrange import concat_axis, crop_offsets, slice_axis, slice_bounds
@@ -29,17 +29,26 @@ Field = tuple[AxisField, ...]
 
 
 class Seen(NamedTuple):
-    """A layer with what its bottoms see: one AxisField per input axis, None for a bottom that sees nothing of it."""
+    """A layer with what its bottoms see (None for a bottom that sees nothing of the input) and the net's shapes."""
 
     node: Node
-    bottoms: Sequence[Shape]
-    tops: Sequence[Shape]
     fields: Sequence[Field | None]
+    shapes: Mapping[Value, Shape]
 
     @property
     def present(self) -> list[Field]:
         """The fields of the bottoms that see something."""
         return [field for field in self.fields if field is not None]
+
+    @property
+    def bottoms(self) -> list[Shape]:
+        """The shapes of the bottoms."""
+        return [self.shapes[value] for value in self.node.bottoms]
+
+    @property
+    def tops(self) -> list[Shape]:
+        """The shapes of the tops."""
+        return [self.shapes[value] for value in self.node.tops]
 
 
 FieldRule = Callable[[Seen], list[Field | None]]
@@ -48,12 +57,12 @@ FieldRule = Callable[[Seen], list[Field | None]]
 def see_everything(layer: Seen) -> list[Field | None]:
     """Every top sees all that any bottom sees: InnerProduct over all axes, losses, and whatever has no rule."""
     field = merge([tuple(_whole(axis) for axis in field) for field in layer.present])
-    return [field] * len(layer.tops)
+    return [field] * len(layer.node.tops)
 
 
 def same_place(layer: Seen) -> list[Field | None]:
     """Every top sees at each position what the bottoms see there: elementwise layers, Eltwise, Split."""
-    return [merge(layer.present)] * len(layer.tops)
+    return [merge(layer.present)] * len(layer.node.tops)
 
 
 def first_bottom(layer: Seen) -> list[Field | None]:
@@ -63,14 +72,14 @@ def first_bottom(layer: Seen) -> list[Field | None]:
 
 def each_bottom(layer: Seen) -> list[Field | None]:
     """Top i is bottom i: Filter."""
-    return list(layer.fields[: len(layer.tops)])
+    return list(layer.fields[: len(layer.node.tops)])
 
 
 def convolution(layer: Seen) -> list[Field | None]:
     """Slide windows over the axes behind the channels; every bottom makes one top."""
-    node = layer.node
-    channels = canonical_axis(node, node.layer.convolution_param.axis, layer.bottoms[0])
-    windows = convolution_windows(node.layer, len(layer.bottoms[0]) - channels - 1)
+    node, shape = layer.node, layer.bottoms[0]
+    channels = canonical_axis(node, node.layer.convolution_param.axis, shape)
+    windows = convolution_windows(node.layer, len(shape) - channels - 1)
     move = slide_back if node.type == "Deconvolution" else slide
     by_axis = dict(enumerate(windows, channels + 1))
     return [
@@ -85,7 +94,7 @@ def pooling(layer: Seen) -> list[Field | None]:
         return see_everything(layer)
     _, _, height, width = layer.bottoms[0]
     by_axis = dict(enumerate(pooling_windows(layer.node.layer, height, width), 2))
-    return [field and _moved(field, by_axis, layer.tops[0], slide) for field in layer.fields] * len(layer.tops)
+    return [field and _moved(field, by_axis, layer.tops[0], slide) for field in layer.fields] * len(layer.node.tops)
 
 
 def local_response(layer: Seen) -> list[Field | None]:

@@ -101,7 +101,7 @@ def receptive_fields(
         bottoms = [fields.get(value) for value in node.bottoms]
         if bottoms.count(None) == len(bottoms):
             continue
-        layer = Seen(node, [shapes.values[v] for v in node.bottoms], [shapes.values[v] for v in node.tops], bottoms)
+        layer = Seen(node, bottoms, shapes.values)
         rule = FIELD_RULES.get(node.type, see_everything)
         fields.update(zip(node.tops, rule(layer), strict=True))
     return {value: ReceptiveField(field) for value, field in fields.items() if field is not None}

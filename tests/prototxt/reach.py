@@ -36,6 +36,17 @@ def measured_reach(graph: NetGraph, shapes: Shapes) -> dict[Value, np.ndarray]:
     return {value: flat(reached).reshape(height, width, *reached.shape[2:]) for value, reached in values.items()}
 
 
+def gradient_reach(graph: NetGraph, shapes: Shapes, target: Value, position: tuple[int, ...]) -> np.ndarray:
+    """Return (height, width), bool: whether the gradient of one position of ``target`` is not zero at a pixel."""
+    pixels = torch.ones(shapes.values[graph.inputs[0]], dtype=torch.float64, requires_grad=True)
+    values = {graph.inputs[0]: pixels}
+    for node in graph.ancestors([target])[1:]:
+        outputs = push(node, [values[value] for value in node.bottoms], [shapes.values[value] for value in node.tops])
+        values.update(zip(node.tops, outputs, strict=True))
+    values[target][0, :, *position].sum().backward()
+    return pixels.grad[0].sum(0).numpy() != 0
+
+
 def flat(reached: torch.Tensor) -> np.ndarray:
     return (reached.amax(1) if reached.dim() > 1 else reached).numpy() > 0
 
