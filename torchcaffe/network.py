@@ -206,7 +206,7 @@ class Network(nn.Module):
         with torch.no_grad():
             for layer, arrays in found:
                 for blob, array in zip(layer.blobs, arrays, strict=True):
-                    blob.copy_(torch.from_numpy(np.ascontiguousarray(array, np.float32)).reshape(blob.shape))
+                    blob.copy_(_from_numpy(array).reshape(blob.shape))
         names = {layer.name for layer in self.layers}
         return [name for name in weights if name not in names]
 
@@ -296,8 +296,13 @@ class Network(nn.Module):
 
     def _tensor(self, array: Tensor | np.ndarray) -> Tensor:
         if isinstance(array, np.ndarray):
-            array = torch.from_numpy(np.ascontiguousarray(array, np.float32))
+            array = _from_numpy(array)
         return array.to(self.device)
+
+
+def _from_numpy(array: np.ndarray) -> Tensor:
+    """A float32 tensor of the same memory, or of a copy where that is read-only or of another type."""
+    return torch.from_numpy(np.require(array, np.float32, ["C", "W"]))
 
 
 def _check_weights(layer: Layer, arrays: Sequence[np.ndarray]) -> None:

@@ -15,10 +15,11 @@ from torchcaffe.network import Network
 
 @dataclass(frozen=True)
 class _Record:
-    """One layer's last forward pass: bottoms as leaves of autograd, and the tops computed from them."""
+    """One layer's last forward pass: bottoms as leaves of autograd, the tops, and the parameters' state after it."""
 
     leaves: tuple[Tensor, ...]
     tops: tuple[Tensor, ...]
+    parameters: tuple[tuple[int, int], ...]
 
 
 class Tape:
@@ -72,7 +73,9 @@ class Tape:
             parameters or any(self._flows(node, place) for place in range(len(node.bottoms)))
         ):
             return
-        record = self._records.get(index) or self._run(node)
+        record = self._records.get(index)
+        if record is None or record.parameters != self._parameter_state(node):
+            record = self._run(node)
         tops = [
             (top, self._blobs[value.blob].diff_tensor().view(top.shape))
             for value, top in zip(node.tops, record.tops, strict=True)
@@ -97,12 +100,18 @@ class Tape:
             parameter.grad = gradient.clone() if parameter.grad is None else parameter.grad.add_(gradient)
 
     def _run(self, node: Node) -> _Record:
+        self._records.pop(node.index, None)  # let go of its memory first
         with torch.set_grad_enabled(self.records_gradients):
             leaves = tuple(self._leaf(node, place) for place in range(len(node.bottoms)))
-            record = _Record(leaves, self._network.call_layer(node, leaves))
-        if self.records_gradients and any(top.requires_grad for top in record.tops):
+            tops = self._network.call_layer(node, leaves)
+        record = _Record(leaves, tops, self._parameter_state(node))
+        if any(top.requires_grad for top in tops):
             self._records[node.index] = record
         return record
+
+    def _parameter_state(self, node: Node) -> tuple[tuple[int, int], ...]:
+        """Changes when a solver, ``copy_from`` or ``share_with`` changes or replaces a parameter."""
+        return tuple((id(blob), blob._version) for blob in self._network.layers[node.index].blobs)
 
     def _leaf(self, node: Node, place: int) -> Tensor:
         value = node.bottoms[place]

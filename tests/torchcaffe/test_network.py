@@ -147,6 +147,16 @@ def test_weights_go_out_and_in():
     torch.testing.assert_close(target.run({"x": X}, ["r"]), source.run({"x": X}, ["r"]))
 
 
+def test_arrays_may_be_read_only():
+    x = X.copy()
+    x.flags.writeable = False
+    net = network()
+    weights = net.weights()
+    weights["conv"][1].flags.writeable = False
+    net.load(weights)
+    assert net.run({"x": x}, ["a"])
+
+
 def test_a_bias_of_four_axes_fits():
     net = network()
     weights = net.weights()

@@ -174,6 +174,16 @@ def test_a_gradient_from_the_middle(deploy):
     assert deploy.backward(start="relu")["x"].tolist() == [[1, 1, 1], [0, 0, 0]]
 
 
+def test_backward_after_other_weights_came_in_uses_those(deploy, tmp_path):
+    deploy.params["ip"][0].data[...] = 3
+    deploy.save(tmp_path / "three.caffemodel")
+    deploy.params["ip"][0].data[...] = 1
+    deploy.forward(x=np.ones((2, 3)))
+    deploy.copy_from(tmp_path / "three.caffemodel")
+    deploy.blobs["y"].diff[...] = 1
+    assert (deploy.backward(start="ip")["x"] == 12).all()
+
+
 def test_values_can_be_changed_between_passes(deploy):
     deploy.forward(x=np.ones((2, 3)))
     deploy.blobs["y"].data[...] = 5

@@ -8,8 +8,11 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
 import torchcaffe
+from prototxt.text import parse_net
+from torchcaffe.network import Network
 from torchcaffe.registry import LAYERS
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
@@ -52,3 +55,31 @@ def test_every_layer_has_a_golden_or_a_reason():
 def test_goldens_are_of_real_caffe_and_of_layers_that_are_there():
     assert goldens.keys() <= LAYERS.keys()
     assert {str(arrays["made by"]).split(",")[0] for arrays in goldens.values()} == {"BVLC Caffe 1.0.0"}
+
+
+@pytest.mark.parametrize("name", layer_cases.CASES)
+def test_shapes_are_known_beforehand(name):
+    case = layer_cases.CASES[name]
+    shapes = Network(parse_net(case.prototxt()), case.phase).shapes
+    expected = _golden(name)
+    for place in range(case.tops):
+        assert shapes.blob(f"top{place}") == expected[f"top{place}"].shape
+
+
+@pytest.mark.parametrize("name", [name for name, case in layer_cases.CASES.items() if case.bottoms])
+def test_engine_gives_the_same_and_leaves_its_inputs_alone(name):
+    case = layer_cases.CASES[name]
+    net = Network(parse_net(case.prototxt()), case.phase)
+    with torch.no_grad():
+        for seed, blob in enumerate(net.params.get("layer", [])):
+            blob.copy_(torch.from_numpy(layer_cases.spread(tuple(blob.shape), 100 + seed, *case.params)))
+    bottoms = {f"bottom{place}": torch.from_numpy(array) for place, array in enumerate(case.arrays())}
+    before = {blob: tensor.clone() for blob, tensor in bottoms.items()}
+    with torch.inference_mode():
+        found = net.run(bottoms, keep=[*bottoms, *(f"top{place}" for place in range(case.tops))])
+    for blob, tensor in bottoms.items():
+        assert torch.equal(tensor, before[blob]), f"{blob} was written into"
+    expected = _golden(name)
+    for place in range(case.tops):
+        top = found[net.graph.value(f"top{place}")].numpy()
+        np.testing.assert_allclose(top, expected[f"top{place}"], rtol=1e-5, atol=1e-5 * np.abs(top).max())
