@@ -79,17 +79,28 @@ class Updater:
 
     def _update(self, index: int, rate: float, iteration: int) -> None:
         parameter, multipliers = self.learnable[index].parameter, self.multipliers[index]
+        history = self.history[index :: len(self.learnable)]
+        decay = self.param.weight_decay * multipliers.decay
+        if self._at_rest(index, decay):
+            return
         gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         if self.param.iter_size > 1:
             gradient.mul_(1 / self.param.iter_size)
-        decay = self.param.weight_decay * multipliers.decay
         if decay:
             gradients.REGULARISERS[self.param.regularization_type](gradient, parameter, decay)
-        history = self.history[index :: len(self.learnable)]
         update = self.rule.update(gradient, history, multipliers.lr * rate, self.param, iteration)
         parameter.sub_(update)
         if parameter.grad is not None:
             parameter.grad.copy_(update)
+
+    def _at_rest(self, index: int, decay: float) -> bool:
+        """Whether the rule would neither move a parameter nor its history: most of a net may be frozen, and large."""
+        frozen = not isinstance(self.multipliers[index].lr, Tensor) and self.multipliers[index].lr == 0
+        if not frozen or self.learnable[index].parameter.grad is not None:
+            return False
+        if decay and not self.rule.rate_in_history:
+            return False
+        return not any(tensor.any() for tensor in self.history[index :: len(self.learnable)])
 
     def _clip(self) -> None:
         found = [entry.parameter.grad for entry in self.learnable if entry.parameter.grad is not None]

@@ -11,7 +11,7 @@ from torchcaffe.solvers.registry import Rate, rule
 from torchcaffe.solvers.sgd import advance_velocity
 
 
-@rule("Nesterov")
+@rule("Nesterov", rate_in_history=True)
 def nesterov(
     gradient: Tensor, history: Sequence[Tensor], rate: Rate, solver: SolverParameter, iteration: int
 ) -> Tensor:

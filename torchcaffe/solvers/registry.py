@@ -38,18 +38,27 @@ class UpdateRule(Protocol):
 
 @dataclass(frozen=True)
 class Rule:
-    """An update rule and how many histories it keeps for a parameter."""
+    """An update rule.
+
+    Attributes
+    ----------
+    type : Caffe's ``SolverParameter.type``.
+    update : the function.
+    histories : how many tensors it keeps for a parameter.
+    rate_in_history : whether the gradient enters the history times the rate, so that at rate zero it never does.
+    """
 
     type: str
     update: UpdateRule
     histories: int
+    rate_in_history: bool
 
 
 RULES: dict[str, Rule] = {}
 
 
-def rule(solver_type: str, histories: int = 1) -> Callable[[UpdateRule], UpdateRule]:
-    """Register a function as the update rule of ``solver_type`` (Caffe's ``SolverParameter.type``).
+def rule(solver_type: str, histories: int = 1, rate_in_history: bool = False) -> Callable[[UpdateRule], UpdateRule]:
+    """Register a function as the update rule of ``solver_type``; parameters as in `Rule`.
 
     Raises
     ------
@@ -59,7 +68,7 @@ def rule(solver_type: str, histories: int = 1) -> Callable[[UpdateRule], UpdateR
     def register(update: UpdateRule) -> UpdateRule:
         if solver_type in RULES:
             raise ValueError(f"solver type {solver_type} has two update rules")
-        RULES[solver_type] = Rule(solver_type, update, histories)
+        RULES[solver_type] = Rule(solver_type, update, histories, rate_in_history)
         return update
 
     return register

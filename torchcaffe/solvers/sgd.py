@@ -10,7 +10,7 @@ from prototxt.schema import SolverParameter
 from torchcaffe.solvers.registry import Rate, rule
 
 
-@rule("SGD")
+@rule("SGD", rate_in_history=True)
 def sgd(gradient: Tensor, history: Sequence[Tensor], rate: Rate, solver: SolverParameter, iteration: int) -> Tensor:
     """``V ← μV + rate·g``, subtract ``V`` (sgd_solver.cpp).
 

@@ -81,6 +81,30 @@ def test_lr_mult_zero_moves_nothing_by_a_bit_and_the_rest_learns(make, solver_ty
         assert all(not np.array_equal(blob, other) for blob, other in zip(before[name], after[name], strict=True))
 
 
+@pytest.mark.parametrize("decay_mult", [0, 1])
+@pytest.mark.parametrize("solver_type", SOLVERS)
+def test_leaving_frozen_parameters_out_changes_nothing(make, monkeypatch, solver_type, decay_mult):
+    net = NET.replace("lr_mult: 0", f"lr_mult: 0 decay_mult: {decay_mult}")
+    solver = make(net=net, cls=SOLVERS[solver_type])
+    solver.step(3)
+    monkeypatch.setattr("torchcaffe.update.Updater._at_rest", lambda *arguments: False)
+    thorough = make(net=net, cls=SOLVERS[solver_type])
+    thorough.step(3)
+    for blob, other in zip(weights(solver), weights(thorough), strict=True):
+        np.testing.assert_array_equal(blob, other)
+    for tensor, other in zip(solver.updater.history, thorough.updater.history, strict=True):
+        assert torch.equal(tensor, other)
+
+
+@pytest.mark.parametrize("solver_type", ["SGD", "Nesterov"])
+def test_a_frozen_parameter_with_momentum_left_coasts_on_as_in_caffe(make, solver_type):
+    solver = make(cls=SOLVERS[solver_type])
+    before = solver.network.weights()["frozen"][0]
+    solver.updater.history[2].fill_(0.5)
+    solver.step(1)
+    assert (solver.network.weights()["frozen"][0] < before).all()
+
+
 @pytest.mark.parametrize("solver_type", SOLVERS)
 def test_a_rate_of_every_filter(make, solver_type):
     solver = make(cls=SOLVERS[solver_type])
