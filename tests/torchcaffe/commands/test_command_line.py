@@ -227,6 +227,14 @@ def test_signal_effects_can_be_turned_off(run, monkeypatch):
     assert [path.stem for path in Path("out").iterdir()] == ["run_iter_6"] * 2
 
 
+def test_ctrl_c_outside_training_ends_without_traceback(monkeypatch, capsys):
+    monkeypatch.setattr(Network, "loss", lambda *arguments: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(SystemExit) as ended:
+        main(["time", "-model", "net.prototxt"])
+    assert ended.value.code == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_a_terminal_gets_a_bar_below_the_log(run, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     log = run("train", "-solver", "solver.prototxt")
