@@ -272,6 +272,9 @@ CASES = {
     ),
     "pooling_global": Case('type: "Pooling" pooling_param { pool: AVE global_pooling: true }', MAP),
     "pooling_global_max": Case('type: "Pooling" pooling_param { global_pooling: true }', TIES),
+    "spp": Case('type: "SPP" spp_param { pyramid_height: 3 }', (2, 3, 9, 7)),
+    "spp_ave": Case('type: "SPP" spp_param { pyramid_height: 2 pool: AVE }', (2, 3, 9, 6)),
+    "spp_one": Case('type: "SPP" spp_param { pyramid_height: 1 }', MAP),
     # normalisation
     "lrn": Case('type: "LRN" lrn_param { local_size: 5 alpha: 0.5 beta: 0.75 }', (2, 7, 3, 4)),
     "lrn_few_channels": Case('type: "LRN" lrn_param { local_size: 5 alpha: 0.5 beta: 0.6 k: 2 }', (2, 2, 3, 4)),

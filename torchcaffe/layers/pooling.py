@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from prototxt.schema import PoolingParameter
+from prototxt.schema import PoolingParameter, SPPParameter
 from torchcaffe.layer import Layer, Shape
 from torchcaffe.registry import layer
 
@@ -169,3 +169,35 @@ def _patches(x: Tensor, windows: Windows) -> Tensor:
 
 
 _POOL: dict[str, Callable[[Tensor, Windows], Tensor]] = {"MAX": _maximum, "AVE": _average}
+
+
+@layer("SPP")
+class SpatialPyramidPooling(Layer):
+    """He et al. 2014: pools into 1, 2 x 2, 4 x 4 ... windows, one row of numbers as long for every size of map."""
+
+    def setup(self, bottom_shapes: list[Shape]) -> None:
+        """Read ``spp_param``."""
+        param = self.param.spp_param
+        (shape,) = bottom_shapes
+        self.levels, self.method = param.pyramid_height, SPPParameter.PoolMethod.Name(param.pool)
+        if len(shape) != 4:
+            raise ValueError(f"needs a bottom with 4 axes (N, C, H, W), got shape {shape}")
+        if self.levels < 1:
+            raise ValueError("spp_param needs pyramid_height > 0")
+        if self.method not in _POOL:
+            raise ValueError(f"pool must be one of {', '.join(_POOL)}, got {self.method}")
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(N, C, H, W) → (N, C · windows), of one level (N, C, 1, 1)."""
+        tops = [_POOL[self.method](x, _bins(x.shape[2], x.shape[3], 2**level)) for level in range(self.levels)]
+        return (tops[0] if self.levels == 1 else torch.cat([top.flatten(1) for top in tops], 1),)
+
+
+def _bins(height: int, width: int, n_bins: int) -> Windows:
+    """Windows that cut a map into ``n_bins`` squared, padded to a multiple of them."""
+    kernel = math.ceil(height / n_bins), math.ceil(width / n_bins)
+    pad = (kernel[0] * n_bins - height + 1) // 2, (kernel[1] * n_bins - width + 1) // 2
+    if pad[0] >= kernel[0] or pad[1] >= kernel[1]:
+        raise ValueError(f"a map of {height} x {width} is too small for {n_bins} x {n_bins} windows")
+    size = tuple(pooled_size(n, k, k, p) for n, k, p in zip((height, width), kernel, pad, strict=True))
+    return Windows(kernel, kernel, pad, size, ceil=True)  # type: ignore[arg-type]
