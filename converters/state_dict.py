@@ -61,8 +61,8 @@ def fit(model: nn.Module, state: StateDict, source: str) -> None:
     """
     wanted = model.state_dict()
     counters = {key for key in wanted if key.endswith("num_batches_tracked")}
-    for key in wanted.keys() - counters:
-        if key not in state:
+    for key in wanted:
+        if key not in state and key not in counters:
             raise ConversionError(
                 f"{source}: has no {key!r} (shape {tuple(wanted[key].shape)}), which {type(model).__name__} needs; "
                 f"choose the architecture that the weights were trained with"
@@ -107,9 +107,8 @@ def _load_torch(path: Path) -> Any:
             f"{path}: is no file of weights alone, or is truncated; save it with torch.save(model.state_dict(), ...)"
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise FormatError(
-            f"{path}: cannot be read as PyTorch weights ({str(error).splitlines()[0]}); copy or make it again"
-        ) from error
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise FormatError(f"{path}: cannot be read as PyTorch weights ({reason}); copy or make it again") from error
 
 
 def _without_prefixes(key: str) -> str:

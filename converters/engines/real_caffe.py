@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from converters.engines.engine import Engine, Job, Top
 from converters.errors import ConversionError
 
+FATAL = re.compile(r"F\d{4} ")  # how glog begins the line that it aborts with
 DRIVER = Path(__file__).with_name("caffe_driver.py")
 
 
@@ -54,9 +56,10 @@ def _drive(jobs: Path) -> None:
     environment = {**os.environ, "GLOG_minloglevel": "2", "OPENBLAS_NUM_THREADS": str(os.cpu_count() or 1)}
     done = subprocess.run([_caffe_python(), DRIVER, jobs], env=environment, text=True, capture_output=True, check=False)
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "Check failed" in line or "Error" in line]
-        reason = (lines or done.stderr.splitlines() or [f"exit code {done.returncode}"])[0]
-        raise ConversionError(f"real Caffe does not run the net: {reason.split('] ')[-1].strip()}")
+        lines = done.stderr.splitlines()
+        fatal = [line.split("] ", 1)[-1] for line in lines if FATAL.match(line)]
+        reason = (fatal or lines[-1:] or [f"exit code {done.returncode}"])[0]
+        raise ConversionError(f"real Caffe does not run the net: {reason.strip()}")
 
 
 def _caffe_python() -> Path:
