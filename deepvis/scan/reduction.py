@@ -49,6 +49,13 @@ def reduce_maps(maps: Tensor) -> Reduced:
     return Reduced(*extremes.view(2, batch, units), *sums.view(3, batch, units))
 
 
+def first_maximum(rows: Tensor) -> Tensor:
+    """Index of the first maximum of every row of (n, positions); NumPy's is ten times as fast on a CPU."""
+    if rows.device.type != "cpu":
+        return rows.argmax(1)
+    return torch.from_numpy(rows.numpy().argmax(1))
+
+
 class Moments:
     """Mean, standard deviation, extremes and share of zeros of C units over all images and positions.
 

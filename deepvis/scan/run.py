@@ -15,7 +15,7 @@ from deepvis.images import ImageSource
 from deepvis.loader import Loaded, batches
 from deepvis.model import Model, UnitLayer, pick_device
 from deepvis.progress import Progress
-from deepvis.scan.reduction import Moments, Reduced, reduce_maps
+from deepvis.scan.reduction import Moments, Reduced, first_maximum, reduce_maps
 from deepvis.scan.top_images import TopImages
 from deepvis.scan.writer import ScanWriter
 from prototxt.atomic import atomic_path
@@ -156,7 +156,7 @@ class _Pass:
         for part, end, start, stop in zip(maps, ends, [0, *bounds], bounds, strict=False):
             if start < stop:
                 own = units[start:stop] - int(end - part.shape[1])
-                positions[start:stop] = part[rows[start:stop], own].reshape(stop - start, -1).argmax(1)
+                positions[start:stop] = first_maximum(part[rows[start:stop], own].reshape(stop - start, -1))
         return positions
 
     def _refuse_nan(self, maxima: Tensor, loaded: list[Loaded], images: ImageSource) -> None:

@@ -73,15 +73,37 @@ class TopImages:
         locate : gives the flat positions of the maxima of units (n,) on rows (n,) of the batch. It is asked only about
             entries that are kept, which soon are few; units come in ascending order.
         """
-        top = self.keys.shape[1]
-        new = pack(maxima.T.contiguous(), images)
-        changed = (new > self.keys[:, -1:]).any(1).nonzero()[:, 0]
+        bounds = pack(maxima.amax(0), images.amin())
+        changed = (bounds > self.keys[:, -1]).nonzero()[:, 0]
         if not len(changed):
             return
-        keys, chosen = torch.cat([self.keys[changed], new[changed]], 1).topk(top, dim=1)
-        positions = self.positions[changed].gather(1, chosen.clamp(max=top - 1))
-        entered = chosen >= top
-        units = changed[:, None].expand_as(chosen)[entered]
-        positions[entered] = locate(units, chosen[entered] - top)
+        new = pack(maxima[:, changed].T.contiguous(), images)
+        keys = greatest(torch.cat([self.keys[changed], new], 1), self.keys.shape[1])
+        entered, rows = _find(IMAGE_MASK - (keys & IMAGE_MASK), images)
+        # What stays of the old entries are the best of them in their old order: the first one stays before the second.
+        stayed = (~entered).cumsum(1) - 1
+        positions = self.positions[changed].gather(1, stayed.clamp(min=0))
+        positions[entered] = locate(changed[:, None].expand_as(keys)[entered], rows)
         self.keys[changed] = keys
         self.positions[changed] = positions
+
+
+def _find(chosen: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Say which of the chosen images are in the batch, and on which row of the batch each of those is."""
+    ordered, order = images.sort()
+    entered = (chosen >= ordered[0]) & (chosen <= ordered[-1])
+    candidates = chosen[entered]
+    places = torch.searchsorted(ordered, candidates)
+    found = ordered[places] == candidates
+    entered[entered.clone()] = found
+    return entered, order[places[found]]
+
+
+def greatest(keys: Tensor, top: int) -> Tensor:
+    """Give the ``top`` greatest of every row of (n, m) int64 keys, greatest first.
+
+    On a CPU NumPy's vectorised sort of whole rows takes a fifth of the time of ``torch.topk``.
+    """
+    if keys.device.type != "cpu":
+        return keys.topk(top, dim=1).values
+    return torch.from_numpy(np.sort(keys.numpy(), axis=1)[:, : -top - 1 : -1].copy())

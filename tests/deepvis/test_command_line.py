@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -41,10 +42,10 @@ def run(*arguments: object) -> int:
 
 def error(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """Run a command that must fail with code 2; gives its one sentence."""
-    before = {path for path in Path.cwd().rglob("*")}
+    before = set(Path.cwd().rglob("*"))
     assert run(*arguments) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("deepvis: error: ")]
-    assert {path for path in Path.cwd().rglob("*")} == before
+    assert set(Path.cwd().rglob("*")) == before
     return line
 
 
@@ -189,22 +190,16 @@ def test_settings_are_printed(tmp_path: Path, monkeypatch, capsys: pytest.Captur
 def test_the_window_is_given_what_was_asked_for(model_folder: Path, make_pictures, monkeypatch) -> None:
     import deepvis.commands.window as window
 
-    class Views:
-        seen: list[object] = []
-
-        @staticmethod
-        def run(settings: object) -> int:
-            Views.seen.append(settings)
-            return 0
-
-    monkeypatch.setattr(window, "_views", lambda: Views)
+    given = []
+    views = SimpleNamespace(run=lambda settings: given.append(settings))
+    monkeypatch.setattr(window, "_views", lambda: views)
     images = make_pictures(2)
     pixels = ("--preprocessing", model_folder / "pixels.json", "--device", "cpu")
     assert run("scan", model_folder, "--images", images.root, "--out", model_folder / "scan.h5", *pixels) == 0
     (model_folder / "plan.json").write_text("{}")
     assert run(model_folder, "--layer", "conv1", "--unit", 3) == 0
     assert run() == 0
-    seen, default = Views.seen
+    seen, default = given
     assert (seen.model, seen.layer, seen.unit) == (model_folder, "conv1", 3)
     assert (seen.scan, seen.plan, seen.images) == (model_folder / "scan.h5", model_folder / "plan.json", images.root)
     assert default.scan is None

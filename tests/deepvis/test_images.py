@@ -182,5 +182,6 @@ def test_the_hash_is_that_of_names_labels_and_order(tmp_path: Path) -> None:
 @given(st.lists(st.text("ab/1290_", min_size=1), min_size=2, max_size=6))
 def test_natural_order_is_total(names: list[str]) -> None:
     ordered = sorted(names, key=natural_key)
-    assert ordered == sorted(names[::-1], key=natural_key)
+    backwards = names[::-1]
+    assert ordered == sorted(backwards, key=natural_key)
     assert sorted(["x10", "x9", "x010", "x1"], key=natural_key) == ["x1", "x9", "x010", "x10"]

@@ -137,7 +137,7 @@ def test_a_training_net_has_no_place_for_pictures(folder: Path) -> None:
 def test_unknown_devices() -> None:
     assert pick_device("cpu").type == "cpu"
     assert pick_device("auto").type in ("cpu", "cuda")
-    with pytest.raises(ModelError, match="device 'tpu' is not there .*; allowed are auto, cpu"):
+    with pytest.raises(ModelError, match=r"device 'tpu' is not there .*; allowed are auto, cpu"):
         pick_device("tpu")
 
 
