@@ -53,9 +53,9 @@ def layer_range(state: DisplayState, values: LayerValues) -> Range:
 def scale_note(state: DisplayState, values: LayerValues) -> str:
     """What the colours are relative to, in words."""
     words = (
-        "of the layer, up to the greatest value seen so far"
+        "the layer's greatest value so far"
         if values.fixed is not None and state.scale == "layer"
-        else "of this picture alone"
+        else "this picture alone"
     )
     if effective_boost(state) == 1.0:
         words = "each unit its own"

@@ -95,9 +95,16 @@ class Grid:
 
     @staticmethod
     def of(units: int, aspect: float = 1.0) -> Grid:
-        """The smallest grid for ``units`` square cells, about ``aspect`` times as wide as it is high."""
-        columns = max(1, min(units, round(sqrt(units * aspect))))
-        return Grid(units, ceil(units / columns), columns)
+        """The grid with the largest square cells in a pane that is ``aspect`` times as wide as it is high.
+
+        Of two with cells of the same size, the one with fewer empty cells.
+        """
+        near = round(sqrt(units * aspect))
+        grids = [
+            Grid(units, ceil(units / columns), columns)
+            for columns in range(max(1, min(units, near) - 1), min(units, near + 2) + 1)
+        ]
+        return max(grids, key=lambda grid: (min(aspect / grid.columns, 1 / grid.rows), -grid.rows * grid.columns))
 
     def place(self, unit: int) -> tuple[int, int]:
         """Row and column of ``unit``."""

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from deepvis.controllers.viewer import Session
 from deepvis.errors import ModelError, SettingsError
 from deepvis.images import ImageFiles, open_images
 from deepvis.model import Model, opening_settings, pick_device
+from deepvis.models.net_info import NetInfo
 from deepvis.models.viewer import ViewerModel
 from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
@@ -53,7 +55,7 @@ def run(settings: Settings) -> int:
     """
     _check_display()
     session, problems = open_session(settings)
-    model = first_state(settings)
+    model = first_state(settings, session.engine.net)
     app = make_application(settings.font_size)
     window = Window(session, model, title(session), QSettings("deepvis", "window"))
     window.resize(*settings.window_size)
@@ -82,7 +84,7 @@ def snapshot(settings: Settings, out: Path | str, wishes: Mapping[str, Any] | No
     session, problems = open_session(settings)
     if problems:
         raise ModelError(problems[0])
-    model = first_state(settings, wishes)
+    model = first_state(settings, session.engine.net, wishes)
     app = make_application(settings.font_size)
     window = Window(session, model, title(session))
     try:
@@ -124,8 +126,14 @@ def open_session(settings: Settings) -> tuple[Session, list[str]]:
     return session, problems
 
 
-def first_state(settings: Settings, wishes: Mapping[str, Any] | None = None) -> ViewerModel:
-    """Make the state at the start from settings and wishes; `SettingsError` for a value that is not allowed."""
+def first_state(settings: Settings, net: NetInfo, wishes: Mapping[str, Any] | None = None) -> ViewerModel:
+    """Make the state at the start from settings and wishes.
+
+    Raises
+    ------
+    SettingsError : for a value that is not allowed, and a layer or unit that the net has not.
+    """
+    check_place(net, settings)
     try:
         cmap.Colormap(settings.colormap)
         return ViewerModel(
@@ -144,6 +152,22 @@ def first_state(settings: Settings, wishes: Mapping[str, Any] | None = None) -> 
         raise SettingsError(f"{name} = {first['input']!r} is not allowed: {first['msg']}") from None
     except ValueError as error:
         raise SettingsError(f"colormap = {settings.colormap!r} is not known: {error}") from None
+
+
+def check_place(net: NetInfo, settings: Settings) -> None:
+    """Raise a `SettingsError` if the net has no such layer, or the layer no such unit."""
+    if settings.layer is None:
+        return
+    names = [layer.name for layer in net.layers]
+    if settings.layer not in names:
+        close = get_close_matches(settings.layer, names, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(names)}"
+        raise SettingsError(f"the net {net.name!r} shows no layer {settings.layer!r}; {hint}")
+    units = net.layer(settings.layer).units
+    if settings.unit >= units:
+        raise SettingsError(
+            f"layer {settings.layer!r} has {units} units, 0 to {units - 1}; there is no {settings.unit}"
+        )
 
 
 def make_application(points: int) -> QApplication:

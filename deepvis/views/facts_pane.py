@@ -245,7 +245,7 @@ class HistogramView(QWidget):
         heights = np.log10(1 + facts.counts)
         self._curve.setData(edges, heights)
         self._plot.setXRange(facts.low, high, padding=0.01)
-        self._plot.setYRange(0, max(1.0, float(heights.max())), padding=0.02)
+        self._plot.setYRange(0, 1.06 * max(1.0, float(heights.max())), padding=0)
 
 
 LOG_TICKS = [(float(np.log10(1 + count)), str(count)) for count in (0, 1, 3, 10, 30, 100, 300, 1000, 10_000, 100_000)]

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from deepvis.controllers.actions import ACTIONS
 from deepvis.keys import COMMANDS, WINDOW_ACTIONS, command_of, keys_text
 
@@ -18,3 +20,9 @@ def test_keys_are_written_as_they_are_typed():
     assert keys_text(command_of("unit_left")) == "←  j"
     assert keys_text(command_of("unit_left_fast")) == "J  Shift+←"
     assert keys_text(command_of("reset_layout")) == "Ctrl+0"
+
+
+def test_the_documentation_has_the_whole_table():
+    text = (Path(__file__).parents[2] / "docs" / "window.md").read_text()
+    for command in COMMANDS:
+        assert f"| `{keys_text(command)}` | {command.text} | {command.menu} |" in text

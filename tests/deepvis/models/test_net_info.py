@@ -42,3 +42,11 @@ def test_arrow_keys_at_the_edges():
 def test_outside_of_the_grid_is_no_unit():
     grid = Grid(7, 3, 3)
     assert [grid.unit_at(*place) for place in ((2, 1), (3, 0), (-1, 0), (0, 3))] == [None] * 4
+
+
+@given(st.integers(1, 600), st.floats(0.2, 5))
+def test_no_other_grid_has_larger_cells(units, aspect):
+    def cell(columns):
+        return min(aspect / columns, 1 / -(-units // columns))
+
+    assert cell(Grid.of(units, aspect).columns) >= max(map(cell, range(1, units + 1))) - 1e-12

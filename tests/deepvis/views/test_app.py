@@ -1,6 +1,7 @@
 import cv2
 import pytest
 
+from deepvis.compute.describe import describe
 from deepvis.errors import ModelError, SettingsError
 from deepvis.settings import Settings
 from deepvis.views import app
@@ -67,14 +68,23 @@ def test_a_broken_scan_is_told_and_the_window_still_opens(settings, tmp_path):
 @pytest.mark.parametrize(
     ("wishes", "words"), [({"zoom": "moon"}, "zoom = 'moon'"), ({"back_mode": "x"}, "back_mode = 'x'")]
 )
-def test_wishes_are_checked(settings, wishes, words):
+def test_wishes_are_checked(settings, make_model, wishes, words):
     with pytest.raises(SettingsError, match=words):
-        app.first_state(settings(), wishes)
+        app.first_state(settings(), describe(make_model()), wishes)
 
 
-def test_an_unknown_colour_map_is_a_sentence(settings):
-    with pytest.raises(SettingsError, match="colormap = 'plaid'"):
-        app.first_state(settings(colormap="plaid"))
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"colormap": "plaid"}, "colormap = 'plaid'"),
+        ({"layer": "conv2"}, "no layer 'conv2'; did you mean 'conv1'"),
+        ({"layer": "xyz"}, "it has data, conv1, pool1"),
+        ({"layer": "conv1", "unit": 5}, "has 5 units, 0 to 4"),
+    ],
+)
+def test_settings_that_do_not_fit_the_net_are_sentences(settings, make_model, changes, words):
+    with pytest.raises(SettingsError, match=words):
+        app.first_state(settings(**changes), describe(make_model()))
 
 
 def test_no_display_is_a_sentence(settings, monkeypatch):
