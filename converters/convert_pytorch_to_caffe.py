@@ -82,6 +82,8 @@ def run(options: Options) -> list[Verification]:
         engine_named(engine).version()  # before the minutes of work
     description = _description(options)
     stem = options.name or _stem(options, description)
+    if Path(stem).name != stem:
+        raise ConversionError(f"--name {stem}: must be a name without folders; --out says where the files go")
     verifications = with_bar(_converting(options, description, stem, engines))
     print("\n".join(map(_verdict, verifications)) or "not verified")
     print(f"wrote {options.out / stem}.prototxt, {stem}.caffemodel and conversion.json")

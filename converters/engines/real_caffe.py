@@ -25,16 +25,15 @@ class RealCaffe(Engine):
     bar = 1e-4
 
     def version(self) -> str:
-        """Version of Caffe as it reports it."""
-        _caffe_python()
-        return "BVLC Caffe 1.0"
+        """Version as pycaffe reports it."""
+        return f"BVLC Caffe {_run(['-c', 'import caffe; print(caffe.__version__)']).strip()}"
 
     def run(self, jobs: Sequence[Job]) -> Iterator[dict[Top, np.ndarray]]:
         """See `Engine.run`."""
         with tempfile.TemporaryDirectory(prefix="caffe-") as folder:
             requests = [_request(job, Path(folder) / str(number)) for number, job in enumerate(jobs)]
             (Path(folder) / "jobs.json").write_text(json.dumps(requests))
-            _drive(Path(folder) / "jobs.json")
+            _run([DRIVER, Path(folder) / "jobs.json"])
             for job, request in zip(jobs, requests, strict=True):
                 for number in range(len(job.inputs)):
                     with np.load(f"{request['outputs']}.{number}.npz") as arrays:
@@ -52,14 +51,16 @@ def _request(job: Job, place: Path) -> dict[str, object]:
     }
 
 
-def _drive(jobs: Path) -> None:
+def _run(arguments: Sequence[str | Path]) -> str:
+    """Run the Python that has pycaffe and give what it prints."""
     environment = {**os.environ, "GLOG_minloglevel": "2", "OPENBLAS_NUM_THREADS": str(os.cpu_count() or 1)}
-    done = subprocess.run([_caffe_python(), DRIVER, jobs], env=environment, text=True, capture_output=True, check=False)
+    done = subprocess.run([_caffe_python(), *arguments], env=environment, text=True, capture_output=True, check=False)
     if done.returncode:
         lines = done.stderr.splitlines()
         fatal = [line.split("] ", 1)[-1] for line in lines if FATAL.match(line)]
         reason = (fatal or lines[-1:] or [f"exit code {done.returncode}"])[0]
         raise ConversionError(f"real Caffe does not run the net: {reason.strip()}")
+    return done.stdout
 
 
 def _caffe_python() -> Path:

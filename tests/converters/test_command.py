@@ -120,6 +120,7 @@ def test_a_factory(tmp_path: Path, monkeypatch) -> None:
         ("--module nowhere:make --input-shape 1,3,8,8", "No module named 'nowhere'"),
         ("--module torch.nn:Identity", "--module needs --input-shape"),
         ("--module builtins:dict --input-shape 1,3,8,8", "gives a dict, not a torch.nn.Module"),
+        ("--arch alexnet64 --random-weights --name a/b", "--name a/b: must be a name without folders"),
         ("--model nowhere", "model.json: cannot be read"),
     ],
 )
