@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Values reduced at once. On a CPU the float64 copy of a piece (2 MB) should stay in the cache, which makes the
+# Values reduced at once. On a CPU the float64 copy of a piece (512 kB) should stay in the cache, which makes the
 # reduction some five times as fast; a GPU wants large pieces, and 512 MB of copy are the bound.
-PIECE = {"cpu": 1 << 18}
+PIECE = {"cpu": 1 << 16}
 LARGE_PIECE = 1 << 26
 
 
