@@ -182,9 +182,19 @@ def write(
     refuse_clipping(trainer, plan, solver or "the solver")
     if moving:
         parts.notes.append(f"{len(moving)} BatchNorm layers use their stored statistics, so that frozen filters stay")
+    _refuse_overwriting(out, parts, net, weights, *([task.images, task.test_images] if task and parts.copies else []))
     written = Written(out, plan.model_copy(update={"split": split.layers}), plain, split, parts.notes)
     _write_files(written, parts, trainer, progress)
     return written
+
+
+def _refuse_overwriting(out: Path, parts: _Parts, *inputs: Path | str | None) -> None:
+    written = [*names.WEIGHTS_AND_NETS, *parts.texts]
+    for path in inputs:
+        if path is not None and Path(path).resolve() in [(out / name).resolve() for name in written]:
+            raise PlanError(
+                f"{path}: would be overwritten, since {out} is where the result goes; choose another folder"
+            )
 
 
 def _check_origin(plan: Plan, weights: Weights, path: Path | str) -> None:

@@ -14,7 +14,7 @@ from entropy import CheckError, PlanError, SolverSettings, Task, check, measure,
 from entropy.checking import without_dropout
 from prototxt.errors import InputError
 from prototxt.lint import lint_net, lint_solver
-from prototxt.schema import SolverParameter
+from prototxt.schema import NetParameter, SolverParameter
 from prototxt.solverstate import read_solverstate
 from prototxt.split import filter_rows
 from prototxt.text import parse_net, read_net, read_solver, write_message
@@ -237,6 +237,34 @@ def test_clipped_gradients_with_frozen_filters_are_refused(small, made, tmp_path
     soft = plan(measure(small.scan, bins=16), 6)
     result = write(soft, small.net, small.weights, tmp_path / "out", task, solver=solver)
     assert read_solver(result.folder / "solver.prototxt").clip_gradients == 5
+
+
+def test_the_source_is_not_overwritten(small, made):
+    """The small net is called deploy.prototxt, as one of the files that are written."""
+    before = small.net.read_bytes()
+    with pytest.raises(PlanError, match=r"deploy.prototxt: would be overwritten"):
+        write(made, small.net, small.weights, small.folder, Task(images=small.images, head="n"))
+    assert small.net.read_bytes() == before
+
+
+def test_weights_of_the_old_form_are_taken(small, made, tmp_path):
+    """V1 files store a bias of N as (1, 1, 1, N)."""
+    weights = read_weights(small.weights)
+    shapes = {"conv1": (1, 1, 1, 8), "fc3": (1, 1, 1, 12)}
+    old = NetParameter.FromString(small.weights.read_bytes())
+    for layer in old.layer:
+        if layer.name in shapes:
+            blob = layer.blobs[1]
+            blob.ClearField("shape")
+            blob.num, blob.channels, blob.height, blob.width = shapes[layer.name]
+    (tmp_path / "old.caffemodel").write_bytes(old.SerializeToString())
+    free = made.model_copy(update={"weights_hash": ""})
+    out = write(
+        free, small.net, tmp_path / "old.caffemodel", tmp_path / "o", Task(images=small.images, head="n")
+    ).folder
+    plain = read_weights(out / "plain.caffemodel")
+    assert plain["conv1"][1].shape == (8,)
+    assert plain["conv1"][1].tobytes() == weights["conv1"][1].tobytes()
 
 
 @pytest.mark.parametrize(
