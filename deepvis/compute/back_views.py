@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 BLUR_SHARE = 0.02  # standard deviation of the blur as a share of the picture's longer side
 
@@ -26,13 +26,18 @@ def norm(gradient: Array) -> Array:
 def blurred_norm(gradient: Array) -> Array:
     """`norm` after a Gaussian blur of `BLUR_SHARE` of the longer side: (C, H, W) → (H, W), ≥ 0."""
     lengths = norm(gradient)
-    return gaussian_filter(lengths, BLUR_SHARE * max(lengths.shape))
+    return blur(lengths)
+
+
+def blur(values: Array) -> Array:
+    """(H, W) after a Gaussian blur of `BLUR_SHARE` of the longer side; beyond the edges the picture is mirrored."""
+    return cv2.GaussianBlur(values, (0, 0), BLUR_SHARE * max(values.shape), borderType=cv2.BORDER_REFLECT)
 
 
 def positive_sum(gradient: Array) -> Array:
     """Sum over the channels where it is positive, else 0, blurred like `blurred_norm`: (C, H, W) → (H, W), ≥ 0."""
     total = np.maximum(gradient.sum(0), 0)
-    return gaussian_filter(total, BLUR_SHARE * max(total.shape))
+    return blur(total)
 
 
 BACK_MAPS: dict[str, Callable[[Array], Array]] = {

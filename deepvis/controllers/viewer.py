@@ -153,6 +153,8 @@ class ViewerController:
         def done(outcome: Outcome) -> None:
             if outcome.problem is None:
                 self.view.show_whole(rank, outcome.result)
+            else:
+                self._fail("scan", outcome.problem)
 
         self.lanes["disk"].submit("whole", lambda: facts.whole(layer, unit, rank), done, self._same_unit(state))
 

@@ -52,7 +52,7 @@ class Window(QMainWindow):
     ----------
     session : what is looked at.
     model : the state.
-    title : of the window.
+    title : of the window, after the selected unit.
     memory : where the arrangement of the panes is kept; None keeps it nowhere.
     """
 
@@ -60,6 +60,7 @@ class Window(QMainWindow):
 
     def __init__(self, session: Session, model: ViewerModel, title: str, memory: QSettings | None = None) -> None:
         super().__init__()
+        self._title = title
         self.setWindowTitle(title)
         self.setMinimumSize(900, 560)
         self._memory = memory
@@ -171,6 +172,7 @@ class Window(QMainWindow):
 
     def show_state(self, state: DisplayState) -> None:
         """Follow the state."""
+        self.setWindowTitle(f"{state.unit_text} - {self._title}")
         self.layer_bar.show_state(state)
         self.grid_pane.show_state(state)
         self.facts_pane.show_state(state)

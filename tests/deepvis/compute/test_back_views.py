@@ -1,6 +1,7 @@
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
-from deepvis.compute.back_views import BACK_MAPS, raw_colours
+from deepvis.compute.back_views import BACK_MAPS, blur, raw_colours
 from deepvis.compute.overlay import overlay
 from deepvis.models.viewer import BACK_VIEWS
 
@@ -37,3 +38,8 @@ def test_overlays():
     assert overlay(picture, values, colours, "off") is colours
     np.testing.assert_array_equal(overlay(picture, values, colours, "over active")[..., 0], [[200, 0], [0, 0]])
     np.testing.assert_array_equal(overlay(picture, values, colours, "over inactive")[..., 0], [[0, 200], [200, 200]])
+
+
+def test_the_blur_is_the_gaussian_of_scipy():
+    values = np.random.default_rng(0).random((60, 100)).astype(np.float32)
+    np.testing.assert_allclose(blur(values), gaussian_filter(values, 2.0), atol=2e-4)
