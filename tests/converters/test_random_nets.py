@@ -86,7 +86,7 @@ def test_random_nets_in_real_caffe(tmp_path) -> None:
     """All in one process; the examples are collected first, since starting Caffe takes a second."""
     found: dict[str, nn.Sequential] = {}
 
-    @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(nets())
     def collect(net: nn.Sequential) -> None:
         found[f"{len(found)}: {net}"] = net
