@@ -31,7 +31,8 @@ def blurred_norm(gradient: Array) -> Array:
 
 def blur(values: Array) -> Array:
     """(H, W) after a Gaussian blur of `BLUR_SHARE` of the longer side; beyond the edges the picture is mirrored."""
-    return cv2.GaussianBlur(values, (0, 0), BLUR_SHARE * max(values.shape), borderType=cv2.BORDER_REFLECT)
+    blurred = cv2.GaussianBlur(values, (0, 0), BLUR_SHARE * max(values.shape), borderType=cv2.BORDER_REFLECT)
+    return blurred.astype(np.float32, copy=False)
 
 
 def positive_sum(gradient: Array) -> Array:

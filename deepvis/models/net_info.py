@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
-from math import ceil, sqrt
+from math import ceil
 
 from prototxt.graph import Value
 from prototxt.receptive_field import ReceptiveField
@@ -99,11 +100,9 @@ class Grid:
 
         Of two with cells of the same size, the one with fewer empty cells.
         """
-        near = round(sqrt(units * aspect))
-        grids = [
-            Grid(units, ceil(units / columns), columns)
-            for columns in range(max(1, min(units, near) - 1), min(units, near + 2) + 1)
-        ]
+        # Widths allow smaller cells with every column, heights larger ones: the best grid is where the two cross.
+        wider = bisect_left(range(1, units + 1), True, key=lambda columns: columns > aspect * ceil(units / columns))
+        grids = [Grid(units, ceil(units / columns), columns) for columns in {max(1, wider), min(units, wider + 1)}]
         return max(grids, key=lambda grid: (min(aspect / grid.columns, 1 / grid.rows), -grid.rows * grid.columns))
 
     def place(self, unit: int) -> tuple[int, int]:
