@@ -11,7 +11,15 @@ from torch.nn import functional
 
 from prototxt.schema import SolverParameter
 from prototxt.solverstate import read_solverstate, write_solverstate
-from prototxt.split import filter_rows, merge_state, merge_weights, split_net, split_state, split_weights
+from prototxt.split import (
+    fill_param_specs,
+    filter_rows,
+    merge_state,
+    merge_weights,
+    split_net,
+    split_state,
+    split_weights,
+)
 from prototxt.text import parse_net, write_message
 from prototxt.weights import read_weights, write_weights
 from torchcaffe.solver import get_solver
@@ -186,17 +194,14 @@ def test_every_solver_type_gives_every_filter_its_rate(name, place, real_caffe, 
     after = merge_weights(read_weights(folder / f"{prefix}_iter_5.caffemodel"), split.layers)
 
     monkeypatch.chdir(folder)
-    write_message(Path("one.prototxt"), net)
+    write_message(Path("one.prototxt"), fill_param_specs(net, RATES))  # biases of these: twice the rate, no decay
     plain = get_solver(Path(solver_file(folder, "one.prototxt", f"{prefix}_plain", 5, **SOLVERS[name])))
     plain.network.load(initial_weights())
-    for index, learnable in enumerate(plain.learnable):
+    for learnable in plain.network.learnable:
         rates = RATES["c2"] if learnable.layer == "s2" else RATES.get(learnable.layer)
-        twice = learnable.index == 1 and learnable.layer in RATES
-        if twice:
-            plain.multipliers[index].decay = 0
         if rates is not None:
             shape = (-1, *[1] * (learnable.parameter.ndim - 1))
-            rate = torch.tensor(rates).reshape(shape) * (2 if twice else 1)
+            rate = torch.tensor(rates).reshape(shape) * learnable.spec.lr_mult
             plain.set_lr_mult(learnable.layer, learnable.index, rate)
     plain.step(5)
     expected = plain.network.weights()
