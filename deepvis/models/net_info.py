@@ -9,6 +9,8 @@ from math import ceil
 from prototxt.graph import Value
 from prototxt.receptive_field import ReceptiveField
 
+NEARLY = 0.92  # share of the largest possible cell that a grid may give up for fewer empty cells
+
 
 @dataclass(frozen=True)
 class LayerInfo:
@@ -96,14 +98,19 @@ class Grid:
 
     @staticmethod
     def of(units: int, aspect: float = 1.0) -> Grid:
-        """The grid with the largest square cells in a pane that is ``aspect`` times as wide as it is high.
+        """The grid for a pane that is ``aspect`` times as wide as it is high.
 
-        Of two with cells of the same size, the one with fewer empty cells.
+        Its square cells are at least `NEARLY` times as large as in any other grid; of those that are, it is the one
+        with the fewest empty cells.
         """
-        # Widths allow smaller cells with every column, heights larger ones: the best grid is where the two cross.
+        # Widths allow smaller cells with every column, heights larger ones: the largest are where the two cross.
         wider = bisect_left(range(1, units + 1), True, key=lambda columns: columns > aspect * ceil(units / columns))
-        grids = [Grid(units, ceil(units / columns), columns) for columns in {max(1, wider), min(units, wider + 1)}]
-        return max(grids, key=lambda grid: (min(aspect / grid.columns, 1 / grid.rows), -grid.rows * grid.columns))
+        near = range(max(1, wider - 2), min(units, wider + 3) + 1)
+        grids = [Grid(units, ceil(units / columns), columns) for columns in near]
+        cells = {grid: min(aspect / grid.columns, 1 / grid.rows) for grid in grids}
+        largest = max(cells.values())
+        good = [grid for grid, cell in cells.items() if cell >= NEARLY * largest]
+        return min(good, key=lambda grid: (grid.rows * grid.columns, -cells[grid]))
 
     def place(self, unit: int) -> tuple[int, int]:
         """Row and column of ``unit``."""

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepvis.models.net_info import Grid
+from deepvis.models.net_info import NEARLY, Grid
 
 grids = st.builds(Grid.of, st.integers(1, 5000), st.floats(0.1, 10))
 
@@ -45,8 +45,13 @@ def test_outside_of_the_grid_is_no_unit():
 
 
 @given(st.integers(1, 600), st.floats(0.2, 5))
-def test_no_other_grid_has_larger_cells(units, aspect):
+def test_no_other_grid_has_much_larger_cells(units, aspect):
     def cell(columns):
         return min(aspect / columns, 1 / -(-units // columns))
 
-    assert cell(Grid.of(units, aspect).columns) >= max(map(cell, range(1, units + 1))) - 1e-12
+    assert cell(Grid.of(units, aspect).columns) >= NEARLY * max(map(cell, range(1, units + 1))) - 1e-12
+
+
+def test_a_last_row_of_one_is_avoided():
+    assert Grid.of(256, 0.85) == Grid(256, 16, 16)
+    assert Grid.of(64, 0.87) == Grid(64, 8, 8)
