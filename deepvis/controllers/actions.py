@@ -20,16 +20,15 @@ from deepvis.models.viewer import (
     ViewerModel,
 )
 
-FAST = 3  # rows or columns that a fast move covers, as in the original toolbox
-
 Action = Callable[[ViewerModel, DisplayState, NetInfo], None]
 
 
-def move_unit(down: int, right: int) -> Action:
-    """Action that moves the selection by so many rows and columns of the grid."""
+def move_unit(down: int, right: int, fast: bool = False) -> Action:
+    """Action that moves the selection by a row or column of the grid, or by ``fast_step`` of them."""
 
     def move(model: ViewerModel, state: DisplayState, net: NetInfo) -> None:
-        model.unit = state.grid.move(state.unit, down, right)
+        step = model.fast_step if fast else 1
+        model.unit = state.grid.move(state.unit, down * step, right * step)
 
     return move
 
@@ -87,11 +86,8 @@ def toggle_origin(model: ViewerModel, state: DisplayState, net: NetInfo) -> None
 
 
 def reset(model: ViewerModel, state: DisplayState, net: NetInfo) -> None:
-    """Give every option its default; the layer, the unit, the picture and the source stay."""
-    kept = {"layer", "unit", "picture", "source"}
-    for name, information in ViewerModel.model_fields.items():
-        if name not in kept:
-            setattr(model, name, information.default)
+    """Give every option its default, or what the settings say; the layer, the unit, the picture and source stay."""
+    model.reset()
 
 
 ACTIONS: dict[str, Action] = {
@@ -105,10 +101,10 @@ ACTIONS: dict[str, Action] = {
     "unit_right": move_unit(0, +1),
     "unit_up": move_unit(-1, 0),
     "unit_down": move_unit(+1, 0),
-    "unit_left_fast": move_unit(0, -FAST),
-    "unit_right_fast": move_unit(0, +FAST),
-    "unit_up_fast": move_unit(-FAST, 0),
-    "unit_down_fast": move_unit(+FAST, 0),
+    "unit_left_fast": move_unit(0, -1, fast=True),
+    "unit_right_fast": move_unit(0, +1, fast=True),
+    "unit_up_fast": move_unit(-1, 0, fast=True),
+    "unit_down_fast": move_unit(+1, 0, fast=True),
     "next_back_mode": cycle("back_mode", BACK_MODES),
     "previous_back_mode": cycle("back_mode", BACK_MODES, -1),
     "toggle_origin": toggle_origin,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from psygnal import SignalGroupDescriptor
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 BackMode = Literal["off", "gradient", "deconv", "guided"]
 BackView = Literal["raw", "gray", "norm", "normblur", "sum>0"]
@@ -22,6 +22,10 @@ SCALES: tuple[Scale, ...] = get_args(Scale)
 COLORMAPS: tuple[str, ...] = ("inferno", "viridis", "gray", "cividis")
 GAMMAS: tuple[float, ...] = (1.0, 0.7, 0.5, 0.3)
 BOOSTS: tuple[float, ...] = (0.0, 0.3, 0.5, 0.8, 1.0)
+
+
+_PLACE = ("layer", "unit", "picture", "source")
+_PREFERENCES = ("colormap", "scale", "fast_step")
 
 
 class Origin(BaseModel):
@@ -63,3 +67,15 @@ class ViewerModel(BaseModel):
     show_patches: bool = True
     show_values: bool = True
     show_help: bool = False
+    fast_step: Annotated[int, Field(ge=1)] = 3
+    _start: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    def model_post_init(self, context: Any) -> None:
+        """Remember what the settings gave."""
+        self._start = {name: getattr(self, name) for name in _PREFERENCES}
+
+    def reset(self) -> None:
+        """Give every option its default, or what the settings say; layer, unit, picture and source stay."""
+        for name, information in ViewerModel.model_fields.items():
+            if name not in _PLACE:
+                setattr(self, name, self._start.get(name, information.default))

@@ -143,6 +143,7 @@ def first_state(settings: Settings, net: NetInfo, wishes: Mapping[str, Any] | No
                 "back_mode": settings.backprop,
                 "colormap": settings.colormap,
                 "scale": settings.scale,
+                "fast_step": settings.fast_step,
             }
             | dict(wishes or {})
         )

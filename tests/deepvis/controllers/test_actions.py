@@ -79,3 +79,10 @@ def test_reset_keeps_the_place():
     model = ViewerModel(layer="fc", unit=7, picture=2, gamma=0.5, zoom="unit", back_mode="guided", show_patches=False)
     do(model, "toggle_origin", "toggle_help", "reset")
     assert model == ViewerModel(layer="fc", unit=7, picture=2)
+
+
+def test_reset_goes_back_to_what_the_settings_say():
+    model = ViewerModel(layer="conv1", colormap="gray", scale="frame", fast_step=2)
+    do(model, "next_colormap", "next_scale", "next_gamma", "reset")
+    assert model == ViewerModel(layer="conv1", colormap="gray", scale="frame", fast_step=2)
+    assert do(model, "unit_right_fast").unit == 2
