@@ -166,6 +166,7 @@ def _before_training(settings: DemoSettings, crops: Path) -> Iterator[Step]:
             HEAD,
             "--out",
             str(out),
+            "--copy-pictures",
             *_solver_options(settings),
         ),
     )
