@@ -15,7 +15,7 @@ from deepvis.errors import ScanError
 from deepvis.images import read_image
 from deepvis.model import Model
 from deepvis.scan.reader import Scan
-from entropy.histograms import DEFAULT_BINS, entropy_bits, histogram_counts, value_range
+from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, entropy_bits, histogram_counts, value_range
 
 PATCHES = 9
 _CACHED_UNITS = 512
@@ -54,9 +54,9 @@ class LayerHistogram:
     Parameters
     ----------
     low, high : the range that the units of the layer share.
-    counts : (C, 256) images per bin.
+    counts : (C, bins) images per bin.
     bits : (C,) H of every unit.
-    ranks : (C,) 1 for the greatest H of the layer.
+    ranks : (C,) 1 for the smallest H of the layer: the unit that a plan sets free first.
     """
 
     low: float
@@ -91,12 +91,22 @@ class Facts:
     scan : an opened scan; it is closed with `close`.
     model : the model that is shown, to tell whether the scan is one of it.
     multipliers : learning-rate multiplier of every filter, by layer.
+    bins, quantile : of the histograms, as in `entropy.measure`; those of the plan, where there is one, so that the
+        window shows the H that the plan was made from.
     """
 
-    def __init__(self, scan: Scan, model: Model, multipliers: Mapping[str, NDArray[np.float64]] | None = None) -> None:
+    def __init__(
+        self,
+        scan: Scan,
+        model: Model,
+        multipliers: Mapping[str, NDArray[np.float64]] | None = None,
+        bins: int = DEFAULT_BINS,
+        quantile: float = DEFAULT_QUANTILE,
+    ) -> None:
         self.scan = scan
         self.stale = scan.stale_reason(model)
         self._multipliers = multipliers or {}
+        self._bins, self._quantile = bins, quantile
         self._lock = threading.Lock()
         self._histogram = lru_cache(maxsize=64)(self._measure)
         self._unit = lru_cache(maxsize=_CACHED_UNITS)(self._read_unit)
@@ -149,11 +159,11 @@ class Facts:
     def _measure(self, layer: str) -> LayerHistogram:
         means = self.scan.means(layer)
         means = means[np.isfinite(means).all(1)]
-        low, high = value_range(means)
-        counts = histogram_counts(means, low, high, DEFAULT_BINS)
+        low, high = value_range(means, self._quantile)
+        counts = histogram_counts(means, low, high, self._bins)
         bits = entropy_bits(counts)
         ranks = np.empty(len(bits), np.int64)
-        ranks[np.argsort(-bits, kind="stable")] = np.arange(1, len(bits) + 1)
+        ranks[np.argsort(bits, kind="stable")] = np.arange(1, len(bits) + 1)
         return LayerHistogram(low, high, counts, bits, ranks)
 
     def _read_unit(self, layer: str, unit: int) -> UnitFacts:

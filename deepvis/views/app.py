@@ -224,13 +224,17 @@ def _open_facts(settings: Settings, model: Model) -> tuple[Facts | None, list[st
     if settings.scan is None:
         return None, []
     problems = []
-    multipliers = None
+    from_plan: dict[str, Any] = {}
     if settings.plan is not None:
         try:
-            multipliers = read_plan(settings.plan).multipliers
+            plan = read_plan(settings.plan)
+            from_plan = {"multipliers": plan.multipliers}
+            from_plan |= {name: plan.measured[name] for name in ("bins", "quantile") if name in plan.measured}
+            if plan.weights_hash not in ("", model.hash):
+                problems.append(f"{settings.plan}: was made for other weights than these; measure and plan again")
         except InputError as error:
             problems.append(str(error))
     try:
-        return Facts(Scan(settings.scan), model, multipliers), problems
+        return Facts(Scan(settings.scan), model, **from_plan), problems
     except InputError as error:
         return None, [*problems, str(error)]

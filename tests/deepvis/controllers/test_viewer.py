@@ -228,8 +228,8 @@ def scanned(make_model, make_pictures, tmp_path):
     model = make_model()
     with_bar(scan(model, make_pictures(12, folder="scanned"), tmp_path / "scan.h5", device="cpu"), quiet=True)
 
-    def open_facts(shown=model, multipliers=None):
-        return Facts(Scan(tmp_path / "scan.h5"), shown, multipliers)
+    def open_facts(shown=model, multipliers=None, **how):
+        return Facts(Scan(tmp_path / "scan.h5"), shown, multipliers, **how)
 
     return open_facts
 
@@ -244,18 +244,19 @@ def test_facts_of_a_unit(setup, scanned):
     assert [patch.value for patch in facts.patches] == sorted((p.value for p in facts.patches), reverse=True)
 
 
-def test_h_is_what_entropy_measures(scanned, tmp_path):
+@pytest.mark.parametrize("how", [{}, {"bins": 8, "quantile": 0.9}])
+def test_h_is_what_entropy_measures(scanned, tmp_path, how):
     import entropy
 
-    facts = scanned()
+    facts = scanned(**how)
     with pytest.warns(match="few"):
-        table = entropy.measure(tmp_path / "scan.h5", ["conv1"])
+        table = entropy.measure(tmp_path / "scan.h5", ["conv1"], **how)
     measured = {int(index): h for index, h in zip(table.index, table.h, strict=True)}
     for unit in range(5):
         assert facts.unit("conv1", unit).bits == pytest.approx(measured[unit], abs=1e-9)
     ranks = [facts.unit("conv1", unit).rank for unit in range(5)]
     assert sorted(ranks) == [1, 2, 3, 4, 5]
-    assert facts.unit("conv1", ranks.index(1)).bits == max(measured.values())
+    assert facts.unit("conv1", ranks.index(1)).bits == min(measured.values())
     facts.close()
 
 

@@ -1,8 +1,11 @@
 import cv2
 import pytest
 
+import entropy
 from deepvis.compute.describe import describe
 from deepvis.errors import ModelError, SettingsError
+from deepvis.progress import with_bar
+from deepvis.scan import scan
 from deepvis.settings import Settings
 from deepvis.views import app
 from prototxt.errors import InputError
@@ -63,6 +66,25 @@ def test_a_broken_scan_is_told_and_the_window_still_opens(settings, tmp_path):
     assert session.facts_missing == problems[0]
     with pytest.raises(InputError, match=r"scan\.h5"):
         app.snapshot(settings(scan=tmp_path / "scan.h5"), tmp_path / "window.png")
+
+
+def test_a_plan_gives_rates_and_the_bins_that_it_was_made_with(settings, make_model, make_pictures, tmp_path):
+    model, file = make_model(), tmp_path / "scan.h5"
+    with_bar(scan(model, make_pictures(40, folder="scanned"), file, device="cpu"), quiet=True)
+    table = entropy.measure(file, bins=4)
+    plan = entropy.plan(table, 2, share=0.4)
+    plan.write(tmp_path / "plan.json")
+    session, problems = app.open_session(settings(scan=file, plan=tmp_path / "plan.json"))
+    assert problems == []
+    shown = [session.facts.unit("conv1", unit) for unit in range(5)]
+    session.facts.close()
+    assert [facts.bits for facts in shown] == pytest.approx(table.of_layer("conv1")["h"].tolist())
+    assert [facts.multiplier for facts in shown] == plan.multipliers["conv1"].tolist()
+
+    plan.model_copy(update={"weights_hash": "0" * 64}).write(tmp_path / "plan.json")
+    session, problems = app.open_session(settings(scan=file, plan=tmp_path / "plan.json"))
+    session.facts.close()
+    assert "other weights" in problems[0]
 
 
 @pytest.mark.parametrize(
