@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 import torch
 import tyro
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
@@ -230,7 +230,7 @@ def write_model(
     model.load_state_dict({key: value.float() for key, value in rounded.items()})
     mean_tensor, std_tensor = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean, std))
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(rounded, folder / "weights.safetensors")
+    (folder / "weights.safetensors").write_bytes(save(rounded))
     (folder / "classes.txt").write_text("".join(f"{c}\n" for c in train_set.classes))
     description = {
         "name": name,
