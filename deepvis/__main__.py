@@ -14,6 +14,7 @@ from prototxt.errors import errors_as_sentences
 # Module of every command, and its function; imported when it is asked for, so that a scan needs no Qt.
 COMMANDS = {
     "scan": ("deepvis.commands.scan", "scan_command"),
+    "export": ("deepvis.commands.export", "export_command"),
     "mean": ("deepvis.commands.mean", "mean_command"),
     "snapshot": ("deepvis.commands.window", "snapshot_command"),
     "demo": ("deepvis.commands.window", "demo_command"),

@@ -17,5 +17,9 @@ class ScanError(InputError):
     """A scan cannot be made, or a file is no scan or not one of this model."""
 
 
+class ExportError(InputError):
+    """What a scan found cannot be written in the form or to the place that was asked for."""
+
+
 class SettingsError(InputError):
     """A settings file names something that does not exist, or gives a value that is not allowed."""

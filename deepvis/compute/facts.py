@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +83,18 @@ class UnitFacts:
     multiplier: float | None
 
 
+def measure_layer(scan: Scan, layer: str) -> LayerHistogram:
+    """Make the histograms of a layer's units, with the range and the bins that H is defined by."""
+    means = scan.means(layer)
+    means = means[np.isfinite(means).all(1)]
+    low, high = value_range(means)
+    counts = histogram_counts(means, low, high, DEFAULT_BINS)
+    bits = entropy_bits(counts)
+    ranks = np.empty(len(bits), np.int64)
+    ranks[np.argsort(-bits, kind="stable")] = np.arange(1, len(bits) + 1)
+    return LayerHistogram(low, high, counts, bits, ranks)
+
+
 class Facts:
     """Reads a scan for the window; every method may be called from any thread.
 
@@ -108,7 +120,7 @@ class Facts:
         self._multipliers = multipliers or {}
         self._bins, self._quantile = bins, quantile
         self._lock = threading.Lock()
-        self._histogram = lru_cache(maxsize=64)(self._measure)
+        self._histogram = lru_cache(maxsize=64)(partial(measure_layer, scan))
         self._unit = lru_cache(maxsize=_CACHED_UNITS)(self._read_unit)
 
     @property
@@ -155,16 +167,6 @@ class Facts:
             raise ScanError(f"{self.path.name}: holds nothing of layer {layer}; it was made of {known}")
         if unit >= layers[layer].units:
             raise ScanError(f"{self.path.name}: layer {layer} has {layers[layer].units} units in it; scan this model")
-
-    def _measure(self, layer: str) -> LayerHistogram:
-        means = self.scan.means(layer)
-        means = means[np.isfinite(means).all(1)]
-        low, high = value_range(means, self._quantile)
-        counts = histogram_counts(means, low, high, self._bins)
-        bits = entropy_bits(counts)
-        ranks = np.empty(len(bits), np.int64)
-        ranks[np.argsort(bits, kind="stable")] = np.arange(1, len(bits) + 1)
-        return LayerHistogram(low, high, counts, bits, ranks)
 
     def _read_unit(self, layer: str, unit: int) -> UnitFacts:
         histogram = self._histogram(layer)

@@ -5,16 +5,10 @@ from __future__ import annotations
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QApplication
 
-GROUND = "#1b1d20"
-PANEL = "#232629"
-RAISED = "#2e3236"
-LINE = "#3a3f44"
-TEXT = "#dfe2e5"
-DIM = "#9aa1a8"
-ACCENT = "#ffb347"
-ORIGIN = "#6cb6ff"
-BAD = "#5a2327"
-STALE = "#6b5a1e"
+from deepvis.palette import ACCENT, DIM, GROUND, LINE, PANEL, RAISED, TEXT
+from deepvis.palette import BAD as BAD
+from deepvis.palette import ORIGIN as ORIGIN
+from deepvis.palette import STALE as STALE
 
 SMALL = 0.86  # size of small print as a share of the text's
 

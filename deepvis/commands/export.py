@@ -1,0 +1,140 @@
+"""``deepvis export``: what a scan found, as pictures, contact sheets, web pages, or the older tools' folders."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import tyro
+
+from deepvis.commands.option_types import Number, Place, Text
+from deepvis.errors import ScanError, SettingsError
+from deepvis.export.backward import HitTracer
+from deepvis.export.job import Job
+from deepvis.export.run import export
+from deepvis.model import Model, opening_settings
+from deepvis.progress import with_bar
+from deepvis.scan.reader import Scan
+from deepvis.settings import Settings, override, read_settings
+from entropy import read_plan
+
+ERRORS_SHOWN = 3
+SIZES = range(16, 513)
+
+Form = Literal["patches", "sheets", "atlas", "folders"]
+Mode = Literal["gradient", "deconv", "guided"]
+
+
+def export_command(
+    model: Annotated[Path, tyro.conf.Positional],
+    form: Annotated[Form, tyro.conf.Positional],
+    /,
+    *,
+    out: Path,
+    scan: Place = None,
+    layers: tuple[str, ...] = (),
+    patches: Number = None,
+    back: Annotated[tuple[Mode, ...], tyro.conf.arg(help_behavior_hint="")] = (),
+    size: int = 80,
+    plan: Place = None,
+    images: Place = None,
+    weights: Place = None,
+    device: Text = None,
+    batch: int = 8,
+    workers: Number = None,
+    settings: Place = None,
+) -> None:
+    """Write what a scan found into a folder that needs nothing else to be looked at.
+
+    Parameters
+    ----------
+    model
+        folder of a conversion, conversion.json, or prototxt: the model that was scanned.
+    form
+        patches: every patch a PNG, and a table; sheets: contact sheets as PNG; atlas: web pages; folders: unit folders
+        as arikpoz's toolbox writes and reads them.
+    out
+        the folder to write; what an earlier export wrote there is replaced.
+    scan
+        the scan.h5; by default the one beside the model.
+    layers
+        layers to export; all that were scanned if none is given.
+    patches
+        patches per unit; all that the scan kept if it is not given.
+    back
+        gradient, deconv, guided: back-propagation of every patch too.
+    size
+        side of a patch on sheets and in the atlas, in pixels.
+    plan
+        plan.json with learning-rate multipliers, for the atlas; by default the one beside the scan.
+    images
+        folder of the images, if it is not where it was scanned.
+    weights
+        caffemodel, if it is not beside the prototxt under the same name.
+    device
+        auto, cpu, mps, cuda, or cuda:N; for back-propagation.
+    batch
+        images per pass.
+    workers
+        decoding threads.
+    settings
+        settings file; settings_local.py of this folder if there is one.
+    """
+    wishes = override(
+        read_settings(settings), model=model, weights=weights, scan=scan, plan=plan, device=device, workers=workers
+    )
+    _check_numbers(patches, size, batch)
+    file = wishes.scan or (model if model.is_dir() else model.parent) / "scan.h5"
+    with Scan(file) as opened:
+        scanned = _same_model(with_bar(opening_settings(wishes)), opened)
+        job = Job(
+            scan=opened,
+            layers=layers or tuple(opened.layers),
+            count=patches,
+            size=size,
+            tracer=HitTracer(scanned, tuple(dict.fromkeys(back)), wishes.device) if back else None,
+            multipliers=_multipliers(wishes, file),
+            root=images,
+            batch=batch,
+            workers=wishes.workers,
+        )
+        with_bar(export(form, job, out))
+    _report(job, out, form)
+
+
+def _check_numbers(patches: int | None, size: int, batch: int) -> None:
+    if patches is not None and patches < 1:
+        raise SettingsError(f"--patches {patches}: must be at least 1")
+    if batch < 1:
+        raise SettingsError(f"--batch {batch}: must be at least 1")
+    if size not in SIZES:
+        raise SettingsError(f"--size {size}: must be {SIZES.start} to {SIZES.stop - 1} pixels")
+
+
+def _same_model(model: Model, scan: Scan) -> Model:
+    """The model with the preprocessing that it was scanned with; a `ScanError` if the scan is of another model."""
+    same = replace(model, preprocessing=scan.preprocessing)
+    reason = scan.stale_reason(same)
+    if reason is not None:
+        raise ScanError(reason)
+    return same
+
+
+def _multipliers(settings: Settings, scan: Path) -> Mapping[str, np.ndarray]:
+    plan = settings.plan or scan.parent / "plan.json"
+    return read_plan(plan).multipliers if settings.plan or plan.is_file() else {}
+
+
+def _report(job: Job, out: Path, form: str) -> None:
+    print(out / "index.html" if form == "atlas" else out)
+    if not job.errors:
+        return
+    print(f"{len(job.errors)} images could not be used; their patches are left out:", file=sys.stderr)
+    for error in job.errors[:ERRORS_SHOWN]:
+        print(f"  {error}", file=sys.stderr)
+    if len(job.errors) > ERRORS_SHOWN:
+        print(f"  … and {len(job.errors) - ERRORS_SHOWN} more", file=sys.stderr)

@@ -1,0 +1,111 @@
+"""One walk over the distinct images of some maxima; every patch on an image is made while the image is at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepvis.errors import ImageError
+from deepvis.export.backward import HitTracer
+from deepvis.export.hits import Hit, by_image
+from deepvis.images import ImageFiles
+from deepvis.loader import Loaded, batches
+from deepvis.progress import Progress
+from deepvis.scan.patches import cut_patch
+from deepvis.scan.reader import Scan
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A patch.
+
+    Parameters
+    ----------
+    hit : the maximum that it belongs to.
+    pixels : (h, w, 3) uint8 RGB, the picture's own pixels, as `Scan.patch` gives them.
+    back : by back-propagation mode, (C, h', w') float32 gradient at the input where the unit looked.
+    """
+
+    hit: Hit
+    pixels: NDArray[np.uint8]
+    back: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+def visit(
+    scan: Scan,
+    hits: Sequence[Hit],
+    take: Callable[[Seen], None],
+    *,
+    root: Path | None = None,
+    tracer: HitTracer | None = None,
+    batch: int = 8,
+    workers: int | None = None,
+) -> Generator[Progress, None, list[ImageError]]:
+    """Give every patch to ``take``; each distinct image is decoded once and runs through the net once for each mode.
+
+    Parameters
+    ----------
+    scan : where the hits come from.
+    hits : in any order; they are taken image by image, images with many hits first.
+    take : called with each patch, in no particular order.
+    root : folder of the images if it is not the scan's any more.
+    tracer : back-propagation of the patches; None for pixels only.
+    batch : images at a time.
+    workers : decoding threads, see `deepvis.loader.batches`.
+
+    Yields
+    ------
+    Progress in distinct images.
+
+    Returns
+    -------
+    Errors of the images that cannot be read any more or have changed; their patches were left out.
+
+    Raises
+    ------
+    ImageError : if that is so for all of them.
+    """
+    on_image = by_image(hits)
+    # Images with about as many hits in one batch need about as many backward passes.
+    order = sorted(on_image, key=lambda image: (-len(on_image[image]), image))
+    source = ImageFiles(root or scan.root, tuple(scan.paths[image] for image in order))
+    errors: list[ImageError] = []
+    yield Progress(0, len(order), "patches: images")
+    for loaded in batches(source, lambda pixels: pixels, batch, workers):
+        usable = []
+        for item in loaded:
+            error = item.error or _changed(scan, source, item, order[item.index])
+            if error is None and item.blob is not None:
+                usable.append((item.blob, on_image[order[item.index]]))
+            elif error is not None:
+                errors.append(error)
+        for seen in _patches(scan, usable, tracer):
+            take(seen)
+        yield Progress(loaded[-1].index + 1, len(order), "patches: images")
+    if order and len(errors) == len(order):
+        raise ImageError(f"none of the scan's pictures can be used ({errors[0]}); say where they are with --images")
+    return errors
+
+
+def _changed(scan: Scan, source: ImageFiles, item: Loaded, image: int) -> ImageError | None:
+    if item.size == tuple(scan.sizes[image]):
+        return None
+    return ImageError(f"{source.path(item.index)}: has changed since the scan (another size); scan again")
+
+
+def _patches(
+    scan: Scan, usable: Sequence[tuple[np.ndarray, list[Hit]]], tracer: HitTracer | None
+) -> Generator[Seen, None, None]:
+    """All patches of a batch of (picture, hits on it)."""
+    back: dict[Hit, dict[str, NDArray[np.float32]]] = {hit: {} for _, hits in usable for hit in hits}
+    if tracer is not None and usable:
+        blobs = np.stack([scan.preprocessing.apply(pixels) for pixels, _ in usable])
+        for hit, mode, gradient in tracer.trace(blobs, [hits for _, hits in usable]):
+            back[hit][mode] = gradient
+    for pixels, hits in usable:
+        for hit in hits:
+            yield Seen(hit, cut_patch(pixels, hit.box, scan.preprocessing, constant_size=True), back[hit])
