@@ -39,8 +39,14 @@ def load(images: ImageSource, index: int, to_blob: ToBlob) -> Loaded:
         return Loaded(index, error=ImageError(f"{images.root / images.paths[index]}: {error}"))
 
 
-def batches(images: ImageSource, to_blob: ToBlob, batch: int, workers: int | None = None) -> Iterator[list[Loaded]]:
-    """Give all pictures in order, ``batch`` at a time, the next two batches being decoded meanwhile.
+def batches(
+    images: ImageSource,
+    to_blob: ToBlob,
+    batch: int,
+    workers: int | None = None,
+    indices: Sequence[int] | None = None,
+) -> Iterator[list[Loaded]]:
+    """Give pictures in order, ``batch`` at a time, the next two batches being decoded meanwhile.
 
     OpenCV and NumPy let go of Python's lock while they work, so threads are enough and cost no start-up time.
 
@@ -49,10 +55,11 @@ def batches(images: ImageSource, to_blob: ToBlob, batch: int, workers: int | Non
     to_blob : makes the input blob (C, h, w) float32 of a picture (H, W, 3) uint8; may raise an `InputError`.
     batch : pictures in a batch, at least 1; the last may have fewer.
     workers : threads; None for one per core; 0 decodes in the calling thread.
+    indices : of the pictures; None for all of them.
     """
-    indices: Sequence[int] = range(len(images))
+    indices = range(len(images)) if indices is None else indices
     if workers == 0:
-        for start in range(0, len(images), batch):
+        for start in range(0, len(indices), batch):
             yield [load(images, index, to_blob) for index in indices[start : start + batch]]
         return
     remaining = iter(indices)

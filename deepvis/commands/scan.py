@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,10 @@ from deepvis.commands.pixels import AS_THE_MODEL_SAYS, PixelOptions, in_words
 from deepvis.errors import ScanError, SettingsError
 from deepvis.images import open_images
 from deepvis.model import opening_settings
-from deepvis.progress import with_bar
+from deepvis.progress import Progress, with_bar
+from deepvis.scan.checkpoint import folder_of
 from deepvis.scan.run import Summary, scan
+from deepvis.scan.signals import stopping_at_signals
 from deepvis.settings import override, read_settings
 
 ERRORS_SHOWN = 3
@@ -35,12 +38,14 @@ def scan_command(
     classes: Place = None,
     before: Switch = False,
     strict: Switch = False,
+    fresh: Switch = False,
     settings: Place = None,
     pixels: Annotated[PixelOptions, tyro.conf.OmitArgPrefixes] = AS_THE_MODEL_SAYS,
 ) -> None:
     """Send pictures through a net once; keep for every unit the images that drive it most, means and statistics.
 
-    What is not given is taken from the settings file.
+    What is not given is taken from the settings file. A scan that was stopped in whatever way goes on when the same
+    command is given again: OUT.partial holds what was done.
 
     Parameters
     ----------
@@ -70,6 +75,8 @@ def scan_command(
         keep the means before the activation too.
     strict
         stop at the first picture that cannot be used.
+    fresh
+        begin anew, although a stopped scan could go on.
     settings
         settings file; settings_local.py of this folder if there is one.
     """
@@ -96,7 +103,8 @@ def scan_command(
             file=sys.stderr,
         )
     source = open_images(wishes.images, class_folders, opened.classes)
-    summary = with_bar(
+    summary = _with_bar(
+        out,
         scan(
             opened,
             source,
@@ -108,9 +116,20 @@ def scan_command(
             workers=wishes.workers,
             before=before,
             strict=strict,
-        )
+            fresh=fresh,
+        ),
     )
     _report(out, summary)
+
+
+def _with_bar(out: Path, work: Generator[Progress, None, Summary]) -> Summary:
+    """Run a scan with a bar; a signal ends it after the batch at hand, and is told of."""
+    try:
+        return with_bar(stopping_at_signals(work))
+    except KeyboardInterrupt:
+        if folder_of(out).exists():
+            print(f"stopped; the same command goes on from {folder_of(out)}", file=sys.stderr)
+        raise
 
 
 def _report(out: Path, summary: Summary) -> None:

@@ -7,6 +7,9 @@ VERSION = 1
 
 READ, UNREADABLE = 0, 1
 
+# Tables with a row for every image and a column for every unit, float32.
+TABLES = ("means_post", "means_pre", "maxima", "taylor", "mas")
+
 
 def group_name(layer: str) -> str:
     """Group of a layer below ``/layers``: its name, percent-encoded where HDF5 would see a path."""

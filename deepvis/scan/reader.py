@@ -162,6 +162,14 @@ class Scan:
         """How the images became input blobs."""
         return Preprocessing.from_json(self.file.attrs["preprocessing"])
 
+    @cached_property
+    def errors(self) -> dict[int, str]:
+        """Why images could not be used, by their number."""
+        images = self.file["images"]
+        if "error" not in images:
+            return {}
+        return dict(zip(images["error_image"][()].tolist(), images["error"].asstr()[()], strict=True))
+
     def image_path(self, image: int) -> Path:
         """Where an image is."""
         return self.root / self.paths[image]
@@ -172,6 +180,20 @@ class Scan:
         images = group["top_image"][unit]
         filled = images >= 0
         return Top(images[filled], group["top_value"][unit][filled], group["top_position"][unit][filled])
+
+    def bottom(self, layer: str, unit: int) -> Top:
+        """Give the images with the least values of what goes into a unit's activation, least first.
+
+        Raises
+        ------
+        ScanError : for a layer or unit that is not there, or a scan of an older version, which kept none.
+        """
+        group = self._group(layer, unit)
+        if "bottom_image" not in group:
+            raise ScanError(f"{self.path}: was made by an older version that kept no minima; scan again")
+        images = group["bottom_image"][unit]
+        filled = images >= 0
+        return Top(images[filled], group["bottom_value"][unit][filled], group["bottom_position"][unit][filled])
 
     def means(self, layer: str, before: bool = False) -> np.ndarray:
         """(N, C) float32 mean activation of every unit for every image; NaN rows for images that could not be used.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from deepvis.scan.exact_sum import ExactSums
+from deepvis.scan.totals import Totals
 
 # Values reduced at once. On a CPU the float64 copy of a piece (512 kB) should stay in the cache, which makes the
 # reduction some five times as fast; a GPU wants large pieces, and 512 MB of copy are the bound.
@@ -56,39 +60,36 @@ def first_maximum(rows: Tensor) -> Tensor:
     return torch.from_numpy(rows.numpy().argmax(1))
 
 
-class Moments:
-    """Mean, standard deviation, extremes and share of zeros of C units over all images and positions.
+def first_minimum(rows: Tensor) -> Tensor:
+    """Index of the first minimum of every row of (n, positions)."""
+    if rows.device.type != "cpu":
+        return rows.argmin(1)
+    return torch.from_numpy(rows.numpy().argmin(1))
 
-    Images are added one after the other, so that the result does not depend on how they were batched.
+
+class Moments:
+    """Sums, sums of squares, extremes and zeros of C units over all images and positions.
+
+    Sums are exact, so that the result depends neither on batches nor on their order.
+
+    Parameters
+    ----------
+    totals : what it starts from.
+    device : where the maps are.
     """
 
-    def __init__(self, units: int, device: torch.device) -> None:
-        self.sums = torch.zeros(3, units, dtype=torch.float64, device=device)
-        self.min = torch.full((units,), torch.inf, dtype=torch.float32, device=device)
-        self.max = torch.full((units,), -torch.inf, dtype=torch.float32, device=device)
-        self.images = 0
+    def __init__(self, totals: Totals, device: torch.device) -> None:
+        self.sums, self.squares = (
+            ExactSums(torch.from_numpy(limbs.copy()).to(device)) for limbs in (totals.sums, totals.squares)
+        )
+        self.zeros, self.min, self.max = (
+            torch.from_numpy(array.copy()).to(device) for array in (totals.zeros, totals.min, totals.max)
+        )
 
-    def update(self, reduced: Reduced) -> None:
-        """Add a batch."""
-        for sums in torch.stack([reduced.sum, reduced.squares, reduced.zeros], 1):
-            self.sums += sums
-        self.min = torch.minimum(self.min, reduced.min.amin(0))
-        self.max = torch.maximum(self.max, reduced.max.amax(0))
-        self.images += len(reduced.max)
-
-    def statistics(self, positions: int) -> dict[str, Tensor]:
-        """Give (C,) float64 each of mean, std (of the population), min, max, zeros (a share, 0 to 1).
-
-        Parameters
-        ----------
-        positions : of one map of these units.
-        """
-        mean, square, zeros = (self.sums / (self.images * positions)).cpu()
-        std = (square - mean.square()).clamp(min=0).sqrt()
-        return {
-            "mean": mean,
-            "std": std,
-            "min": self.min.double().cpu(),
-            "max": self.max.double().cpu(),
-            "zeros": zeros,
-        }
+    def update(self, parts: Sequence[Reduced]) -> None:
+        """Add a batch: what it gives for every layer."""
+        self.sums.add(torch.cat([part.sum for part in parts], 1))
+        self.squares.add(torch.cat([part.squares for part in parts], 1))
+        self.zeros += torch.cat([part.zeros.sum(0) for part in parts]).to(torch.int64)
+        self.min = torch.minimum(self.min, torch.cat([part.min.amin(0) for part in parts]))
+        self.max = torch.maximum(self.max, torch.cat([part.max.amax(0) for part in parts]))

@@ -34,6 +34,11 @@ def pack(values: Tensor, images: Tensor) -> Tensor:
     return (ordered << 32) | (IMAGE_MASK - images)
 
 
+def pack_arrays(values: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Do `pack` with arrays."""
+    return pack(torch.from_numpy(values.astype(np.float32)), torch.from_numpy(images)).numpy()
+
+
 def unpack(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give values (float32) and images (int32) of keys; empty ones have NaN and -1."""
     ordered = (keys >> 32).astype(np.int32)
@@ -62,6 +67,11 @@ class TopImages:
     def __init__(self, units: int, top: int, device: torch.device) -> None:
         self.keys = torch.full((units, top), EMPTY, dtype=torch.int64, device=device)
         self.positions = torch.zeros((units, top), dtype=torch.int64, device=device)
+
+    def load(self, keys: np.ndarray, positions: np.ndarray) -> None:
+        """Continue from what `keys` and `positions` were."""
+        self.keys.copy_(torch.from_numpy(keys))
+        self.positions.copy_(torch.from_numpy(positions))
 
     def update(self, maxima: Tensor, images: Tensor, locate: Locate) -> None:
         """Merge a batch.
@@ -97,6 +107,17 @@ def _find(chosen: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
     found = ordered[places] == candidates
     entered[entered.clone()] = found
     return entered, order[places[found]]
+
+
+def renumber(keys: np.ndarray, offset: int) -> np.ndarray:
+    """Give keys whose image numbers are greater by ``offset``; empty ones stay empty."""
+    return np.where(keys == EMPTY, keys, keys - offset)
+
+
+def strongest(keys: np.ndarray, positions: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give the ``top`` greatest of every row of (n, m) int64 keys, greatest first, and their (n, top) positions."""
+    order = np.argsort(keys, axis=1, kind="stable")[:, : -top - 1 : -1]
+    return np.take_along_axis(keys, order, 1), np.take_along_axis(positions, order, 1)
 
 
 def greatest(keys: Tensor, top: int) -> Tensor:

@@ -1,0 +1,182 @@
+"""What a scan was made of: net, preprocessing, layers and settings; written into the file, compared on resuming."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import h5py
+import numpy as np
+
+from deepvis.model import Model, UnitLayer
+from deepvis.scan.layout import FORMAT, TABLES, VERSION, group_name
+from prototxt.text import to_text
+
+PACKAGES = ("deepvis-caffe", "torch", "numpy", "opencv-python", "h5py")
+# What must be the same for images to be part of one scan, and what users call it.
+COMPARED = {
+    "net": "net",
+    "net_hash": "layers of the net",
+    "model_hash": "weights",
+    "layers": "layers scanned",
+    "top": "top",
+    "tables": "tables kept",
+    "classes": "classes",
+    "batch": "batch",
+    "share": "share of the images",
+    "extends": "scan that is extended",
+}
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class LayerHead:
+    """A layer as the file describes it: attributes and receptive field tables as they are written."""
+
+    name: str
+    units: int
+    map_shape: tuple[int, ...]
+    attributes: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+    @property
+    def positions(self) -> int:
+        """Positions of a unit's map."""
+        return int(np.prod(self.map_shape, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Head:
+    """Everything that a scan says of itself besides images and results.
+
+    Parameters
+    ----------
+    attributes : of the root of the file.
+    layers : in the order of the net.
+    classes : their names; empty if they are not known.
+    top : K, images kept for every unit.
+    tables : names of the tables with a row for every image.
+    """
+
+    attributes: Mapping[str, Any]
+    layers: tuple[LayerHead, ...]
+    classes: tuple[str, ...]
+    top: int
+    tables: tuple[str, ...]
+
+    @property
+    def units(self) -> int:
+        """Of all layers."""
+        return sum(layer.units for layer in self.layers)
+
+    def columns(self) -> Iterator[tuple[LayerHead, slice]]:
+        """Give every layer with its place among the units of all layers."""
+        first = 0
+        for layer in self.layers:
+            yield layer, slice(first, first + layer.units)
+            first += layer.units
+
+    def identity(self, **more: Any) -> dict[str, Any]:
+        """What must be equal for images to become part of one scan, as JSON can hold it."""
+        known = {key: str(self.attributes[key]) for key in ("net", "net_hash", "model_hash") if key in self.attributes}
+        preprocessing = json.loads(self.attributes["preprocessing"])
+        return {
+            **known,
+            **{f"preprocessing {name}": value for name, value in preprocessing.items()},
+            "layers": [layer.name for layer in self.layers],
+            "top": self.top,
+            "tables": list(self.tables),
+            "classes": list(self.classes),
+            **more,
+        }
+
+
+def head_of_model(model: Model, layers: Sequence[UnitLayer], top: int, tables: Sequence[str]) -> Head:
+    """Describe a scan that is about to be made."""
+    attributes = {
+        "format": FORMAT,
+        "format_version": VERSION,
+        "net": model.name,
+        "net_hash": hashlib.sha256(to_text(model.test_net).encode()).hexdigest(),
+        "model_hash": model.hash,
+        "preprocessing": model.preprocessing.to_json(),
+        "preprocessing_hash": model.preprocessing.hash,
+        "top": top,
+        "versions": json.dumps({package: version(package) for package in PACKAGES}),
+    }
+    return Head(attributes, tuple(map(_layer_head, layers)), model.classes, top, tuple(tables))
+
+
+def head_of_file(file: h5py.File) -> Head:
+    """Describe the scan that a file holds."""
+    attributes = {name: value for name, value in file.attrs.items() if name != "images_hash"}
+    layers = []
+    for name in file["layers"].attrs["names"]:
+        group = file["layers"][group_name(str(name))]
+        own = dict(group.attrs)
+        arrays = {key: group[key][()] for key in ("rf_rows", "rf_columns") if key in group}
+        shape = tuple(int(length) for length in own["map_shape"])
+        layers.append(LayerHead(str(name), int(own["units"]), shape, own, arrays))
+    first = file["layers"][group_name(layers[0].name)]
+    classes = tuple(file["classes"].asstr()[()]) if "classes" in file else ()
+    tables = tuple(table for table in TABLES if table in first)
+    return Head(attributes, tuple(layers), classes, int(attributes["top"]), tables)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Say what of two identities differs: ``"batch (32 instead of 16)"``; what only one of them has does not count."""
+    changed = [key for key in new if key in old and old[key] != new[key]]
+    return [f"{COMPARED.get(key, key)} ({_change(old[key], new[key])})" for key in changed]
+
+
+def _change(before: Any, now: Any) -> str:
+    """Say what changed; of long lists what they do not have in common."""
+    if not isinstance(before, list) or not isinstance(now, list) or max(len(before), len(now)) <= SHOWN:
+        return f"{_short(now)} instead of {_short(before)}"
+    gone = [item for item in before if item not in now]
+    come = [item for item in now if item not in before]
+    parts = [f"{word} {_short(items)}" for word, items in (("without", gone), ("with", come)) if items]
+    return "; ".join(parts) or "in another order"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        shown = ", ".join(map(str, value[:SHOWN])) + (" …" if len(value) > SHOWN else "")
+        return shown or "none"
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"
+
+
+def _layer_head(layer: UnitLayer) -> LayerHead:
+    attributes = {
+        "name": layer.name,
+        "type": layer.type,
+        "blob": str(layer.value),
+        "units": layer.units,
+        "map_shape": np.array(layer.map_shape, np.int64),
+    }
+    arrays: dict[str, np.ndarray] = {}
+    if layer.field is not None and len(layer.map_shape) in (0, 2):
+        attributes["rf_size"] = np.array(layer.field.size, np.float64)
+        attributes["rf_stride"] = np.array(layer.field.stride, np.float64)
+        attributes["rf_start"] = np.array(layer.field.start, np.float64)
+        arrays = _field_of_rows_and_columns(layer)
+    return LayerHead(layer.name, layer.units, layer.map_shape, attributes, arrays)
+
+
+def _field_of_rows_and_columns(layer: UnitLayer) -> dict[str, np.ndarray]:
+    """What every row and column of the map sees, half-open."""
+    assert layer.field is not None
+    if not layer.map_shape:
+        rows = columns = [layer.field.box()]
+    else:
+        rows = [layer.field.box((row, 0)) for row in range(layer.map_shape[0])]
+        columns = [layer.field.box((0, column)) for column in range(layer.map_shape[1])]
+    return {
+        "rf_rows": np.array([(box[0], box[2]) for box in rows], np.int32),
+        "rf_columns": np.array([(box[1], box[3]) for box in columns], np.int32),
+    }

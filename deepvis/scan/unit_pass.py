@@ -1,0 +1,149 @@
+"""Pictures through the net, a batch at a time, everything reduced on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepvis.errors import ScanError
+from deepvis.images import ImageSource
+from deepvis.loader import Loaded
+from deepvis.model import Model, UnitLayer
+from deepvis.scan.reduction import Moments, Reduced, first_maximum, first_minimum, reduce_maps
+from deepvis.scan.top_images import TopImages
+from deepvis.scan.totals import Totals
+from prototxt.errors import NetError
+from prototxt.graph import ACTIVATION_TYPES, Value
+
+
+class UnitPass:
+    """Network and accumulators of a scan.
+
+    Parameters
+    ----------
+    model, layers : what is scanned, layers in the order of the net.
+    totals : what it goes on from.
+    tables : names of the tables to make, see `deepvis.scan.layout.TABLES`.
+    device : where it computes.
+    """
+
+    def __init__(
+        self, model: Model, layers: Sequence[UnitLayer], totals: Totals, tables: Sequence[str], device: torch.device
+    ) -> None:
+        self.layers = layers
+        self.tables = tables
+        self.device = device
+        self.input = model.input
+        self.network = model.network(device)
+        self.driving = [into_activation(model, layer) for layer in layers]
+        wanted = [layer.value for layer in layers] + self.driving
+        wanted += [layer.before for layer in layers if "means_pre" in tables]
+        self.keep = list(dict.fromkeys(wanted))
+        self.moments = Moments(totals, device)
+        units, top = totals.top_keys.shape
+        self.top, self.bottom = TopImages(units, top, device), TopImages(units, top, device)
+        self.top.load(totals.top_keys, totals.top_positions)
+        self.bottom.load(totals.bottom_keys, totals.bottom_positions)
+        self._ends = np.cumsum([layer.units for layer in layers])
+
+    @torch.inference_mode()
+    def add(self, loaded: list[Loaded], first: int, images: ImageSource) -> dict[str, np.ndarray]:
+        """Compute a batch and take in what it says.
+
+        Parameters
+        ----------
+        loaded : B pictures that could be used.
+        first : index of the image that this part of the scan counts from.
+        images : for their names.
+
+        Returns
+        -------
+        (B, units of all layers) float32 rows of every table.
+
+        Raises
+        ------
+        ScanError : if a value is not finite, or the batch does not fit into memory.
+        """
+        blobs = torch.from_numpy(np.stack([item.blob for item in loaded if item.blob is not None]))
+        try:
+            values = self.network.run({self.input.blob: blobs.to(self.device)}, keep=self.keep)
+            maps = [values[layer.value] for layer in self.layers]
+            reduced = [reduce_maps(part) for part in maps]
+        except (torch.OutOfMemoryError, NetError) as error:
+            if not isinstance(error.__cause__ or error, torch.OutOfMemoryError):
+                raise
+            raise ScanError(f"a batch of {len(loaded)} does not fit into memory; give a smaller --batch") from error
+        self._refuse_not_finite(reduced, loaded, images)
+        numbers = torch.tensor([item.index - first for item in loaded], device=self.device)
+        maxima = torch.cat([part.max for part in reduced], 1)
+        self.top.update(maxima, numbers, lambda units, rows: self._locate(maps, first_maximum, units, rows))
+        self._add_minima(values, reduced, numbers)
+        self.moments.update(reduced)
+        rows = {"means_post": _means(reduced, maps), "maxima": maxima}
+        if "means_pre" in self.tables:
+            rows["means_pre"] = self._means_before(values)
+        return {name: rows[name].float().cpu().numpy() for name in self.tables}
+
+    def totals(self) -> Totals:
+        """Copies of everything accumulated so far."""
+        moments = self.moments
+        moments.sums.carry()
+        moments.squares.carry()
+        entries = (self.top.keys, self.top.positions, self.bottom.keys, self.bottom.positions)
+        sums = (moments.sums.limbs, moments.squares.limbs, moments.zeros, moments.min, moments.max)
+        return Totals(*(array.cpu().numpy().copy() for array in (*entries, *sums)))
+
+    def _add_minima(self, values: dict[Value, Tensor], reduced: list[Reduced], numbers: Tensor) -> None:
+        """Merge the images with the least values of what goes into the activation."""
+        maps = [values[value] for value in self.driving]
+        minima = torch.cat(
+            [
+                part.min if value == layer.value else own.flatten(2).amin(2) if own.dim() > 2 else own
+                for layer, value, own, part in zip(self.layers, self.driving, maps, reduced, strict=True)
+            ],
+            1,
+        )
+        self.bottom.update(-minima, numbers, lambda units, rows: self._locate(maps, first_minimum, units, rows))
+
+    def _means_before(self, values: dict[Value, Tensor]) -> Tensor:
+        own = [values[layer.before] for layer in self.layers]
+        return _means([reduce_maps(part) for part in own], own)
+
+    def _locate(self, maps: list[Tensor], find: Callable[[Tensor], Tensor], units: Tensor, rows: Tensor) -> Tensor:
+        """Flat position of the extreme of the map of each unit (of all layers, ascending) on each row."""
+        bounds = torch.searchsorted(units, torch.tensor(self._ends, device=self.device)).tolist()
+        positions = torch.empty_like(units)
+        for part, end, start, stop in zip(maps, self._ends, [0, *bounds], bounds, strict=False):
+            if start < stop:
+                own = units[start:stop] - int(end - part.shape[1])
+                positions[start:stop] = find(part[rows[start:stop], own].reshape(stop - start, -1))
+        return positions
+
+    def _refuse_not_finite(self, reduced: list[Reduced], loaded: list[Loaded], images: ImageSource) -> None:
+        bad = ~torch.cat([part.squares for part in reduced], 1).isfinite()
+        if not bad.any():
+            return
+        row, unit = bad.nonzero()[0].tolist()
+        place = int(np.searchsorted(self._ends, unit, side="right"))
+        layer = self.layers[place]
+        own = unit - int(self._ends[place] - layer.units)
+        what = "NaN" if reduced[place].max[row, own].isnan() else "an infinite value"
+        raise ScanError(
+            f"layer {layer.name!r} gives {what} for {images.paths[loaded[row].index]}; the weights or the"
+            " preprocessing are broken"
+        )
+
+
+def into_activation(model: Model, layer: UnitLayer) -> Value:
+    """Give what goes into the activation of a layer's units (after BatchNorm, Scale, Bias); their value without one."""
+    producer = model.graph.producer(layer.value)
+    return producer.bottoms[0] if producer.type in ACTIVATION_TYPES else layer.value
+
+
+def _means(reduced: list[Reduced], maps: list[Tensor]) -> Tensor:
+    """(B, units of all layers) float64 means over the positions."""
+    means = [part.sum / part_maps[0, 0].numel() for part, part_maps in zip(reduced, maps, strict=True)]
+    return torch.cat(means, 1)

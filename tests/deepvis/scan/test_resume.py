@@ -1,0 +1,220 @@
+"""Scans that are stopped in every way, and go on."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import deepvis.scan.checkpoint as checkpoint
+from deepvis.errors import ScanError
+from deepvis.images import ImageFiles, open_images
+from deepvis.progress import with_bar
+from deepvis.scan.run import scan
+from deepvis.scan.signals import stopping_at_signals
+from prototxt.errors import FormatError
+from prototxt.text import write_message
+from prototxt.weights import write_weights
+
+OPTIONS = {"top": 3, "batch": 2, "device": "cpu", "before": True}
+
+
+def datasets(path: Path) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, node: found.update({name: node[()]}) if isinstance(node, h5py.Dataset) else None)
+    return found
+
+
+def assert_equal(one: Path, other: Path) -> None:
+    left, right = datasets(one), datasets(other)
+    assert list(left) == list(right)
+    for name, array in left.items():
+        np.testing.assert_array_equal(array, right[name], err_msg=name)
+
+
+@pytest.fixture
+def model(make_model):
+    return make_model()
+
+
+@pytest.fixture
+def images(make_pictures) -> ImageFiles:
+    pictures = make_pictures(11)
+    pictures.path(1).write_text("no picture")
+    return pictures
+
+
+@pytest.fixture
+def whole(model, images: ImageFiles, tmp_path: Path) -> Path:
+    """The scan in one go."""
+    with_bar(scan(model, images, tmp_path / "whole.h5", **OPTIONS), quiet=True)
+    return tmp_path / "whole.h5"
+
+
+def stop_after(batches: int, model, images: ImageFiles, out: Path) -> None:
+    work = scan(model, images, out, **OPTIONS)
+    for _ in range(batches + 1):
+        next(work)
+    work.close()
+
+
+def assert_goes_on(first: int, model, images: ImageFiles, whole: Path, out: Path) -> None:
+    steps = list(scan(model, images, out, **OPTIONS))
+    assert steps[0].done == first
+    assert_equal(out, whole)
+    assert not (out.parent / "scan.h5.partial").exists()
+
+
+@pytest.mark.parametrize("batches", [1, 3, 6])
+def test_closing_loses_nothing(batches: int, model, images: ImageFiles, whole: Path, tmp_path: Path) -> None:
+    stop_after(batches, model, images, tmp_path / "scan.h5")
+    assert not (tmp_path / "scan.h5").exists()
+    assert_goes_on(min(2 * batches, 11), model, images, whole, tmp_path / "scan.h5")
+
+
+def test_stopping_again_and_again(model, images: ImageFiles, whole: Path, tmp_path: Path) -> None:
+    for _ in range(4):
+        stop_after(1, model, images, tmp_path / "scan.h5")
+    assert_goes_on(8, model, images, whole, tmp_path / "scan.h5")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_loses_nothing(number: int, model, images: ImageFiles, whole: Path, tmp_path: Path) -> None:
+    handler = signal.getsignal(number)
+
+    def with_signal():
+        for step in (work := scan(model, images, tmp_path / "scan.h5", **OPTIONS)):
+            if step.done == 4:
+                os.kill(os.getpid(), number)
+            try:
+                yield step
+            except GeneratorExit:
+                work.close()
+                raise
+
+    with pytest.raises(KeyboardInterrupt):
+        with_bar(stopping_at_signals(with_signal()), quiet=True)
+    assert signal.getsignal(number) == handler
+    assert_goes_on(4, model, images, whole, tmp_path / "scan.h5")
+
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+import deepvis.scan.checkpoint as checkpoint
+from deepvis.images import ImageFiles, open_images
+from deepvis.model import open_model
+from deepvis.scan.run import scan
+checkpoint.SECONDS = 0.0
+model, pictures, out = sys.argv[1:]
+read = ImageFiles.read
+def slow(self, index):
+    time.sleep(0.02)
+    return read(self, index)
+ImageFiles.read = slow
+work = scan(open_model(model), open_images(pictures), Path(out), top=3, batch=2, device="cpu", workers=0, before=True)
+for step in work:
+    print(step.done, flush=True)
+"""
+
+
+def test_kill_loses_what_is_after_the_checkpoint(model, images, whole: Path, tmp_path: Path, monkeypatch) -> None:
+    write_message(tmp_path / "model/small.prototxt", model.net)
+    write_weights(tmp_path / "model/small.caffemodel", model.net, model.weights)
+    pixels = tmp_path / "model/pixels.json"
+    pixels.write_text(model.preprocessing.to_json())
+    script = SCRIPT.replace("open_model(model)", f"open_model(model, preprocessing=Path({str(pixels)!r}))")
+    command = [sys.executable, "-c", script, tmp_path / "model", images.root, tmp_path / "scan.h5"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip() == "6":
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL
+    steps = list(scan(model, images, tmp_path / "scan.h5", **OPTIONS))
+    assert 6 <= steps[0].done < 11
+    assert_equal(tmp_path / "scan.h5", whole)
+
+
+def test_rows_after_the_checkpoint_are_made_again(model, images, whole: Path, tmp_path: Path, monkeypatch) -> None:
+    stop_after(2, model, images, tmp_path / "scan.h5")
+    for file in tmp_path.glob("scan.h5.partial/*/*.rows"):  # what a process leaves that dies while it writes
+        file.write_bytes(file.read_bytes() + b"half a row")
+    assert_goes_on(4, model, images, whole, tmp_path / "scan.h5")
+
+
+def test_checkpoints_come_in_time(model, images: ImageFiles, tmp_path: Path, monkeypatch) -> None:
+    assert checkpoint.SECONDS <= 25
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    work = scan(model, images, tmp_path / "scan.h5", **OPTIONS)
+    next(work)
+    next(work)
+    with np.load(tmp_path / "scan.h5.partial/share-1-of-1/totals.npz") as arrays:
+        assert arrays["done"] == 2
+    work.close()
+
+
+def test_a_full_disk(model, images: ImageFiles, whole: Path, tmp_path: Path) -> None:
+    stop_after(2, model, images, tmp_path / "scan.h5")
+    (tmp_path / "scan.h5").write_text("older")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))
+    try:
+        with pytest.raises(FormatError, match=r"scan\.h5: cannot be written \(.*\); choose another place or free some"):
+            with_bar(scan(model, images, tmp_path / "scan.h5", **OPTIONS), quiet=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "scan.h5").read_text() == "older"
+    assert_goes_on(4, model, images, whole, tmp_path / "scan.h5")
+
+
+def test_a_target_that_is_read_only(model, images: ImageFiles, tmp_path: Path, monkeypatch) -> None:
+    def refuse(self: Path, *arguments: object, **named: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)  # root may write everywhere
+    with pytest.raises(FormatError, match=r"scan\.h5: cannot be written \(Permission denied\)"):
+        with_bar(scan(model, images, tmp_path / "scan.h5", **OPTIONS), quiet=True)
+
+
+def test_what_has_changed_is_named(model, make_model, images: ImageFiles, tmp_path: Path) -> None:
+    out = tmp_path / "scan.h5"
+    stop_after(2, model, images, out)
+
+    def refused(**changes) -> str:
+        given = {"model": model, "images": images, "out": out, **OPTIONS, **changes}
+        with pytest.raises(ScanError, match="holds a scan that was stopped, but this one differs from it in ") as error:
+            with_bar(scan(**given), quiet=True)
+        return str(error.value)
+
+    assert "weights (" in refused(model=make_model(seed=1))
+    assert "preprocessing mean (2.0, 3.0, 3.0 instead of 3.0, 3.0, 3.0)" in refused(
+        model=model.with_preprocessing(mean=(2.0, 3.0, 3.0))
+    )
+    text = refused(top=4, batch=3, layers=["fc", "conv1"])
+    assert "top (4 instead of 3); " in text
+    assert "batch (3 instead of 2)" in text
+    assert "layers scanned (without branch/left, 100% right, up …)" in text
+    images.path(3).rename(images.root / "new.png")
+    text = refused(images=open_images(images.root))
+    assert 'the images (1 no longer there, such as "3.png" -1; 1 new, such as "new.png" -1; paths' in text
+    with_bar(scan(model, open_images(images.root), out, **OPTIONS, fresh=True), quiet=True)
+    assert not (tmp_path / "scan.h5.partial").exists()
+
+
+def test_two_processes_do_not_share_a_checkpoint(model, images: ImageFiles, tmp_path: Path) -> None:
+    work = scan(model, images, tmp_path / "scan.h5", **OPTIONS)
+    next(work)
+    with pytest.raises(ScanError, match="another process is making this scan"):
+        with_bar(scan(model, images, tmp_path / "scan.h5", **OPTIONS), quiet=True)
+    work.close()
+    assert not (tmp_path / "scan.h5.partial").exists()
