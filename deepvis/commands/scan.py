@@ -37,6 +37,8 @@ def scan_command(
     class_folders: Switch = False,
     classes: Place = None,
     before: Switch = False,
+    quantiles: bool = True,
+    correlation: Switch = False,
     strict: Switch = False,
     fresh: Switch = False,
     settings: Place = None,
@@ -73,6 +75,10 @@ def scan_command(
         text file with the class names in the order of the net's outputs.
     before
         keep the means before the activation too.
+    quantiles
+        keep the maximum of every unit for every image, and the images around the quantiles of these.
+    correlation
+        keep the correlation of every two units of a layer.
     strict
         stop at the first picture that cannot be used.
     fresh
@@ -115,6 +121,8 @@ def scan_command(
             device=wishes.device,
             workers=wishes.workers,
             before=before,
+            quantiles=quantiles,
+            correlation=correlation,
             strict=strict,
             fresh=fresh,
         ),

@@ -70,6 +70,7 @@ class Checkpoint:
         self.totals = Totals.nothing(head.units, head.top)
         self.errors: list[tuple[int, str]] = []
         self._saved = monotonic()
+        self._columns = [columns for _, columns in head.columns()]
         self._widths = {SIZES: 2, **dict.fromkeys(head.tables, head.units)}
         self._files: dict[str, BinaryIO] = {}
         folder.mkdir(parents=True, exist_ok=True)
@@ -148,9 +149,9 @@ class Checkpoint:
         """(n, 2) int32, see `deepvis.scan.parts.Part`."""
         return self._mapped(SIZES, np.int32)[: self.done]
 
-    def rows(self, table: str, start: int, stop: int) -> np.ndarray:
+    def rows(self, table: str, layer: int, start: int, stop: int) -> np.ndarray:
         """See `deepvis.scan.parts.Part`."""
-        return self._mapped(table, np.float32)[start:stop]
+        return self._mapped(table, np.float32)[start:stop, self._columns[layer]]
 
     def remove(self) -> None:
         """Take the folder away; the one above it too when that is empty then."""

@@ -90,12 +90,15 @@ class Head:
             "layers": [layer.name for layer in self.layers],
             "top": self.top,
             "tables": list(self.tables),
+            "correlation": int(self.attributes.get("correlation", 0)),
             "classes": list(self.classes),
             **more,
         }
 
 
-def head_of_model(model: Model, layers: Sequence[UnitLayer], top: int, tables: Sequence[str]) -> Head:
+def head_of_model(
+    model: Model, layers: Sequence[UnitLayer], top: int, tables: Sequence[str], correlation: bool = False
+) -> Head:
     """Describe a scan that is about to be made."""
     attributes = {
         "format": FORMAT,
@@ -106,6 +109,7 @@ def head_of_model(model: Model, layers: Sequence[UnitLayer], top: int, tables: S
         "preprocessing": model.preprocessing.to_json(),
         "preprocessing_hash": model.preprocessing.hash,
         "top": top,
+        "correlation": int(correlation),
         "versions": json.dumps({package: version(package) for package in PACKAGES}),
     }
     return Head(attributes, tuple(map(_layer_head, layers)), model.classes, top, tuple(tables))
@@ -113,7 +117,7 @@ def head_of_model(model: Model, layers: Sequence[UnitLayer], top: int, tables: S
 
 def head_of_file(file: h5py.File) -> Head:
     """Describe the scan that a file holds."""
-    attributes = {name: value for name, value in file.attrs.items() if name != "images_hash"}
+    attributes = {name: value for name, value in file.attrs.items() if name not in ("images_hash", "quantiles")}
     layers = []
     for name in file["layers"].attrs["names"]:
         group = file["layers"][group_name(str(name))]

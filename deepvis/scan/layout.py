@@ -8,6 +8,7 @@ VERSION = 1
 READ, UNREADABLE = 0, 1
 
 # Tables with a row for every image and a column for every unit, float32.
+IMPORTANCE = frozenset({"taylor", "mas"})
 TABLES = ("means_post", "means_pre", "maxima", "taylor", "mas")
 
 

@@ -46,8 +46,8 @@ class Part(Protocol):
     def sizes(self) -> np.ndarray:
         """(n, 2) int32 height and width; 0, 0 for images that could not be used."""
 
-    def rows(self, table: str, start: int, stop: int) -> np.ndarray:
-        """(stop - start, C) float32 rows of a table, NaN for images that could not be used; all layers' units."""
+    def rows(self, table: str, layer: int, start: int, stop: int) -> np.ndarray:
+        """(stop - start, units) float32 rows of a table for one layer, NaN for images that could not be used."""
 
 
 class FilePart:
@@ -74,9 +74,9 @@ class FilePart:
         self.errors = list(zip(images["error_image"][()].tolist() if len(messages) else [], messages, strict=True))
         self.totals = self._totals(head)
 
-    def rows(self, table: str, start: int, stop: int) -> np.ndarray:
+    def rows(self, table: str, layer: int, start: int, stop: int) -> np.ndarray:
         """See `Part`."""
-        return np.concatenate([group[table][start:stop] for group in self.groups], axis=1)
+        return self.groups[layer][table][start:stop]
 
     def _totals(self, head: Head) -> Totals:
         per_layer = [_layer_totals(group, layer) for group, layer in zip(self.groups, head.layers, strict=True)]

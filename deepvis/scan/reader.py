@@ -85,6 +85,22 @@ class Statistics:
     zeros: np.ndarray
 
 
+@dataclass(frozen=True)
+class QuantileSamples:
+    """The images around quantiles of a unit's maxima: what drives it strongly, somewhat, hardly.
+
+    Parameters
+    ----------
+    quantiles : Q of them, such as 0.999, 0.99, 0.9, 0.5.
+    images : (Q, K) int32 numbers of the images, greatest maximum first; -1 where there are fewer than K.
+    values : (Q, K) float32 maxima of the unit's map.
+    """
+
+    quantiles: tuple[float, ...]
+    images: np.ndarray
+    values: np.ndarray
+
+
 class Scan:
     """An opened scan; tables are read when they are asked for. Close it or use it in ``with``.
 
@@ -189,11 +205,76 @@ class Scan:
         ScanError : for a layer or unit that is not there, or a scan of an older version, which kept none.
         """
         group = self._group(layer, unit)
-        if "bottom_image" not in group:
-            raise ScanError(f"{self.path}: was made by an older version that kept no minima; scan again")
+        self._need(group, "bottom_image", "minima, as it was made by an older version; scan again")
         images = group["bottom_image"][unit]
         filled = images >= 0
         return Top(images[filled], group["bottom_value"][unit][filled], group["bottom_position"][unit][filled])
+
+    @cached_property
+    def quantiles(self) -> tuple[float, ...]:
+        """Quantiles of the images' maxima that `quantile_samples` are taken at, greatest first; empty without them."""
+        return tuple(float(level) for level in self.file.attrs.get("quantiles", ()))
+
+    def quantile_samples(self, layer: str, unit: int) -> QuantileSamples:
+        """Give the images whose maxima lie around the quantiles of all images' maxima.
+
+        Raises
+        ------
+        ScanError : for a layer or unit that is not there, or a scan that kept none.
+        """
+        group = self._group(layer, unit)
+        self._need(group, "quantile_image", "samples at quantiles; scan again without --no-quantiles")
+        return QuantileSamples(self.quantiles, group["quantile_image"][unit], group["quantile_value"][unit])
+
+    def maxima(self, layer: str) -> np.ndarray:
+        """(N, C) float32 maximum of every unit's map for every image; NaN rows for images that could not be used.
+
+        Raises
+        ------
+        ScanError : for a layer that is not there, or a scan that kept none.
+        """
+        group = self._group(layer)
+        self._need(group, "maxima", "maxima of every image; scan again without --no-quantiles")
+        return group["maxima"][()]
+
+    @cached_property
+    def class_counts(self) -> np.ndarray:
+        """(classes,) int64 images of every class in the scan; empty if the images have no labels."""
+        return self.file["class_count"][()] if "class_count" in self.file else np.zeros(0, np.int64)
+
+    def class_means(self, layer: str) -> np.ndarray:
+        """(classes, C) float32 mean activation over the images of every class; NaN for a class without images.
+
+        Raises
+        ------
+        ScanError : for a layer that is not there, or a scan of images without labels.
+        """
+        group = self._group(layer)
+        self._need(group, "class_mean", "means of classes, as its images have no labels; scan a list with labels")
+        return group["class_mean"][()]
+
+    def top_classes(self, layer: str, unit: int) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers and mean activations of the classes that drive a unit most, at most 5, greatest mean first.
+
+        Raises
+        ------
+        ScanError : for a layer or unit that is not there, or a scan of images without labels.
+        """
+        group = self._group(layer, unit)
+        self._need(group, "top_class", "top classes, as its images have no labels; scan a list with labels")
+        classes = group["top_class"][unit]
+        return classes, group["class_mean"][:, unit][classes]
+
+    def correlation(self, layer: str) -> np.ndarray:
+        """(C, C) float32 correlation of the units' mean activations over the images; NaN for constant units.
+
+        Raises
+        ------
+        ScanError : for a layer that is not there, or a scan that kept none.
+        """
+        group = self._group(layer)
+        self._need(group, "correlation", "correlations; scan again with --correlation")
+        return group["correlation"][()]
 
     def means(self, layer: str, before: bool = False) -> np.ndarray:
         """(N, C) float32 mean activation of every unit for every image; NaN rows for images that could not be used.
@@ -205,8 +286,7 @@ class Scan:
         """
         table = "means_pre" if before else "means_post"
         group = self._group(layer)
-        if table not in group:
-            raise ScanError(f"{self.path}: has no means before the activation; scan again with --before")
+        self._need(group, table, "means before the activation; scan again with --before")
         return group[table][()]
 
     def statistics(self, layer: str) -> Statistics:
@@ -283,6 +363,10 @@ class Scan:
                 f"{self.path}: layer {layer!r} has no unit {unit}; its units are 0 to {self.layers[layer].units - 1}"
             )
         return self.file["layers"][group_name(layer)]
+
+    def _need(self, group: h5py.Group, name: str, what: str) -> None:
+        if name not in group:
+            raise ScanError(f"{self.path}: has no {what}")
 
     def _seen(self, layer: str, unit: int, rank: int) -> tuple[int, Box]:
         """Image of a unit's ``rank``-th maximum, and what the unit saw there as a box in the input blob."""

@@ -16,6 +16,7 @@ from deepvis.model import Model, UnitLayer, pick_device
 from deepvis.progress import Progress
 from deepvis.scan.checkpoint import Checkpoint, folder_of
 from deepvis.scan.head import head_of_model
+from deepvis.scan.layout import TABLES
 from deepvis.scan.parts import Listing
 from deepvis.scan.unit_pass import UnitPass
 from deepvis.scan.writer import write_scan
@@ -42,6 +43,8 @@ def scan(
     device: str = "auto",
     workers: int | None = None,
     before: bool = False,
+    quantiles: bool = True,
+    correlation: bool = False,
     strict: bool = False,
     fresh: bool = False,
 ) -> Generator[Progress, None, Summary]:
@@ -62,6 +65,8 @@ def scan(
     device : as in `pick_device`.
     workers : decoding threads, see `deepvis.loader.batches`.
     before : keep the means before the activation too.
+    quantiles : keep every image's maxima, and the images around their quantiles.
+    correlation : keep the correlation of every two units of a layer.
     strict : raise on the first picture that cannot be used.
     fresh : throw a checkpoint away and begin anew.
 
@@ -84,8 +89,9 @@ def scan(
     out = Path(out)
     chosen = choose_layers(model, layers)
     place = pick_device(device)
-    tables = ("means_post", "means_pre") if before else ("means_post",)
-    head = head_of_model(model, chosen, top, tables)
+    asked = {"means_post": True, "means_pre": before, "maxima": quantiles}
+    tables = tuple(table for table in TABLES if asked.get(table))
+    head = head_of_model(model, chosen, top, tables, correlation)
     listing = Listing(images.root, tuple(images.paths), images.labels)
     folder = folder_of(out) / "share-1-of-1"
     with place_to_write(out), Checkpoint(folder, head, listing, head.identity(batch=batch), fresh) as part:

@@ -8,16 +8,27 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from deepvis.images import UNKNOWN
 from deepvis.progress import Progress
 from deepvis.scan.checkpoint import hash_of
+from deepvis.scan.derived import (
+    QUANTILES,
+    add_classes,
+    add_correlation,
+    add_importance,
+    add_quantiles,
+    class_counts,
+)
 from deepvis.scan.head import Head, LayerHead
-from deepvis.scan.layout import READ, UNREADABLE, group_name, position_axes
+from deepvis.scan.layout import IMPORTANCE, READ, UNREADABLE, group_name, position_axes
 from deepvis.scan.parts import Listing, Part
 from deepvis.scan.top_images import unpack
 from deepvis.scan.totals import Totals, joined
 
-TABLE_ROWS = 256
-AT_ONCE = 1 << 26  # bytes of a table that are copied in one go
+COPIED_ROWS = 1024
+# Rows and columns of a piece of a table in the file: means are read by rows, maxima by columns.
+CHUNKS = {"maxima": (1024, 16)}
+ROW_CHUNK = 256
 
 
 def write_scan(path: Path, head: Head, parts: Sequence[Part]) -> Iterator[Progress]:
@@ -45,9 +56,10 @@ def write_scan(path: Path, head: Head, parts: Sequence[Part]) -> Iterator[Progre
             first += len(part.listing)
         _write_images(file, parts)
         totals = joined([part.totals for part in parts], [len(part.listing) for part in parts])
-        used = int((file["images/status"][()] == READ).sum())
+        used = file["images/status"][()] == READ
         for group, (layer, columns) in zip(groups, head.columns(), strict=True):
-            _write_totals(group, layer, totals.of_units(columns), used)
+            _write_totals(group, layer, totals.of_units(columns), int(used.sum()))
+        yield from _write_derived(file, head, groups, used)
 
 
 def join_listings(listings: Sequence[Listing]) -> Listing:
@@ -84,24 +96,27 @@ def _make_group(file: h5py.File, layer: LayerHead, head: Head, images: int) -> h
             table,
             (images, layer.units),
             np.float32,
-            chunks=(min(images, TABLE_ROWS), layer.units),
+            chunks=_chunk(table, images, layer.units),
             maxshape=(None, layer.units),
             fillvalue=np.nan,
         )
     return group
 
 
+def _chunk(table: str, images: int, units: int) -> tuple[int, int]:
+    rows, columns = CHUNKS.get(table, (ROW_CHUNK, units))
+    return min(images, rows), min(units, columns)
+
+
 def _copy_tables(part: Part, head: Head, groups: Sequence[h5py.Group], first: int) -> Iterator[int]:
-    """Copy a part's rows to those from ``first`` on, whole chunks of the file at a time; yields the rows there are."""
+    """Copy a part's rows to those from ``first`` on, whole pieces of the file at a time; yields the rows there are."""
     last = first + len(part.listing)
-    step = max(1, AT_ONCE // (4 * head.units * TABLE_ROWS)) * TABLE_ROWS
     start = first
     while start < last:
-        stop = min(last, (start // step + 1) * step)
+        stop = min(last, (start // COPIED_ROWS + 1) * COPIED_ROWS)
         for table in head.tables:
-            rows = part.rows(table, start - first, stop - first)
-            for group, (_, columns) in zip(groups, head.columns(), strict=True):
-                group[table][start:stop] = rows[:, columns]
+            for layer, group in enumerate(groups):
+                group[table][start:stop] = part.rows(table, layer, start - first, stop - first)
         start = stop
         yield start
 
@@ -128,6 +143,25 @@ def _write_totals(group: h5py.Group, layer: LayerHead, totals: Totals, used: int
     counts = np.full(layer.units, used * layer.positions, np.int64)
     for name, array in totals.statistics(counts).items():
         group[name] = array
+
+
+def _write_derived(file: h5py.File, head: Head, groups: Sequence[h5py.Group], used: np.ndarray) -> Iterator[Progress]:
+    labels = np.where(used, file["images/label"][()], UNKNOWN)
+    counts = class_counts(labels)
+    if len(counts):
+        file["class_count"] = counts
+    if "maxima" in head.tables:
+        file.attrs["quantiles"] = np.array(QUANTILES)
+    for done, (group, layer) in enumerate(zip(groups, head.layers, strict=True)):
+        yield Progress(done, len(groups), f"scan: {layer.name}")
+        if "maxima" in head.tables:
+            add_quantiles(group, used.nonzero()[0], head.top)
+        if len(counts):
+            add_classes(group, labels, counts)
+        if head.attributes.get("correlation"):
+            add_correlation(group, used)
+        for table in IMPORTANCE.intersection(head.tables):
+            add_importance(group, table, used)
 
 
 def _positions(flat: np.ndarray, images: np.ndarray, map_shape: tuple[int, ...]) -> np.ndarray:
