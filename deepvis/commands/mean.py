@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import tyro
 
+from deepvis.commands.doctor import DoctorOptions, examine
 from deepvis.commands.option_types import Number, Place, Switch
 from deepvis.commands.pixels import resize_rule, whole_numbers
 from deepvis.dataset_mean import CHANNEL_ORDERS, PixelSums, dataset_mean
@@ -17,6 +20,8 @@ from deepvis.progress import with_bar
 from prototxt.atomic import atomic_path, write_text
 from prototxt.blob import write_blob
 from prototxt.preprocess import Preprocessing
+
+NO_DOCTOR = DoctorOptions()
 
 
 def mean_command(
@@ -28,8 +33,11 @@ def mean_command(
     mean_image: Place = None,
     workers: Number = None,
     strict: Switch = False,
+    doctor: Annotated[DoctorOptions, tyro.conf.OmitArgPrefixes] = NO_DOCTOR,
 ) -> None:
     """Compute mean and standard deviation per channel over all pixels of a data set.
+
+    With --doctor: find out which normalisation a net was trained with.
 
     Parameters
     ----------
@@ -40,7 +48,8 @@ def mean_command(
     crop
         height,width cut from the centre, or none.
     out
-        JSON file to write; `deepvis scan --statistics` reads it.
+        JSON file to write; `deepvis scan --statistics` reads it. With --doctor it is the preprocessing that was found;
+        `deepvis scan --preprocessing` reads it.
     mean_image
         file for the mean picture, BGR 0-255: .binaryproto for Caffe's mean_file, or .npy.
     workers
@@ -52,6 +61,9 @@ def mean_command(
         raise SettingsError(f"--mean-image {mean_image}: must end with {' or '.join(WRITERS)}")
     cut = () if crop == "none" else whole_numbers(crop, "crop", (2,))
     geometry = Preprocessing(**resize_rule(resize), crop=cut)
+    if doctor.doctor is not None:
+        examine(doctor, images, geometry, out, workers)
+        return
     source = open_images(images)
     sums = with_bar(dataset_mean(source, geometry, mean_image=mean_image is not None, workers=workers, strict=strict))
     if mean_image is not None:
