@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepvis.progress import with_bar
+from deepvis.scan.reader import Scan
 from entropy import folder as names
 from finetune.crop_task import write_task
 from finetune.errors import ExperimentError
@@ -21,6 +22,7 @@ from finetune.trainers import TRAINERS, caffe_program, default_trainer, train, t
 
 MODEL = Path("models/indoor39")
 HEAD = "fc8_photographs"
+SHOWN = ("conv2", 7)  # the unit in the picture of the window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +210,8 @@ def _after_training(settings: DemoSettings, crops: Path) -> Iterator[Step]:
             str(out / "merged.caffemodel"),
         ),
     )
+    with Scan(out / "scan.h5") as scan:
+        strongest = int(scan.top(*SHOWN).images[0])
     yield Step(
         "Taking a picture of the window",
         (
@@ -220,9 +224,16 @@ def _after_training(settings: DemoSettings, crops: Path) -> Iterator[Step]:
             "--plan",
             str(out / "plan.json"),
             "--layer",
-            "conv2",
+            SHOWN[0],
             "--unit",
-            "7",
+            str(SHOWN[1]),
+            "--picture",
+            str(strongest),
+            "--back",
+            "guided",
+            "--size",
+            "1600",
+            "1000",
             "--out",
             str(out / "deepvis.png"),
         ),

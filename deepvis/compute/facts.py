@@ -83,15 +83,17 @@ class UnitFacts:
     multiplier: float | None
 
 
-def measure_layer(scan: Scan, layer: str) -> LayerHistogram:
-    """Make the histograms of a layer's units, with the range and the bins that H is defined by."""
+def measure_layer(
+    scan: Scan, layer: str, bins: int = DEFAULT_BINS, quantile: float = DEFAULT_QUANTILE
+) -> LayerHistogram:
+    """Make the histograms of a layer's units; ``bins`` and ``quantile`` as in `entropy.measure`."""
     means = scan.means(layer)
     means = means[np.isfinite(means).all(1)]
-    low, high = value_range(means)
-    counts = histogram_counts(means, low, high, DEFAULT_BINS)
+    low, high = value_range(means, quantile)
+    counts = histogram_counts(means, low, high, bins)
     bits = entropy_bits(counts)
     ranks = np.empty(len(bits), np.int64)
-    ranks[np.argsort(-bits, kind="stable")] = np.arange(1, len(bits) + 1)
+    ranks[np.argsort(bits, kind="stable")] = np.arange(1, len(bits) + 1)
     return LayerHistogram(low, high, counts, bits, ranks)
 
 
@@ -118,9 +120,8 @@ class Facts:
         self.scan = scan
         self.stale = scan.stale_reason(model)
         self._multipliers = multipliers or {}
-        self._bins, self._quantile = bins, quantile
         self._lock = threading.Lock()
-        self._histogram = lru_cache(maxsize=64)(partial(measure_layer, scan))
+        self._histogram = lru_cache(maxsize=64)(partial(measure_layer, scan, bins=bins, quantile=quantile))
         self._unit = lru_cache(maxsize=_CACHED_UNITS)(self._read_unit)
 
     @property

@@ -226,6 +226,9 @@ class HistogramView(QWidget):
             axis.setPen(theme.LINE)
             axis.setTextPen(theme.DIM)
             axis.setStyle(tickFont=theme.small(self.font()), tickLength=3)
+        # A fixed width: pyqtgraph leaves out labels that do not fit until the axis has been laid out again.
+        widest = QFontMetrics(theme.small(self.font())).horizontalAdvance(LOG_TICKS[-1][1])
+        self._plot.getAxis("left").setWidth(widest + 8)
         self._plot.getAxis("left").setTicks([LOG_TICKS])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 2, 0, 0)
@@ -248,4 +251,4 @@ class HistogramView(QWidget):
         self._plot.setYRange(0, 1.06 * max(1.0, float(heights.max())), padding=0)
 
 
-LOG_TICKS = [(float(np.log10(1 + count)), str(count)) for count in (0, 1, 3, 10, 30, 100, 300, 1000, 10_000, 100_000)]
+LOG_TICKS = [(float(np.log10(1 + count)), str(count)) for count in (0, 1, 3, 10, 30, 100, 300, 1000, 10_000)]
