@@ -75,11 +75,11 @@ def run_demo(settings: DemoSettings) -> None:
     trainer = settings.trainer or default_trainer()
     if trainer not in TRAINERS:
         raise ExperimentError(f"there is no trainer {trainer!r}; use one of {', '.join(TRAINERS)}")
+    photographs = photographs_in(settings.images) if settings.images else task_photographs()
     _start_afresh(settings.out)
     describe(settings.out, trainer=trainer, model=str(settings.model))
     crops = settings.out / "crops"
     _say("Cutting crops of photographs: the new task is to tell which photograph a crop comes from")
-    photographs = photographs_in(settings.images) if settings.images else task_photographs()
     with_bar(write_task(photographs, crops))
     for step in _before_training(settings, crops):
         _run(step)
