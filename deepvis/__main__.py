@@ -14,6 +14,7 @@ from prototxt.errors import errors_as_sentences
 # Module of every command, and its function; imported when it is asked for, so that a scan needs no Qt.
 COMMANDS = {
     "scan": ("deepvis.commands.scan", "scan_command"),
+    "scan merge": ("deepvis.commands.scan", "merge_command"),
     "export": ("deepvis.commands.export", "export_command"),
     "mean": ("deepvis.commands.mean", "mean_command"),
     "snapshot": ("deepvis.commands.window", "snapshot_command"),
@@ -25,14 +26,15 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``deepvis``; the first argument may name one of `COMMANDS`, else the window opens.
+    """Run ``deepvis``; the first words may name one of `COMMANDS`, else the window opens.
 
     Returns
     -------
     Exit code: 0, or 130 after Ctrl-C. What the user can mend ends the program with code 2 and a sentence.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    name = arguments.pop(0) if arguments and arguments[0] in COMMANDS else ""
+    words = next((count for count in (2, 1) if " ".join(arguments[:count]) in COMMANDS), 0)
+    name, arguments = " ".join(arguments[:words]), arguments[words:]
     module, function = COMMANDS.get(name, WINDOW)
     quiet_opencv()
     with errors_as_sentences("deepvis"):

@@ -16,6 +16,8 @@ from deepvis.images import open_images
 from deepvis.model import opening_settings
 from deepvis.progress import Progress, with_bar
 from deepvis.scan.checkpoint import folder_of
+from deepvis.scan.joining import merge_scans
+from deepvis.scan.processes import started_processes
 from deepvis.scan.run import Summary, scan
 from deepvis.scan.signals import stopping_at_signals
 from deepvis.settings import override, read_settings
@@ -39,8 +41,10 @@ def scan_command(
     before: Switch = False,
     quantiles: bool = True,
     correlation: Switch = False,
+    bottom: bool = True,
     strict: Switch = False,
     fresh: Switch = False,
+    extend: Switch = False,
     settings: Place = None,
     pixels: Annotated[PixelOptions, tyro.conf.OmitArgPrefixes] = AS_THE_MODEL_SAYS,
 ) -> None:
@@ -79,10 +83,14 @@ def scan_command(
         keep the maximum of every unit for every image, and the images around the quantiles of these.
     correlation
         keep the correlation of every two units of a layer.
+    bottom
+        keep the images with the least values of what goes into a unit's activation.
     strict
         stop at the first picture that cannot be used.
     fresh
         begin anew, although a stopped scan could go on.
+    extend
+        add the images that OUT does not have yet to it; what is kept is what it has.
     settings
         settings file; settings_local.py of this folder if there is one.
     """
@@ -109,9 +117,8 @@ def scan_command(
             file=sys.stderr,
         )
     source = open_images(wishes.images, class_folders, opened.classes)
-    summary = _with_bar(
-        out,
-        scan(
+    with started_processes() as processes:
+        work = scan(
             opened,
             source,
             out,
@@ -123,19 +130,38 @@ def scan_command(
             before=before,
             quantiles=quantiles,
             correlation=correlation,
+            bottom=bottom,
             strict=strict,
             fresh=fresh,
-        ),
-    )
-    _report(out, summary)
+            extend=extend,
+            processes=processes,
+        )
+        summary = _with_bar(out, work, quiet=processes.rank > 0)
+    if processes.rank == 0:
+        _report(out, summary)
 
 
-def _with_bar(out: Path, work: Generator[Progress, None, Summary]) -> Summary:
+def merge_command(scans: Annotated[tuple[Path, ...], tyro.conf.Positional], *, out: Path) -> None:
+    """Make one scan of several scans of different images with the same net, preprocessing and settings.
+
+    Parameters
+    ----------
+    scans
+        two or more scan.h5; the images of the first come first.
+    out
+        the file to write; may be one of them.
+    """
+    if len(scans) < 2:
+        raise ScanError("give two or more scans to merge, such as: deepvis scan merge a.h5 b.h5 --out all.h5")
+    print(f"{out}: {with_bar(merge_scans(scans, out))} images")
+
+
+def _with_bar(out: Path, work: Generator[Progress, None, Summary], quiet: bool) -> Summary:
     """Run a scan with a bar; a signal ends it after the batch at hand, and is told of."""
     try:
-        return with_bar(stopping_at_signals(work))
+        return with_bar(stopping_at_signals(work), quiet)
     except KeyboardInterrupt:
-        if folder_of(out).exists():
+        if folder_of(out).exists() and not quiet:
             print(f"stopped; the same command goes on from {folder_of(out)}", file=sys.stderr)
         raise
 

@@ -46,7 +46,6 @@ class Checkpoint:
     head : of the scan.
     listing : the images of this part.
     identity : what must not have changed since the folder was made.
-    fresh : throw away what is in the folder.
 
     Attributes
     ----------
@@ -60,9 +59,7 @@ class Checkpoint:
     OSError : if the place cannot be written to.
     """
 
-    def __init__(
-        self, folder: Path, head: Head, listing: Listing, identity: Mapping[str, Any], fresh: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, head: Head, listing: Listing, identity: Mapping[str, Any]) -> None:
         self.folder = folder
         self.head = head
         self.listing = listing
@@ -76,9 +73,6 @@ class Checkpoint:
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             self._lock(stack)
-            if fresh:
-                for name in ("identity.json", "totals.npz"):
-                    self._path(name).unlink(missing_ok=True)
             if self._path("identity.json").is_file():
                 self._check(identity)
             else:
@@ -96,10 +90,14 @@ class Checkpoint:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        with suppress(OSError):  # a full disk: what could not be written is made again on resuming
-            self._stack.close()
+        self.close()
         if self.folder.exists() and not self._path("totals.npz").is_file():
             self.remove()
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        with suppress(OSError):  # a full disk: what could not be written is made again on resuming
+            self._stack.close()
 
     def append(self, count: int, rows: Sequence[int], sizes: np.ndarray, tables: Mapping[str, np.ndarray]) -> None:
         """Add the rows of the next ``count`` images.

@@ -25,12 +25,34 @@ COMPARED = {
     "layers": "layers scanned",
     "top": "top",
     "tables": "tables kept",
+    "bottom": "whether the least values are kept",
+    "correlation": "whether correlations are kept",
     "classes": "classes",
     "batch": "batch",
     "share": "share of the images",
     "extends": "scan that is extended",
 }
 SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a scan is to keep.
+
+    Parameters
+    ----------
+    layers : names; None for all.
+    top : K, images for every unit.
+    tables : of `deepvis.scan.layout.TABLES`, in that order.
+    bottom : the images with the least values.
+    correlation : of every two units of a layer.
+    """
+
+    layers: tuple[str, ...] | None = None
+    top: int = 9
+    tables: tuple[str, ...] = ("means_post", "maxima")
+    bottom: bool = True
+    correlation: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,15 +80,23 @@ class Head:
     attributes : of the root of the file.
     layers : in the order of the net.
     classes : their names; empty if they are not known.
-    top : K, images kept for every unit.
-    tables : names of the tables with a row for every image.
+    wanted : what it keeps.
     """
 
     attributes: Mapping[str, Any]
     layers: tuple[LayerHead, ...]
     classes: tuple[str, ...]
-    top: int
-    tables: tuple[str, ...]
+    wanted: Wanted
+
+    @property
+    def top(self) -> int:
+        """K, images kept for every unit."""
+        return self.wanted.top
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables with a row for every image."""
+        return self.wanted.tables
 
     @property
     def units(self) -> int:
@@ -90,16 +120,15 @@ class Head:
             "layers": [layer.name for layer in self.layers],
             "top": self.top,
             "tables": list(self.tables),
-            "correlation": int(self.attributes.get("correlation", 0)),
+            "bottom": self.wanted.bottom,
+            "correlation": self.wanted.correlation,
             "classes": list(self.classes),
             **more,
         }
 
 
-def head_of_model(
-    model: Model, layers: Sequence[UnitLayer], top: int, tables: Sequence[str], correlation: bool = False
-) -> Head:
-    """Describe a scan that is about to be made."""
+def head_of_model(model: Model, layers: Sequence[UnitLayer], wanted: Wanted) -> Head:
+    """Describe a scan that is about to be made of some layers, in the order of the net."""
     attributes = {
         "format": FORMAT,
         "format_version": VERSION,
@@ -108,11 +137,10 @@ def head_of_model(
         "model_hash": model.hash,
         "preprocessing": model.preprocessing.to_json(),
         "preprocessing_hash": model.preprocessing.hash,
-        "top": top,
-        "correlation": int(correlation),
+        "top": wanted.top,
         "versions": json.dumps({package: version(package) for package in PACKAGES}),
     }
-    return Head(attributes, tuple(map(_layer_head, layers)), model.classes, top, tuple(tables))
+    return Head(attributes, tuple(map(_layer_head, layers)), model.classes, wanted)
 
 
 def head_of_file(file: h5py.File) -> Head:
@@ -128,7 +156,9 @@ def head_of_file(file: h5py.File) -> Head:
     first = file["layers"][group_name(layers[0].name)]
     classes = tuple(file["classes"].asstr()[()]) if "classes" in file else ()
     tables = tuple(table for table in TABLES if table in first)
-    return Head(attributes, tuple(layers), classes, int(attributes["top"]), tables)
+    names = tuple(layer.name for layer in layers)
+    wanted = Wanted(names, int(attributes["top"]), tables, "bottom_image" in first, "correlation" in first)
+    return Head(attributes, tuple(layers), classes, wanted)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

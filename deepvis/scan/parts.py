@@ -100,7 +100,9 @@ def _layer_totals(group: h5py.Group, layer: LayerHead) -> tuple[np.ndarray, ...]
 
 
 def _entries(group: h5py.Group, which: str, sign: int, map_shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Keys and flat positions of the ``top`` or ``bottom`` tables of a layer."""
+    """Keys and flat positions of the ``top`` or ``bottom`` tables of a layer; empty ones if they were not kept."""
+    if f"{which}_image" not in group:
+        return np.full(group["top_image"].shape, EMPTY, np.int64), np.zeros(group["top_image"].shape, np.int64)
     values, images = group[f"{which}_value"][()], group[f"{which}_image"][()].astype(np.int64)
     places = group[f"{which}_position"][()].clip(0).astype(np.int64)
     empty = images < 0

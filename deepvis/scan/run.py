@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +17,12 @@ from deepvis.loader import batches
 from deepvis.model import Model, UnitLayer, pick_device
 from deepvis.progress import Progress
 from deepvis.scan.checkpoint import Checkpoint, folder_of
-from deepvis.scan.head import head_of_model
+from deepvis.scan.head import Head, Wanted, head_of_file, head_of_model
+from deepvis.scan.joining import new_images, open_to_extend
 from deepvis.scan.layout import TABLES
-from deepvis.scan.parts import Listing
+from deepvis.scan.parts import FilePart, Listing
+from deepvis.scan.processes import ALONE, Processes
+from deepvis.scan.reader import Scan
 from deepvis.scan.unit_pass import UnitPass
 from deepvis.scan.writer import write_scan
 from prototxt.atomic import atomic_path
@@ -45,8 +50,11 @@ def scan(
     before: bool = False,
     quantiles: bool = True,
     correlation: bool = False,
+    bottom: bool = True,
     strict: bool = False,
     fresh: bool = False,
+    extend: bool = False,
+    processes: Processes = ALONE,
 ) -> Generator[Progress, None, Summary]:
     """Send pictures through a net once and write a ``scan.h5`` (``docs/scan-format.md``).
 
@@ -67,16 +75,19 @@ def scan(
     before : keep the means before the activation too.
     quantiles : keep every image's maxima, and the images around their quantiles.
     correlation : keep the correlation of every two units of a layer.
+    bottom : keep the images with the least values of what goes into the activation.
     strict : raise on the first picture that cannot be used.
     fresh : throw a checkpoint away and begin anew.
+    extend : add the images that ``out`` does not have yet to it; layers and what is kept are those of the file.
+    processes : those that make this scan together, each its share; the first one writes the file.
 
     Yields
     ------
-    Progress in images, after every batch.
+    Progress in images of this process's share, after every batch.
 
     Returns
     -------
-    Summary
+    Summary of all images in the first process, of the own share in the others.
 
     Raises
     ------
@@ -87,24 +98,76 @@ def scan(
     FormatError : if ``out`` cannot be written.
     """
     out = Path(out)
-    chosen = choose_layers(model, layers)
-    place = pick_device(device)
+    place = pick_device(processes.device(device))
     asked = {"means_post": True, "means_pre": before, "maxima": quantiles}
     tables = tuple(table for table in TABLES if asked.get(table))
-    head = head_of_model(model, chosen, top, tables, correlation)
-    listing = Listing(images.root, tuple(images.paths), images.labels)
-    folder = folder_of(out) / "share-1-of-1"
-    with place_to_write(out), Checkpoint(folder, head, listing, head.identity(batch=batch), fresh) as part:
-        yield Progress(part.done, len(images), "scan")
-        one_pass = UnitPass(model, chosen, part.totals, tables, place)
-        yield from _scan_rest(one_pass, part, model, images, range(len(images)), batch, workers, strict)
-        summary = Summary(len(part.listing) - len(part.errors), [ImageError(text) for _, text in part.errors])
+    wanted = Wanted(None if layers is None else tuple(layers), top, tables, bottom, correlation)
+    identity: dict[str, Any] = {"batch": batch}
+    old: list[FilePart] = []
+    with ExitStack() as stack:
+        stack.enter_context(place_to_write(out))
+        if extend:
+            file = stack.enter_context(Scan(out)).file
+            wanted = head_of_file(file).wanted
+            identity["extends"] = str(file.attrs["images_hash"])
+        chosen = choose_layers(model, wanted.layers)
+        head = head_of_model(model, chosen, wanted)
+        if extend:
+            old = [open_to_extend(file, out, head)]
+            images = new_images(images, old[0].listing, out)
+        shares = _Shares(prepare_folder(out, processes, fresh), head, images, identity, processes)
+        part = stack.enter_context(shares.open(processes.rank))
+        yield Progress(part.done, len(part.listing), "scan")
+        one_pass = UnitPass(model, chosen, part.totals, wanted, place)
+        yield from _scan_rest(one_pass, part, model, images, shares.indices(processes.rank), batch, workers, strict)
+        return (yield from _finish(out, old, part, shares))
+
+
+class _Shares:
+    """The shares of a scan's images, one for every process."""
+
+    def __init__(
+        self, folder: Path, head: Head, images: ImageSource, identity: dict[str, Any], processes: Processes
+    ) -> None:
+        self.folder, self.head, self.processes = folder, head, processes
+        self.images, self.identity = images, identity
+
+    def indices(self, rank: int) -> range:
+        """Numbers of the images of a share."""
+        return self.processes.share(rank, len(self.images), self.identity["batch"])
+
+    def open(self, rank: int) -> Checkpoint:
+        """Open a share where it stands."""
+        own = self.indices(rank)
+        paths, labels = self.images.paths[own.start : own.stop], self.images.labels[own.start : own.stop]
+        listing = Listing(self.images.root, tuple(paths), labels)
+        identity = self.head.identity(**self.identity)
+        return Checkpoint(self.folder / self.processes.name_of(rank), self.head, listing, identity)
+
+
+def _finish(
+    out: Path, old: Sequence[FilePart], part: Checkpoint, shares: _Shares
+) -> Generator[Progress, None, Summary]:
+    """Wait for all shares; the first process puts the file together."""
+    processes = shares.processes
+    own = Summary(len(part.listing) - len(part.errors), [ImageError(text) for _, text in part.errors])
+    if processes.rank > 0:
+        part.close()
+        processes.wait()  # until all shares are done
+        processes.wait()  # until the file is there
+        return own
+    processes.wait()
+    with ExitStack() as stack:
+        parts = [part, *(stack.enter_context(shares.open(rank)) for rank in range(1, processes.count))]
+        errors = [ImageError(text) for other in parts for _, text in other.errors]
+        summary = Summary(sum(len(other.listing) for other in parts) - len(errors), errors)
         if not summary.read:
-            part.remove()
-            raise ScanError(f"none of the {len(images)} images could be used; the first: {summary.errors[0]}")
+            shutil.rmtree(shares.folder)
+            raise ScanError(f"none of the {len(errors)} images could be used; the first: {errors[0]}")
         with atomic_path(out) as temporary:
-            yield from write_scan(temporary, head, [part])
-        part.remove()
+            yield from write_scan(temporary, shares.head, [*old, *parts])
+        shutil.rmtree(shares.folder)
+    processes.wait()
     return summary
 
 
@@ -114,6 +177,23 @@ def choose_layers(model: Model, names: Sequence[str] | None) -> list[UnitLayer]:
     if not chosen:
         raise ScanError(f"{model.path}: has no Convolution, Deconvolution or InnerProduct layer to scan")
     return sorted(set(chosen), key=list(model.unit_layers.values()).index)
+
+
+def prepare_folder(out: Path, processes: Processes, fresh: bool) -> Path:
+    """Give the folder of the checkpoint; a `ScanError` if shares of another number of processes are in it."""
+    folder = folder_of(out)
+    if fresh:
+        if processes.rank == 0 and folder.exists():
+            shutil.rmtree(folder)
+        processes.wait()
+    for share in folder.glob("share-*-of-*") if folder.exists() else ():
+        count = share.name.rpartition("-")[2]
+        if count != str(processes.count):
+            raise ScanError(
+                f"{folder}: holds a scan by {count} process(es) that was stopped, this one has {processes.count}; start"
+                f" {count} (torchrun --nproc_per_node {count}) to go on, or give --fresh to begin anew"
+            )
+    return folder
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from deepvis.errors import ScanError
 from deepvis.images import ImageSource
 from deepvis.loader import Loaded
 from deepvis.model import Model, UnitLayer
+from deepvis.scan.head import Wanted
 from deepvis.scan.reduction import Moments, Reduced, first_maximum, first_minimum, reduce_maps
 from deepvis.scan.top_images import TopImages
 from deepvis.scan.totals import Totals
@@ -26,22 +27,22 @@ class UnitPass:
     ----------
     model, layers : what is scanned, layers in the order of the net.
     totals : what it goes on from.
-    tables : names of the tables to make, see `deepvis.scan.layout.TABLES`.
+    wanted : what is kept.
     device : where it computes.
     """
 
     def __init__(
-        self, model: Model, layers: Sequence[UnitLayer], totals: Totals, tables: Sequence[str], device: torch.device
+        self, model: Model, layers: Sequence[UnitLayer], totals: Totals, wanted: Wanted, device: torch.device
     ) -> None:
         self.layers = layers
-        self.tables = tables
+        self.wanted = wanted
         self.device = device
         self.input = model.input
         self.network = model.network(device)
         self.driving = [into_activation(model, layer) for layer in layers]
-        wanted = [layer.value for layer in layers] + self.driving
-        wanted += [layer.before for layer in layers if "means_pre" in tables]
-        self.keep = list(dict.fromkeys(wanted))
+        values = [layer.value for layer in layers] + [value for value in self.driving if wanted.bottom]
+        values += [layer.before for layer in layers if "means_pre" in wanted.tables]
+        self.keep = list(dict.fromkeys(values))
         self.moments = Moments(totals, device)
         units, top = totals.top_keys.shape
         self.top, self.bottom = TopImages(units, top, device), TopImages(units, top, device)
@@ -80,12 +81,13 @@ class UnitPass:
         numbers = torch.tensor([item.index - first for item in loaded], device=self.device)
         maxima = torch.cat([part.max for part in reduced], 1)
         self.top.update(maxima, numbers, lambda units, rows: self._locate(maps, first_maximum, units, rows))
-        self._add_minima(values, reduced, numbers)
+        if self.wanted.bottom:
+            self._add_minima(values, reduced, numbers)
         self.moments.update(reduced)
         rows = {"means_post": _means(reduced, maps), "maxima": maxima}
-        if "means_pre" in self.tables:
+        if "means_pre" in self.wanted.tables:
             rows["means_pre"] = self._means_before(values)
-        return {name: rows[name].float().cpu().numpy() for name in self.tables}
+        return {name: rows[name].float().cpu().numpy() for name in self.wanted.tables}
 
     def totals(self) -> Totals:
         """Copies of everything accumulated so far."""

@@ -58,7 +58,7 @@ def write_scan(path: Path, head: Head, parts: Sequence[Part]) -> Iterator[Progre
         totals = joined([part.totals for part in parts], [len(part.listing) for part in parts])
         used = file["images/status"][()] == READ
         for group, (layer, columns) in zip(groups, head.columns(), strict=True):
-            _write_totals(group, layer, totals.of_units(columns), int(used.sum()))
+            _write_totals(group, layer, totals.of_units(columns), int(used.sum()), head.wanted.bottom)
         yield from _write_derived(file, head, groups, used)
 
 
@@ -131,8 +131,8 @@ def _write_images(file: h5py.File, parts: Sequence[Part]) -> None:
     file["images"].create_dataset("error", (len(errors),), h5py.string_dtype(), [text for _, text in errors])
 
 
-def _write_totals(group: h5py.Group, layer: LayerHead, totals: Totals, used: int) -> None:
-    for which, sign in (("top", 1), ("bottom", -1)):
+def _write_totals(group: h5py.Group, layer: LayerHead, totals: Totals, used: int, bottom: bool) -> None:
+    for which, sign in (("top", 1), ("bottom", -1))[: 1 + bottom]:
         values, images = unpack(getattr(totals, f"{which}_keys"))
         group[f"{which}_value"] = sign * values + np.float32(0)
         group[f"{which}_image"] = images
@@ -158,7 +158,7 @@ def _write_derived(file: h5py.File, head: Head, groups: Sequence[h5py.Group], us
             add_quantiles(group, used.nonzero()[0], head.top)
         if len(counts):
             add_classes(group, labels, counts)
-        if head.attributes.get("correlation"):
+        if head.wanted.correlation:
             add_correlation(group, used)
         for table in IMPORTANCE.intersection(head.tables):
             add_importance(group, table, used)
