@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
@@ -23,6 +23,9 @@ from prototxt.preprocess import CAFFE_IMAGENET_MEAN, Preprocessing
 TRIAL = 16  # images before a variant can be dropped
 DROPPED_AT, TIED_AT = 4.0, 2.0  # standard errors of the paired difference to the best
 LEAST = -69.0  # log-probability that anything below counts as
+# What the scores are divided by, each variant by what suits it best: a wrong scale mostly makes a net unsure, and where
+# the images are not quite those of the training, being unsure would win over being right.
+TEMPERATURES = tuple(2.0**power for power in np.arange(-3, 6.5, 0.5))
 
 MIDDLE = 127.5
 IMAGENET = "ImageNet"
@@ -84,7 +87,8 @@ class Row:
     ----------
     variant : the variant.
     accuracy : share of images whose class got the greatest score.
-    log_probability : mean natural logarithm of the probability of the right class.
+    log_probability : mean natural logarithm of the probability of the right class, at the variant's best temperature
+        (Guo et al. (2017), "On calibration of modern neural networks", section 4.2).
     images : how many it was tried on; fewer than all if it was clearly worse than another.
     behind : standard errors that its mean log-probability lies behind the best one's, image by image.
     """
@@ -116,11 +120,17 @@ class Diagnosis:
 
 @dataclass(eq=False)
 class _Trial:
-    """Answers so far of one variant: log-probabilities and hits, image by image."""
+    """Answers so far of one variant, image by image: log-probabilities at each of `TEMPERATURES`, and hits."""
 
     variant: Variant
-    log_probabilities: list[float] = field(default_factory=list)
+    by_temperature: list[list[float]] = field(default_factory=list)
     hits: list[bool] = field(default_factory=list)
+
+    @property
+    def log_probabilities(self) -> NDArray[np.float64]:
+        """At the temperature that suits this variant best."""
+        table = np.array(self.by_temperature)
+        return table[:, int(table.mean(0).argmax())]
 
 
 def diagnose(
@@ -177,7 +187,7 @@ def diagnose(
         for trial in _in_the_race(trials) if usable else ():
             pixels = [np.asarray(item.blob) for item in usable]
             judge.add(trial, pixels, labels)
-        yield Progress(loaded[-1].index + 1, len(chosen), f"doctor: {len(list(_in_the_race(trials)))} variants")
+        yield Progress(loaded[-1].index + 1, len(chosen), f"doctor: {len(_in_the_race(trials))} variants")
     if len(errors) == len(chosen):
         raise ImageError(f"none of the {len(chosen)} images could be used; the first: {errors[0]}")
     return _conclude(trials, cut, judge.classes, errors)
@@ -269,27 +279,33 @@ class _Judge:
         blobs = np.stack([trial.variant.preprocessing.apply(picture) for picture in pixels])
         values = self.network.run({self.input.blob: torch.from_numpy(blobs).to(self.device)}, keep=[self.output])
         scores = values[self.output].flatten(1).double()
-        logs = scores.clamp(min=0).log() if self.has_softmax else scores.log_softmax(1)
+        logs = scores.clamp(min=0).log().clamp(min=LEAST) if self.has_softmax else scores
         rows = torch.arange(len(labels), device=self.device)
-        right = logs[rows, torch.tensor(labels, device=self.device)].nan_to_num(LEAST).clamp(min=LEAST)
-        trial.log_probabilities += right.tolist()
+        right = torch.tensor(labels, device=self.device)
+        divided = logs[:, None] / torch.tensor(TEMPERATURES, device=self.device)[:, None]
+        found = divided.log_softmax(2)[rows, :, right]
+        trial.by_temperature += found.nan_to_num(LEAST).clamp(min=LEAST).tolist()
         trial.hits += (scores.argmax(1).cpu().numpy() == np.array(labels)).tolist()
 
 
-def _in_the_race(trials: Sequence[_Trial]) -> Iterator[_Trial]:
+def _in_the_race(trials: Sequence[_Trial]) -> list[_Trial]:
     """Variants that have seen every image so far and are not clearly behind."""
-    longest = max(len(trial.log_probabilities) for trial in trials)
-    running = [trial for trial in trials if len(trial.log_probabilities) == longest]
+    longest = max(len(trial.hits) for trial in trials)
+    running = [trial for trial in trials if len(trial.hits) == longest]
     if longest < TRIAL:
-        return iter(running)
-    best = max(running, key=lambda trial: sum(trial.log_probabilities))
-    return iter([trial for trial in running if _behind(trial, best) <= DROPPED_AT])
+        return running
+    best = _best(running)
+    return [trial for trial in running if _behind(trial, best) <= DROPPED_AT]
+
+
+def _best(trials: Sequence[_Trial]) -> _Trial:
+    return max(trials, key=lambda trial: trial.log_probabilities.mean())
 
 
 def _behind(trial: _Trial, best: _Trial) -> float:
     """Mean difference to the best over the images of both, in standard errors of it; 0 where they are equal."""
-    count = len(trial.log_probabilities)
-    differences = np.array(best.log_probabilities[:count]) - np.array(trial.log_probabilities)
+    count = len(trial.hits)
+    differences = best.log_probabilities[:count] - trial.log_probabilities
     mean = float(differences.mean())
     if mean == 0 or count < 2:
         return 0.0
@@ -298,16 +314,13 @@ def _behind(trial: _Trial, best: _Trial) -> float:
 
 
 def _conclude(trials: Sequence[_Trial], cut: Preprocessing, classes: int, errors: Sequence[ImageError]) -> Diagnosis:
-    longest = max(len(trial.log_probabilities) for trial in trials)
-    best = max(
-        (trial for trial in trials if len(trial.log_probabilities) == longest),
-        key=lambda trial: sum(trial.log_probabilities),
-    )
+    longest = max(len(trial.hits) for trial in trials)
+    best = _best([trial for trial in trials if len(trial.hits) == longest])
     rows = [_row(trial, best, cut) for trial in trials]
     rows.sort(key=lambda row: (-row.images, -row.log_probability))
     tied = [row for row in rows if row.tied and row.images == longest]
     chosen = min(tied, key=lambda row: _commonness(row.variant))
-    own = np.array(best.log_probabilities)
+    own = best.log_probabilities
     spread = float(own.std(ddof=1)) / np.sqrt(longest) if longest > 1 else np.inf
     return Diagnosis(tuple(rows), chosen, bool(own.mean() - TIED_AT * spread <= -np.log(classes)), tuple(errors))
 
@@ -323,7 +336,7 @@ def _row(trial: _Trial, best: _Trial, cut: Preprocessing) -> Row:
     return Row(
         replace(trial.variant, preprocessing=whole),
         float(np.mean(trial.hits)),
-        float(np.mean(trial.log_probabilities)),
+        float(trial.log_probabilities.mean()),
         len(trial.hits),
         _behind(trial, best),
     )
