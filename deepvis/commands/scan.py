@@ -42,6 +42,7 @@ def scan_command(
     quantiles: bool = True,
     correlation: Switch = False,
     bottom: bool = True,
+    importance: Switch = False,
     strict: Switch = False,
     fresh: Switch = False,
     extend: Switch = False,
@@ -85,6 +86,8 @@ def scan_command(
         keep the correlation of every two units of a layer.
     bottom
         keep the images with the least values of what goes into a unit's activation.
+    importance
+        keep how much the output depends on every unit (Taylor and MAS), with one backward pass more.
     strict
         stop at the first picture that cannot be used.
     fresh
@@ -131,6 +134,7 @@ def scan_command(
             quantiles=quantiles,
             correlation=correlation,
             bottom=bottom,
+            importance=importance,
             strict=strict,
             fresh=fresh,
             extend=extend,

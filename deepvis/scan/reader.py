@@ -15,7 +15,7 @@ import numpy as np
 
 from deepvis.errors import ScanError
 from deepvis.images import read_image
-from deepvis.scan.layout import FORMAT, READ, VERSION, group_name
+from deepvis.scan.layout import FORMAT, IMPORTANCE, READ, VERSION, group_name
 from deepvis.scan.patches import cut_patch, visible_box
 from prototxt.preprocess import Box, Preprocessing
 
@@ -275,6 +275,28 @@ class Scan:
         group = self._group(layer)
         self._need(group, "correlation", "correlations; scan again with --correlation")
         return group["correlation"][()]
+
+    def importance(self, layer: str, measure: str = "taylor") -> np.ndarray:
+        """(C,) float64 importance of every unit, the mean over the images.
+
+        Parameters
+        ----------
+        measure : ``"taylor"`` or ``"mas"``, see `deepvis.scan.importance`.
+
+        Raises
+        ------
+        ScanError : for a layer or measure that is not there, or a scan that kept none.
+        """
+        group = self._group(layer)
+        if measure not in IMPORTANCE:
+            raise ScanError(f"importance is measured by {' or '.join(sorted(IMPORTANCE))}, not by {measure!r}")
+        self._need(group, f"importance_{measure}", "importance; scan again with --importance")
+        return group[f"importance_{measure}"][()]
+
+    def importances(self, layer: str, measure: str = "taylor") -> np.ndarray:
+        """(N, C) float32 importance of every unit for every image; parameters and errors as for `importance`."""
+        self.importance(layer, measure)
+        return self._group(layer)[measure][()]
 
     def means(self, layer: str, before: bool = False) -> np.ndarray:
         """(N, C) float32 mean activation of every unit for every image; NaN rows for images that could not be used.

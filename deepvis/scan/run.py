@@ -19,7 +19,7 @@ from deepvis.progress import Progress
 from deepvis.scan.checkpoint import Checkpoint, folder_of
 from deepvis.scan.head import Head, Wanted, head_of_file, head_of_model
 from deepvis.scan.joining import new_images, open_to_extend
-from deepvis.scan.layout import TABLES
+from deepvis.scan.layout import IMPORTANCE, TABLES
 from deepvis.scan.parts import FilePart, Listing
 from deepvis.scan.processes import ALONE, Processes
 from deepvis.scan.reader import Scan
@@ -51,6 +51,7 @@ def scan(
     quantiles: bool = True,
     correlation: bool = False,
     bottom: bool = True,
+    importance: bool = False,
     strict: bool = False,
     fresh: bool = False,
     extend: bool = False,
@@ -76,6 +77,7 @@ def scan(
     quantiles : keep every image's maxima, and the images around their quantiles.
     correlation : keep the correlation of every two units of a layer.
     bottom : keep the images with the least values of what goes into the activation.
+    importance : keep how much the output depends on every unit (`deepvis.scan.importance`); takes a backward pass.
     strict : raise on the first picture that cannot be used.
     fresh : throw a checkpoint away and begin anew.
     extend : add the images that ``out`` does not have yet to it; layers and what is kept are those of the file.
@@ -99,7 +101,7 @@ def scan(
     """
     out = Path(out)
     place = pick_device(processes.device(device))
-    asked = {"means_post": True, "means_pre": before, "maxima": quantiles}
+    asked = {"means_post": True, "means_pre": before, "maxima": quantiles, **dict.fromkeys(IMPORTANCE, importance)}
     tables = tuple(table for table in TABLES if asked.get(table))
     wanted = Wanted(None if layers is None else tuple(layers), top, tables, bottom, correlation)
     identity: dict[str, Any] = {"batch": batch}

@@ -13,6 +13,8 @@ from deepvis.images import ImageSource
 from deepvis.loader import Loaded
 from deepvis.model import Model, UnitLayer
 from deepvis.scan.head import Wanted
+from deepvis.scan.importance import run_with_importance
+from deepvis.scan.layout import IMPORTANCE
 from deepvis.scan.reduction import Moments, Reduced, first_maximum, first_minimum, reduce_maps
 from deepvis.scan.top_images import TopImages
 from deepvis.scan.totals import Totals
@@ -34,10 +36,10 @@ class UnitPass:
     def __init__(
         self, model: Model, layers: Sequence[UnitLayer], totals: Totals, wanted: Wanted, device: torch.device
     ) -> None:
+        self.model = model
         self.layers = layers
         self.wanted = wanted
         self.device = device
-        self.input = model.input
         self.network = model.network(device)
         self.driving = [into_activation(model, layer) for layer in layers]
         values = [layer.value for layer in layers] + [value for value in self.driving if wanted.bottom]
@@ -70,7 +72,7 @@ class UnitPass:
         """
         blobs = torch.from_numpy(np.stack([item.blob for item in loaded if item.blob is not None]))
         try:
-            values = self.network.run({self.input.blob: blobs.to(self.device)}, keep=self.keep)
+            values, rows = self._forward(blobs.to(self.device))
             maps = [values[layer.value] for layer in self.layers]
             reduced = [reduce_maps(part) for part in maps]
         except (torch.OutOfMemoryError, NetError) as error:
@@ -84,7 +86,7 @@ class UnitPass:
         if self.wanted.bottom:
             self._add_minima(values, reduced, numbers)
         self.moments.update(reduced)
-        rows = {"means_post": _means(reduced, maps), "maxima": maxima}
+        rows |= {"means_post": _means(reduced, maps), "maxima": maxima}
         if "means_pre" in self.wanted.tables:
             rows["means_pre"] = self._means_before(values)
         return {name: rows[name].float().cpu().numpy() for name in self.wanted.tables}
@@ -97,6 +99,12 @@ class UnitPass:
         entries = (self.top.keys, self.top.positions, self.bottom.keys, self.bottom.positions)
         sums = (moments.sums.limbs, moments.squares.limbs, moments.zeros, moments.min, moments.max)
         return Totals(*(array.cpu().numpy().copy() for array in (*entries, *sums)))
+
+    def _forward(self, blobs: Tensor) -> tuple[dict[Value, Tensor], dict[str, Tensor]]:
+        """Values that are wanted, and rows of the tables that take a backward pass."""
+        if IMPORTANCE.isdisjoint(self.wanted.tables):
+            return self.network.run({self.model.input.blob: blobs}, keep=self.keep), {}
+        return run_with_importance(self.network, blobs, self.model, self.layers, self.keep)
 
     def _add_minima(self, values: dict[Value, Tensor], reduced: list[Reduced], numbers: Tensor) -> None:
         """Merge the images with the least values of what goes into the activation."""
