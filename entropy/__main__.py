@@ -14,6 +14,7 @@ from entropy import checking, merging, planning, reporting, writing
 from entropy.errors import PlanError
 from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE
 from entropy.measurement import Scope, measure
+from entropy.measures import MeasureName
 from entropy.quantize import DEFAULT_LEVELS
 from entropy.solver_file import SolverSettings
 from entropy.table import read_csv
@@ -66,6 +67,9 @@ def plan_command(
     table: tyro.conf.Positional[Path],
     method: int,
     out: Path = Path("plan.json"),
+    by: MeasureName = "entropy",
+    seed: int = 0,
+    weights: Path | None = None,
     threshold: float | None = None,
     share: float | None = None,
     hmax: Literal["layer", "network"] | None = None,
@@ -82,8 +86,14 @@ def plan_command(
         1-3 free filters below a threshold of H; 4-6 are soft functions of H / Hmax.
     out
         the plan, JSON.
+    by
+        what takes the place of H, for comparison.
+    seed
+        of random numbers.
+    weights
+        the caffemodel that was scanned (only for weight magnitudes).
     threshold
-        bits (methods 1-3).
+        bits, or the unit of what takes the place of H (methods 1-3).
     share
         share of free filters to solve the threshold for (default: 0.40, 0.15, 0.085).
     hmax
@@ -94,7 +104,15 @@ def plan_command(
         keep every multiplier; one Caffe layer for each.
     """
     made = planning.plan(
-        read_csv(table), method, threshold=threshold, share=share, hmax=hmax, levels=None if exact else levels
+        read_csv(table),
+        method,
+        by=by,
+        seed=seed,
+        weights=weights,
+        threshold=threshold,
+        share=share,
+        hmax=hmax,
+        levels=None if exact else levels,
     )
     made.write(out)
     print(reporting.describe_plan(made))

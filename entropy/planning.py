@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from entropy.errors import PlanError
 from entropy.measurement import largest_h
+from entropy.measures import MeasureName, Source, scores_by
 from entropy.quantize import DEFAULT_LEVELS, QuantizationError, quantize
 from entropy.table import Table
 from entropy.transfer import TRANSFER, solve_threshold
@@ -43,7 +44,8 @@ class Plan(BaseModel):
     Parameters
     ----------
     method : 1-6, the transfer function; ``formula`` writes it out.
-    threshold : in bits (hard functions); filters with H below it are free.
+    by : the measure of `entropy.measures.MEASURES` that took the place of H in it; ``seed`` of random numbers.
+    threshold : in the unit of the measure, bits for H (hard functions); filters with H below it are free.
     share_wanted : the share of free filters that the threshold was solved for, if it was.
     share_free : the share of filters with a multiplier above 0.
     hmax : whose largest H is Hmax (soft functions).
@@ -60,6 +62,8 @@ class Plan(BaseModel):
     version: Literal[1] = 1
     method: int
     formula: str
+    by: MeasureName = "entropy"
+    seed: int = 0
     threshold: float | None
     share_wanted: float | None
     share_free: float
@@ -99,6 +103,9 @@ def plan(
     table: Table,
     method: int,
     *,
+    by: MeasureName = "entropy",
+    seed: int = 0,
+    weights: Path | str | None = None,
     threshold: float | None = None,
     share: float | None = None,
     hmax: Literal["layer", "network"] | None = None,
@@ -110,7 +117,11 @@ def plan(
     ----------
     table : from `entropy.measure`.
     method : 1-3, a threshold (free below, frozen from it on); 4-6, the soft functions of H / Hmax.
-    threshold : for methods 1-3, in bits, over the whole net.
+    by : what takes the place of H: a measure of `entropy.measures.MEASURES`, such as ``mean`` or ``random``; for
+        controls.
+    seed : of random numbers.
+    weights : the caffemodel that was scanned; only for ``by="weight"``.
+    threshold : for methods 1-3, in bits (in the measure's unit), over the whole net.
     share : for methods 1-3 in place of a threshold: the share of free filters, in [0, 1], to solve it for; by default
         0.40, 0.15 and 0.085.
     hmax : for methods 4-6, the largest H of the ``layer`` or of the ``network``; by default of whatever shares a
@@ -128,16 +139,17 @@ def plan(
     if method not in TRANSFER:
         raise PlanError(f"there is no method {method}; use one of {', '.join(map(str, TRANSFER))}")
     transfer = TRANSFER[method]
+    scores = scores_by(by, Source(table, seed, weights))
     scope = hmax or ("network" if table.provenance.scope == "network" else "layer")
     if transfer.hard:
-        threshold, share = _threshold(table, transfer.default_share, threshold, share)
-        requested = transfer.function(table.h, np.asarray(threshold))
+        threshold, share = _threshold(scores, transfer.default_share, threshold, share)
+        requested = transfer.function(scores, np.asarray(threshold))
     elif threshold is not None or share is not None:
         raise PlanError(
             f"method {method} ({transfer.formula}) has no threshold; give hmax, or use a method from 1 to 3"
         )
     else:
-        requested = transfer.function(table.h, largest_h(table.layer, table.h, scope))
+        requested = transfer.function(scores, _largest(table, scores, scope, by))
     layers = {}
     for name in table.layers:
         wanted = requested[table.layer == name]
@@ -147,6 +159,8 @@ def plan(
     return Plan(
         method=method,
         formula=transfer.formula,
+        by=by,
+        seed=seed,
         threshold=threshold,
         share_wanted=share,
         share_free=float((realised > 0).mean()),
@@ -166,17 +180,26 @@ def plan(
     )
 
 
+def _largest(table: Table, scores: Array, scope: Literal["layer", "network"], by: MeasureName) -> Array:
+    if (scores < 0).any():
+        raise PlanError(
+            f"{(scores < 0).sum()} filters have a {by} below 0 (before the activation?); soft functions divide by "
+            "the largest, so use a method from 1 to 3"
+        )
+    return largest_h(table.layer, scores, scope)
+
+
 def _threshold(
-    table: Table, default_share: float | None, threshold: float | None, share: float | None
+    scores: Array, default_share: float | None, threshold: float | None, share: float | None
 ) -> tuple[float, float | None]:
     if threshold is not None and share is not None:
         raise PlanError("give either a threshold or a share of free filters, not both")
     if threshold is not None:
         if not np.isfinite(threshold):
-            raise PlanError(f"the threshold must be a number of bits; got {threshold}")
+            raise PlanError(f"the threshold must be a number; got {threshold}")
         return float(threshold), None
     wanted = share if share is not None else default_share
-    return solve_threshold(table.h, float(wanted or 0.0)), wanted
+    return solve_threshold(scores, float(wanted or 0.0)), wanted
 
 
 def read_plan(path: Path | str) -> Plan:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from entropy.checking import Loss
+from entropy.measures import MEASURES
 from entropy.merging import Merged
 from entropy.planning import Plan
 from entropy.table import Table
@@ -56,9 +57,13 @@ def describe_plan(plan: Plan) -> str:
     total = sum(map(len, plan.multipliers.values()))
     free = round(plan.share_free * total)
     lines = [text_table(header, rows), f"method {plan.method}: {plan.formula}"]
+    if plan.by != "entropy":
+        lines.append(
+            f"in place of H: {MEASURES[plan.by].what}" + (f", seed {plan.seed}" if plan.by == "random" else "")
+        )
     if plan.threshold is not None:
         wanted = "" if plan.share_wanted is None else f", solved for {plan.share_wanted:.2%}"
-        lines.append(f"threshold {plan.threshold:.6g} bits{wanted}")
+        lines.append(f"threshold {plan.threshold:.6g} {MEASURES[plan.by].unit}{wanted}")
     lines.append(f"free: {free} of {total} filters, {plan.share_free:.2%}")
     return "\n".join(lines)
 

@@ -60,7 +60,7 @@ def test_the_file_comes_back_the_same_and_is_readable(table, tmp_path):
     [
         ({"method": 7}, "there is no method 7; use one of 1, 2, 3, 4, 5, 6"),
         ({"method": 1, "threshold": 1, "share": 0.1}, "not both"),
-        ({"method": 1, "threshold": float("nan")}, "number of bits"),
+        ({"method": 1, "threshold": float("nan")}, "must be a number"),
         ({"method": 4, "share": 0.1}, "has no threshold"),
         ({"method": 4, "levels": 2}, "at least 3"),
     ],
