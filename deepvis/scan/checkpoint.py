@@ -64,6 +64,7 @@ class Checkpoint:
         self.head = head
         self.listing = listing
         self.done = 0
+        self._saved_images = -1
         self.totals = Totals.nothing(head.units, head.top)
         self.errors: list[tuple[int, str]] = []
         self._saved = monotonic()
@@ -80,7 +81,7 @@ class Checkpoint:
                 write_text(self._path("identity.json"), json.dumps(dict(identity)))
             if self._path("totals.npz").is_file():
                 self._load()
-            self._saved_images = self.done
+                self._saved_images = self.done
             for name, width in self._widths.items():
                 self._files[name] = stack.enter_context(self._path(f"{name}.rows").open("ab"))
                 self._files[name].truncate(self.done * width * 4)
@@ -139,7 +140,7 @@ class Checkpoint:
 
     @property
     def unsaved(self) -> bool:
-        """Whether there are rows since the last `save`."""
+        """Whether there was no `save` yet, or there are rows since the last."""
         return self.done > self._saved_images
 
     @property

@@ -240,8 +240,9 @@ def _scan_rest(
                 part.save(one_pass.totals())
             yield Progress(part.done, len(share), "scan")
     except BaseException:
-        if whole and part.unsaved:
+        if whole and part.done and part.unsaved:
             with suppress(OSError, FormatError):  # a full disk: what was saved before is still there
                 part.save(one_pass.totals())
         raise
-    part.save(one_pass.totals())
+    if part.unsaved:
+        part.save(one_pass.totals())

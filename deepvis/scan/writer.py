@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from deepvis.scan.derived import (
     add_quantiles,
     class_counts,
 )
+from deepvis.scan.exact_sum import LIMBS
 from deepvis.scan.head import Head, LayerHead
 from deepvis.scan.layout import IMPORTANCE, READ, UNREADABLE, group_name, position_axes
 from deepvis.scan.parts import Listing, Part
@@ -43,8 +45,8 @@ def write_scan(path: Path, head: Head, parts: Sequence[Part]) -> Iterator[Progre
     ------
     Progress in images.
     """
-    path.touch()  # tells in the system's own words if the place cannot be written to
     listing = join_listings([part.listing for part in parts])
+    _make_sure_of_room(path, _size(head, listing))
     # The newest file version is the one whose attributes may be larger than 64 kB, as those with a mean image are.
     with h5py.File(path, "w", libver=("v110", "v110")) as file:
         _write_head(file, head, listing)
@@ -60,6 +62,25 @@ def write_scan(path: Path, head: Head, parts: Sequence[Part]) -> Iterator[Progre
         for group, (layer, columns) in zip(groups, head.columns(), strict=True):
             _write_totals(group, layer, totals.of_units(columns), int(used.sum()), head.wanted.bottom)
         yield from _write_derived(file, head, groups, used)
+
+
+def _make_sure_of_room(path: Path, size: int) -> None:
+    """Raise an `OSError` in the system's own words if the place cannot be written to, or has not so many bytes left.
+
+    HDF5 kills the process when a disk is full.
+    """
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+
+
+def _size(head: Head, listing: Listing) -> int:
+    """Bytes that a file will take at most."""
+    names = sum(len(path.encode()) + 16 for path in listing.paths)
+    images = len(listing) + COPIED_ROWS
+    classes = int(listing.labels.max(initial=-1)) + 1
+    of_a_unit = 4 * images * len(head.tables) + 72 * head.top + 4 * classes + 16 * LIMBS + 256
+    correlation = sum(4 * layer.units**2 for layer in head.layers) if head.wanted.correlation else 0
+    return int(1.1 * (names + 64 * images + head.units * of_a_unit + correlation)) + (1 << 20)
 
 
 def join_listings(listings: Sequence[Listing]) -> Listing:

@@ -7,6 +7,8 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -163,18 +165,35 @@ def test_checkpoints_come_in_time(model, images: ImageFiles, tmp_path: Path, mon
     work.close()
 
 
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """Make writing beyond a size fail, as it does on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 def test_a_full_disk(model, images: ImageFiles, whole: Path, tmp_path: Path) -> None:
     stop_after(2, model, images, tmp_path / "scan.h5")
     (tmp_path / "scan.h5").write_text("older")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))
-    try:
-        with pytest.raises(FormatError, match=r"scan\.h5: cannot be written \(.*\); choose another place or free some"):
-            with_bar(scan(model, images, tmp_path / "scan.h5", **OPTIONS), quiet=True)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    message = r"scan\.h5: cannot be written \(.*\); choose another place or free some"
+    with file_size_limit(200), pytest.raises(FormatError, match=message):
+        with_bar(scan(model, images, tmp_path / "scan.h5", **OPTIONS), quiet=True)
     assert (tmp_path / "scan.h5").read_text() == "older"
     assert_goes_on(4, model, images, whole, tmp_path / "scan.h5")
+
+
+@pytest.mark.parametrize("limit", [5_000, 20_000, 60_000])
+def test_a_disk_that_is_full_at_the_end(limit: int, model, images: ImageFiles, whole: Path, tmp_path: Path) -> None:
+    stop_after(6, model, images, tmp_path / "scan.h5")
+    assert whole.stat().st_size > limit
+    with file_size_limit(limit), pytest.raises(FormatError, match=r"scan\.h5: cannot be written"):
+        with_bar(scan(model, images, tmp_path / "scan.h5", **OPTIONS), quiet=True)
+    assert not (tmp_path / "scan.h5").exists()
+    assert_goes_on(11, model, images, whole, tmp_path / "scan.h5")
 
 
 def test_a_target_that_is_read_only(model, images: ImageFiles, tmp_path: Path, monkeypatch) -> None:
