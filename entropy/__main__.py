@@ -65,13 +65,16 @@ def measure_command(
 
 def plan_command(
     table: tyro.conf.Positional[Path],
-    method: int,
+    method: int | None = None,
+    function: str | None = None,
     out: Path = Path("plan.json"),
     by: MeasureName = "entropy",
     seed: int = 0,
     weights: Path | None = None,
     threshold: float | None = None,
     share: float | None = None,
+    quantile: float | None = None,
+    quantile_of: Literal["network", "layer"] = "network",
     hmax: Literal["layer", "network"] | None = None,
     levels: int = DEFAULT_LEVELS,
     exact: bool = False,
@@ -84,6 +87,8 @@ def plan_command(
         entropy.csv, from measure.
     method
         1-3 free filters below a threshold of H; 4-6 are soft functions of H / Hmax.
+    function
+        an expression over H, Hmax and th in place of a method, such as "where(H < th, 1, 0.1)".
     out
         the plan, JSON.
     by
@@ -93,11 +98,15 @@ def plan_command(
     weights
         the caffemodel that was scanned (only for weight magnitudes).
     threshold
-        bits, or the unit of what takes the place of H (methods 1-3).
+        bits, or the unit of what takes the place of H (methods 1-3, functions of th).
     share
         share of free filters to solve the threshold for (default: 0.40, 0.15, 0.085).
+    quantile
+        quantile of H to take as threshold.
+    quantile_of
+        whose quantile: one threshold for the network, or one for each layer.
     hmax
-        whose largest H is Hmax (methods 4-6).
+        whose largest H is Hmax (methods 4-6, functions of Hmax).
     levels
         most different multipliers per layer.
     exact
@@ -106,11 +115,14 @@ def plan_command(
     made = planning.plan(
         read_csv(table),
         method,
+        function=function,
         by=by,
         seed=seed,
         weights=weights,
         threshold=threshold,
         share=share,
+        quantile=quantile,
+        quantile_of=quantile_of,
         hmax=hmax,
         levels=None if exact else levels,
     )

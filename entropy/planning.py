@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,11 +14,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from entropy.errors import PlanError
+from entropy.expression import parse_expression
 from entropy.measurement import largest_h
 from entropy.measures import MeasureName, Source, scores_by
 from entropy.quantize import DEFAULT_LEVELS, QuantizationError, quantize
 from entropy.table import Table
-from entropy.transfer import TRANSFER, solve_threshold
+from entropy.thresholds import Wish, find_threshold
+from entropy.transfer import TRANSFER
 from prototxt import atomic
 from prototxt.split import SplitLayer
 
@@ -43,9 +47,11 @@ class Plan(BaseModel):
 
     Parameters
     ----------
-    method : 1-6, the transfer function; ``formula`` writes it out.
+    method : 1-6, the transfer function, or 0 for the user's; ``formula`` writes it out.
     by : the measure of `entropy.measures.MEASURES` that took the place of H in it; ``seed`` of random numbers.
     threshold : in the unit of the measure, bits for H (hard functions); filters with H below it are free.
+    thresholds : layer to threshold, where every layer has its own.
+    quantile : the quantile of H that the threshold is, if it is one.
     share_wanted : the share of free filters that the threshold was solved for, if it was.
     share_free : the share of filters with a multiplier above 0.
     hmax : whose largest H is Hmax (soft functions).
@@ -65,6 +71,8 @@ class Plan(BaseModel):
     by: MeasureName = "entropy"
     seed: int = 0
     threshold: float | None
+    thresholds: dict[str, float] = {}
+    quantile: float | None = None
     share_wanted: float | None
     share_free: float
     hmax: Literal["layer", "network"]
@@ -101,13 +109,16 @@ class Plan(BaseModel):
 
 def plan(
     table: Table,
-    method: int,
+    method: int | None = None,
     *,
+    function: str | None = None,
     by: MeasureName = "entropy",
     seed: int = 0,
     weights: Path | str | None = None,
     threshold: float | None = None,
     share: float | None = None,
+    quantile: float | None = None,
+    quantile_of: Literal["network", "layer"] = "network",
     hmax: Literal["layer", "network"] | None = None,
     levels: int | None = DEFAULT_LEVELS,
 ) -> Plan:
@@ -117,15 +128,17 @@ def plan(
     ----------
     table : from `entropy.measure`.
     method : 1-3, a threshold (free below, frozen from it on); 4-6, the soft functions of H / Hmax.
+    function : in place of a method: an expression over H, Hmax and th, see `entropy.expression.parse_expression`.
     by : what takes the place of H: a measure of `entropy.measures.MEASURES`, such as ``mean`` or ``random``; for
         controls.
     seed : of random numbers.
     weights : the caffemodel that was scanned; only for ``by="weight"``.
-    threshold : for methods 1-3, in bits (in the measure's unit), over the whole net.
-    share : for methods 1-3 in place of a threshold: the share of free filters, in [0, 1], to solve it for; by default
+    threshold : for methods 1-3 and functions of th, in bits (in the measure's unit), over the whole net.
+    share : in place of a threshold: the share of free filters, in [0, 1], to solve it for; by default
         0.40, 0.15 and 0.085.
-    hmax : for methods 4-6, the largest H of the ``layer`` or of the ``network``; by default of whatever shares a
-        histogram range (the layer, unless the table was measured with the network's range).
+    quantile : in place of a threshold: this quantile of H, in [0, 1], ``quantile_of`` the whole network or each layer.
+    hmax : for methods 4-6 and functions of Hmax, the largest H of the ``layer`` or of the ``network``; by default of
+        whatever shares a histogram range (the layer, unless the table was measured with the network's range).
     levels : most different multipliers per layer (at least 3), or None for one per different H.
 
     Raises
@@ -136,20 +149,19 @@ def plan(
     ----------
     Basarte (2019), section 3.3, functions f1 to f6.
     """
-    if method not in TRANSFER:
-        raise PlanError(f"there is no method {method}; use one of {', '.join(map(str, TRANSFER))}")
-    transfer = TRANSFER[method]
+    chosen = _chosen(method, function)
     scores = scores_by(by, Source(table, seed, weights))
     scope = hmax or ("network" if table.provenance.scope == "network" else "layer")
-    if transfer.hard:
-        threshold, share = _threshold(scores, transfer.default_share, threshold, share)
-        requested = transfer.function(scores, np.asarray(threshold))
-    elif threshold is not None or share is not None:
-        raise PlanError(
-            f"method {method} ({transfer.formula}) has no threshold; give hmax, or use a method from 1 to 3"
-        )
-    else:
-        requested = transfer.function(scores, _largest(table, scores, scope, by))
+    wish = Wish(threshold, share, quantile, quantile_of)
+    values, found = {"H": scores}, None
+    if "th" in chosen.names:
+        found = find_threshold(scores, table.layer, wish, chosen.default_share)
+        values["th"] = found.of_filters
+    elif wish.given:
+        raise PlanError(f"{chosen.title} has no threshold; leave out the {wish.given[0]}, or use a method from 1 to 3")
+    if "Hmax" in chosen.names:
+        values["Hmax"] = _largest(table, scores, scope, by)
+    requested = chosen.rates(values)
     layers = {}
     for name in table.layers:
         wanted = requested[table.layer == name]
@@ -157,12 +169,14 @@ def plan(
     realised = np.concatenate([layer.realised for layer in layers.values()])
     source = table.provenance
     return Plan(
-        method=method,
-        formula=transfer.formula,
+        method=method or 0,
+        formula=chosen.formula,
         by=by,
         seed=seed,
-        threshold=threshold,
-        share_wanted=share,
+        threshold=found.value if found else None,
+        thresholds=found.of_layers if found else {},
+        quantile=quantile,
+        share_wanted=found.share if found else None,
         share_free=float((realised > 0).mean()),
         hmax=scope,
         levels=levels,
@@ -180,6 +194,37 @@ def plan(
     )
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """A transfer function, ours or the user's, over the names that it needs."""
+
+    title: str
+    formula: str
+    names: frozenset[str]
+    rates: Callable[[Mapping[str, Array]], Array]
+    default_share: float | None = None
+
+
+def _chosen(method: int | None, function: str | None) -> _Chosen:
+    if function is not None:
+        if method is not None:
+            raise PlanError("give either a method or a function, not both")
+        expression = parse_expression(function)
+        return _Chosen(f"function {expression.text!r}", expression.text, expression.names, expression)
+    if method is None or method not in TRANSFER:
+        wrong = "" if method is None else f"there is no method {method}; "
+        raise PlanError(f"{wrong}use one of {', '.join(map(str, TRANSFER))}, or give a function")
+    transfer = TRANSFER[method]
+    reference = "th" if transfer.hard else "Hmax"
+    return _Chosen(
+        f"method {method} ({transfer.formula})",
+        transfer.formula,
+        frozenset({"H", reference}),
+        lambda values: transfer.function(values["H"], values[reference]),
+        transfer.default_share,
+    )
+
+
 def _largest(table: Table, scores: Array, scope: Literal["layer", "network"], by: MeasureName) -> Array:
     if (scores < 0).any():
         raise PlanError(
@@ -187,19 +232,6 @@ def _largest(table: Table, scores: Array, scope: Literal["layer", "network"], by
             "the largest, so use a method from 1 to 3"
         )
     return largest_h(table.layer, scores, scope)
-
-
-def _threshold(
-    scores: Array, default_share: float | None, threshold: float | None, share: float | None
-) -> tuple[float, float | None]:
-    if threshold is not None and share is not None:
-        raise PlanError("give either a threshold or a share of free filters, not both")
-    if threshold is not None:
-        if not np.isfinite(threshold):
-            raise PlanError(f"the threshold must be a number; got {threshold}")
-        return float(threshold), None
-    wanted = share if share is not None else default_share
-    return solve_threshold(scores, float(wanted or 0.0)), wanted
 
 
 def read_plan(path: Path | str) -> Plan:

@@ -56,14 +56,18 @@ def describe_plan(plan: Plan) -> str:
     header = ["layer", "filters", "free", "levels", "mean rate", "RMS error", "max error"]
     total = sum(map(len, plan.multipliers.values()))
     free = round(plan.share_free * total)
-    lines = [text_table(header, rows), f"method {plan.method}: {plan.formula}"]
+    lines = [
+        text_table(header, rows),
+        f"method {plan.method}: {plan.formula}" if plan.method else f"function: {plan.formula}",
+    ]
     if plan.by != "entropy":
         lines.append(
             f"in place of H: {MEASURES[plan.by].what}" + (f", seed {plan.seed}" if plan.by == "random" else "")
         )
-    if plan.threshold is not None:
-        wanted = "" if plan.share_wanted is None else f", solved for {plan.share_wanted:.2%}"
-        lines.append(f"threshold {plan.threshold:.6g} {MEASURES[plan.by].unit}{wanted}")
+    wanted = "" if plan.share_wanted is None else f", solved for {plan.share_wanted:.2%}"
+    wanted = wanted if plan.quantile is None else f", the {plan.quantile:g} quantile"
+    for where, value in ({"": plan.threshold} if plan.threshold is not None else plan.thresholds).items():
+        lines.append(f"threshold {f'of {where} ' * bool(where)}{value:.6g} {MEASURES[plan.by].unit}{wanted}")
     lines.append(f"free: {free} of {total} filters, {plan.share_free:.2%}")
     return "\n".join(lines)
 
