@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-import numpy as np
 import tyro
 
-from deepvis.commands.option_types import Number, Place, Text
+from deepvis.commands.option_types import Number, Place, Switch, Text
 from deepvis.errors import ScanError, SettingsError
 from deepvis.export.backward import HitTracer
 from deepvis.export.job import Job
@@ -39,6 +37,7 @@ def export_command(
     layers: tuple[str, ...] = (),
     patches: Number = None,
     back: Annotated[tuple[Mode, ...], tyro.conf.arg(help_behavior_hint="")] = (),
+    least: Switch = False,
     size: int = 80,
     plan: Place = None,
     images: Place = None,
@@ -67,6 +66,8 @@ def export_command(
         patches per unit; all that the scan kept if it is not given.
     back
         gradient, deconv, guided: back-propagation of every patch too.
+    least
+        the images that speak most against each unit too, if the scan kept them.
     size
         side of a patch on sheets and in the atlas, in pixels.
     plan
@@ -97,7 +98,8 @@ def export_command(
             count=patches,
             size=size,
             tracer=HitTracer(scanned, tuple(dict.fromkeys(back)), wishes.device) if back else None,
-            multipliers=_multipliers(wishes, file),
+            least=least,
+            **_from_plan(wishes, opened),
             root=images,
             batch=batch,
             workers=wishes.workers,
@@ -124,9 +126,21 @@ def _same_model(model: Model, scan: Scan) -> Model:
     return same
 
 
-def _multipliers(settings: Settings, scan: Path) -> Mapping[str, np.ndarray]:
-    plan = settings.plan or scan.parent / "plan.json"
-    return read_plan(plan).multipliers if settings.plan or plan.is_file() else {}
+def _from_plan(settings: Settings, scan: Scan) -> dict[str, Any]:
+    """Multipliers, bins and quantile of the plan that was asked for or lies beside the scan; empty without one."""
+    beside = scan.path.parent / "plan.json"
+    file = settings.plan or (beside if beside.is_file() else None)
+    if file is None:
+        return {}
+    plan = read_plan(file)
+    if plan.weights_hash not in ("", scan.file.attrs["model_hash"]):
+        sentence = f"{file}: was made for other weights than these; measure and plan again"
+        if settings.plan:
+            raise ScanError(sentence)
+        print(sentence, file=sys.stderr)
+        return {}
+    measured: dict[str, Any] = {name: plan.measured[name] for name in ("bins", "quantile") if name in plan.measured}
+    return {"multipliers": plan.multipliers, **measured}
 
 
 def _report(job: Job, out: Path, form: str) -> None:

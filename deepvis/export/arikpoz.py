@@ -16,6 +16,7 @@ NAMES = {"gradient": "backprop", "deconv": "deconv", "guided": "guided"}
 """Beginning of a file's name by mode. In arikpoz's own folders ``deconv`` holds guided back-propagation; here the names
 say what is in the files."""
 INFO = "info.txt"
+MINIMA = "min_"  # before the names of what belongs to the least
 HEADER = "# is_conv val image_idx image_class i(if is_conv) j(if is_conv) filename"
 
 
@@ -23,20 +24,21 @@ def write_unit_folders(job: Job, hits: ByLayer, folder: Path) -> Work:
     """Write ``layer/unit_0007/`` with ``maxim_000.png`` (original pixels) and ``info.txt`` for every unit.
 
     With back-propagation there are ``deconv_000.png`` and ``deconvnorm_000.png`` (its length over the channels) and
-    so on, by `NAMES`. A layer's name with ``/`` becomes folders in folders, as in arikpoz's toolbox.
+    so on, by `NAMES`; the least are ``min_maxim_000.png`` and ``min_info.txt``. A layer's name with ``/`` becomes
+    folders in folders, as in arikpoz's toolbox.
     """
     order = job.scan.preprocessing.channel_order
     for name, of_layer in hits.items():
         for unit in range(job.scan.layers[name].units):
             unit_folder(folder, name, unit).mkdir(parents=True)
-        for unit, mine in groupby(of_layer, key=lambda hit: hit.unit):
+        for (unit, least), mine in groupby(of_layer, key=lambda hit: (hit.unit, hit.least)):
             info = "\n".join([HEADER, *_info(job.scan, mine)]) + "\n"
-            (unit_folder(folder, name, unit) / INFO).write_text(info, encoding="utf-8")
+            (unit_folder(folder, name, unit) / f"{MINIMA * least}{INFO}").write_text(info, encoding="utf-8")
 
     def take(seen: Seen) -> None:
         place = unit_folder(folder, seen.hit.layer, seen.hit.unit)
         end = f"{seen.hit.rank:03d}.png"
-        write_picture(place / f"maxim_{end}", seen.pixels)
+        write_picture(place / f"{MINIMA * seen.hit.least}maxim_{end}", seen.pixels)
         for mode, gradient in seen.back.items():
             for ending, draw in BACK_PICTURES.items():
                 write_picture(place / f"{NAMES[mode]}{ending}_{end}", draw(gradient, order))

@@ -106,7 +106,7 @@ def _write_sprites(folder: Path, name: str, stem: str, blocks: Blocks) -> Work:
 
 def _layer_entry(job: Job, name: str, file: str, hits: list[Hit], blocks: Blocks) -> LayerEntry:
     layer = job.scan.layers[name]
-    entries, (low, high) = unit_entries(job.scan, name, hits, job.multipliers.get(name))
+    entries, (low, high) = unit_entries(job, name, hits)
     values = np.array([entry.h for entry in entries])
     counts, _ = np.histogram(values, bins=BARS, range=(0, 8))
     first_sheet = values[: COLUMNS * ROWS]
@@ -150,7 +150,7 @@ def _write_pages(job: Job, folder: Path, layers: Sequence[LayerEntry]) -> Work:
     common: dict[str, Any] = {
         "net": record["net"],
         "record": record,
-        "modes": job.modes,
+        "kinds": job.kinds[1:],
         "planned": bool(job.multipliers),
         "layers": layers,
         "sheet": {"columns": COLUMNS, "rows": ROWS, "gap": GAP, "cell": job.size},

@@ -25,6 +25,7 @@ class Hit:
     value : the maximum.
     position : row and column of it in the unit's map.
     box : what the unit saw, half-open (y0, x0, y1, x1) in the input blob; it may reach beyond the blob.
+    least : whether it is one of the least minima before the activation instead, which speak most against the unit.
     """
 
     layer: str
@@ -34,10 +35,11 @@ class Hit:
     value: float
     position: tuple[int, int]
     box: Box
+    least: bool = False
 
 
 def find_hits(
-    scan: Scan, layers: Sequence[str], count: int | None = None
+    scan: Scan, layers: Sequence[str], count: int | None = None, least: bool = False
 ) -> Generator[Progress, None, dict[str, list[Hit]]]:
     """Collect the maxima of all units of some layers.
 
@@ -46,10 +48,11 @@ def find_hits(
     scan : where they come from.
     layers : names of scanned layers; a `ScanError` for one that is not there.
     count : maxima per unit, at least 1; all that the scan kept if None.
+    least : whether the least minima are wanted too; a `ScanError` if the scan has none.
 
     Returns
     -------
-    By layer in the order given: hits by unit, then rank.
+    By layer in the order given: hits by unit, then rank; a unit's least after its greatest.
     """
     unknown = [name for name in layers if name not in scan.layers]
     if unknown:
@@ -60,7 +63,9 @@ def find_hits(
     for name in layers:
         found[name] = []
         for unit in range(scan.layers[name].units):
-            found[name] += _of_unit(scan, name, unit, count)
+            found[name] += _of_unit(scan, name, unit, count, False)
+            if least:
+                found[name] += _of_unit(scan, name, unit, count, True)
             done += 1
             if done % STEP == 0 or done == total:
                 yield Progress(done, total, "units")
@@ -75,13 +80,13 @@ def by_image(hits: Iterable[Hit]) -> dict[int, list[Hit]]:
     return dict(images)
 
 
-def _of_unit(scan: Scan, layer: str, unit: int, count: int | None) -> list[Hit]:
-    top = scan.top(layer, unit)
+def _of_unit(scan: Scan, layer: str, unit: int, count: int | None, least: bool) -> list[Hit]:
+    top = scan.bottom(layer, unit) if least else scan.top(layer, unit)
     hits = []
     for rank in range(len(top) if count is None else min(count, len(top))):
         image = int(top.images[rank])
         position = (int(top.positions[rank][0]), int(top.positions[rank][1]))
         whole = (0, 0, *scan.preprocessing.input_size(scan.sizes[image].tolist()))
         box = scan.layers[layer].box(position) or whole
-        hits.append(Hit(layer, unit, rank, image, float(top.values[rank]), position, box))
+        hits.append(Hit(layer, unit, rank, image, float(top.values[rank]), position, box, least))
     return hits

@@ -19,8 +19,10 @@ from deepvis.export.pictures import BACK_PICTURES, Blocks
 from deepvis.export.visit import Seen, visit
 from deepvis.progress import Progress
 from deepvis.scan.reader import Scan
+from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE
 
 MEMORY = 1 << 30  # bytes of small pictures that are kept at a time
+LEAST = "least"
 
 ByLayer = dict[str, list[Hit]]
 Work = Generator[Progress, None, None]
@@ -37,7 +39,9 @@ class Job:
     count : patches per unit; all that the scan kept if None.
     size : side of a patch on sheets and in the atlas, in pixels.
     tracer : back-propagation of the patches; None for pixels only.
+    least : whether the images that speak most against each unit are exported too.
     multipliers : learning-rate multiplier of every filter, by layer.
+    bins, quantile : of the histograms, as in `entropy.measure`; those of the plan where there is one.
     root, batch, workers : as in `deepvis.export.visit.visit`.
     errors : is filled with the errors of images that cannot be used any more.
     """
@@ -47,7 +51,10 @@ class Job:
     count: int | None = None
     size: int = 80
     tracer: HitTracer | None = None
+    least: bool = False
     multipliers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    bins: int = DEFAULT_BINS
+    quantile: float = DEFAULT_QUANTILE
     root: Path | None = None
     batch: int = 8
     workers: int | None = None
@@ -57,6 +64,11 @@ class Job:
     def modes(self) -> tuple[str, ...]:
         """Modes of back-propagation."""
         return self.tracer.modes if self.tracer else ()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of blocks: the pixels, which have no name, what is back-propagated, and the least."""
+        return ("", *self.modes, *([LEAST] if self.least else []))
 
     @property
     def per_unit(self) -> int:
@@ -76,6 +88,7 @@ class Job:
             "layers": list(self.layers),
             "patches": self.per_unit,
             "back_propagation": list(self.modes),
+            "least": self.least,
             "version": version("deepvis-caffe"),
         }
 
@@ -88,17 +101,16 @@ class Job:
         self.errors.extend(error for error in errors if str(error) not in known)
 
     def blocks(self, hits: ByLayer) -> Generator[Progress, None, Iterator[tuple[str, dict[str, Blocks]]]]:
-        """Make the blocks of some layers, as `groups` gives them; by layer, then by mode with "" for the pixels."""
-        kinds = ("", *self.modes)
+        """Make the blocks of some layers, as `groups` gives them; by layer, then as in `kinds`."""
         made = {
-            name: {kind: Blocks(self.scan.layers[name].units, self.per_unit, self.size) for kind in kinds}
+            name: {kind: Blocks(self.scan.layers[name].units, self.per_unit, self.size) for kind in self.kinds}
             for name in hits
         }
         order = self.scan.preprocessing.channel_order
 
         def take(seen: Seen) -> None:
             blocks = made[seen.hit.layer]
-            blocks[""].put(seen.hit.unit, seen.hit.rank, seen.pixels)
+            blocks[LEAST if seen.hit.least else ""].put(seen.hit.unit, seen.hit.rank, seen.pixels)
             for mode, gradient in seen.back.items():
                 blocks[mode].put(seen.hit.unit, seen.hit.rank, BACK_PICTURES[""](gradient, order))
 
@@ -110,7 +122,7 @@ class Job:
         group: ByLayer = {}
         used = 0
         for name, of_layer in hits.items():
-            needed = Blocks.bytes_for(self.scan.layers[name].units, self.per_unit, self.size) * (1 + len(self.modes))
+            needed = Blocks.bytes_for(self.scan.layers[name].units, self.per_unit, self.size) * len(self.kinds)
             if group and used + needed > MEMORY:
                 yield group
                 group, used = {}, 0

@@ -12,12 +12,19 @@ from numpy.typing import NDArray
 from deepvis.compute.back_views import norm, raw_colours
 from deepvis.palette import GROUND, rgb
 
+SATURATED = 0.01
+
 Pixels = NDArray[np.uint8]
 Array = NDArray[np.float32]
 
 
 def back_colours(gradient: Array, channel_order: str) -> Pixels:
-    """Draw a (C, h, w) gradient about middle grey, in its own range; gives (h, w, 3) uint8 RGB."""
+    """Draw a (C, h, w) gradient about middle grey; gives (h, w, 3) uint8 RGB.
+
+    The strongest `SATURATED` of its values have full colour: a few peaks would leave the rest invisible.
+    """
+    reach = float(np.quantile(np.abs(gradient), 1 - SATURATED)) if gradient.size else 0.0
+    gradient = gradient.clip(-reach, reach) if reach > 0 else gradient
     return np.ascontiguousarray(raw_colours(gradient, 2 if channel_order == "BGR" else 0)[:, :, :3])
 
 

@@ -44,5 +44,5 @@ def export(form: str, job: Job, out: Path) -> Generator[Progress, None, None]:
     ImageError : if none of the images can be read any more.
     """
     with atomic_folder(out, job.record(form)) as folder:
-        hits = yield from find_hits(job.scan, job.layers, job.count)
+        hits = yield from find_hits(job.scan, job.layers, job.count, job.least)
         yield from FORMS[form](job, hits, folder)

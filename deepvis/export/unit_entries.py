@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepvis.compute.facts import measure_layer
 from deepvis.export.hits import Hit
+from deepvis.export.job import Job
 from deepvis.scan.reader import Scan
 
 TOP_CLASSES = 5
@@ -24,7 +25,7 @@ class UnitEntry:
     Parameters
     ----------
     unit : its number.
-    h, rank : entropy in bits, and the how-manieth of the layer it is.
+    h, rank : entropy in bits, and the how-manieth of the layer it is, from the smallest.
     mean, max : activation over all images and positions.
     zeros : share of exact zeros; 1 for a unit that is silent on these images.
     rate : learning-rate multiplier; None where there is no plan.
@@ -45,14 +46,15 @@ class UnitEntry:
     images: tuple[tuple[float, str, str], ...]
 
 
-def unit_entries(
-    scan: Scan, layer: str, hits: list[Hit], rates: NDArray[np.float64] | None
-) -> tuple[list[UnitEntry], tuple[float, float]]:
+def unit_entries(job: Job, layer: str, hits: list[Hit]) -> tuple[list[UnitEntry], tuple[float, float]]:
     """Collect what is known of every unit of a layer, and the range that its histograms share."""
-    histogram = measure_layer(scan, layer)
+    scan, rates = job.scan, job.multipliers.get(layer)
+    histogram = measure_layer(scan, layer, job.bins, job.quantile)
     statistics = scan.statistics(layer)
     classes = top_classes(scan, layer)
-    of_unit = {unit: list(mine) for unit, mine in groupby(hits, key=lambda hit: hit.unit)}
+    of_unit = {
+        unit: list(mine) for unit, mine in groupby((hit for hit in hits if not hit.least), key=lambda hit: hit.unit)
+    }
     entries = [
         UnitEntry(
             unit=unit,
@@ -110,10 +112,16 @@ def class_name(scan: Scan, label: int) -> str:
 
 
 def bars(counts: NDArray[np.int64]) -> str:
-    """Draw a histogram as one SVG path: `BARS` bars, up to `HEIGHT` high, height by the logarithm of the count."""
-    pooled = counts.reshape(BARS, -1).sum(1)
+    """Draw a histogram as one SVG path, `BARS` wide and up to `HEIGHT` high; height by the logarithm of the count.
+
+    Neighbouring bins share a bar where there are more than `BARS` of them.
+    """
+    pooled = np.array([part.sum() for part in np.array_split(counts, min(BARS, len(counts)))])
+    width = BARS / len(pooled)
     heights = np.rint(HEIGHT * np.log1p(pooled) / np.log1p(max(int(pooled.max()), 1))).astype(int)
-    return "".join(f"M{place} {HEIGHT}v{-height}h1v{height}" for place, height in enumerate(heights) if height)
+    return "".join(
+        f"M{place * width:g} {HEIGHT}v{-height}h{width:g}v{height}" for place, height in enumerate(heights) if height
+    )
 
 
 def _image(scan: Scan, hit: Hit) -> tuple[float, str, str]:

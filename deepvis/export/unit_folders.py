@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepvis.errors import ExportError
-from deepvis.export.arikpoz import INFO
+from deepvis.export.arikpoz import INFO, MINIMA
 from deepvis.images import EXTENSIONS, natural_key, read_image
 
 UNIT = re.compile(r"unit_(\d{4,})")
@@ -128,13 +128,13 @@ def _ranked(places: list[Path]) -> list[UnitPicture]:
     """Pictures of a unit folder; value and image of ``maxim`` (and of minima) from the info files beside them."""
     found = []
     for place in places:
-        info = {name: _info(place / name) for name in (INFO, f"min_{INFO}")}
+        info = {name: _info(place / name) for name in (INFO, f"{MINIMA}{INFO}")}
         for path in place.iterdir():
             ranked = RANKED.fullmatch(path.stem)
             if ranked is None or path.suffix.lower() not in EXTENSIONS:
                 continue
             kind, rank = ranked[1], int(ranked[2])
-            values = info[f"min_{INFO}" if kind.startswith("min_") else INFO] if kind != "opt" else []
+            values = info[f"{MINIMA}{INFO}" if kind.startswith(MINIMA) else INFO] if kind != "opt" else []
             value, image = values[rank] if rank < len(values) else (None, None)
             found.append(UnitPicture(path, kind, rank, value=value, image=image))
     return found

@@ -27,7 +27,8 @@ class Seen:
     ----------
     hit : the maximum that it belongs to.
     pixels : (h, w, 3) uint8 RGB, the picture's own pixels, as `Scan.patch` gives them.
-    back : by back-propagation mode, (C, h', w') float32 gradient at the input where the unit looked.
+    back : by back-propagation mode, (C, h', w') float32 gradient at the input where the unit looked; empty for the
+        least minima.
     """
 
     hit: Hit
@@ -104,7 +105,8 @@ def _patches(
     back: dict[Hit, dict[str, NDArray[np.float32]]] = {hit: {} for _, hits in usable for hit in hits}
     if tracer is not None and usable:
         blobs = np.stack([scan.preprocessing.apply(pixels) for pixels, _ in usable])
-        for hit, mode, gradient in tracer.trace(blobs, [hits for _, hits in usable]):
+        greatest = [[hit for hit in hits if not hit.least] for _, hits in usable]
+        for hit, mode, gradient in tracer.trace(blobs, greatest):
             back[hit][mode] = gradient
     for pixels, hits in usable:
         for hit in hits:

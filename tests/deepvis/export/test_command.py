@@ -12,9 +12,16 @@ import pytest
 import deepvis.__main__ as command
 from deepvis.export.folder import RECORD
 from deepvis.images import read_image
+from entropy.planning import LayerPlan, Plan
 from prototxt.preprocess import Preprocessing
 from prototxt.text import write_message
 from prototxt.weights import write_weights
+
+PLAN = Plan(
+    method=2, formula="", threshold=1.0, share_wanted=None, share_free=0.4, hmax="layer", levels=None, weights_hash="",
+    images_hash="", preprocessing_hash="", measured={"bins": 16, "quantile": 0.9},
+    layers={"conv1": LayerPlan(requested=(0, 1, 0.5, 0, 0), realised=(0, 1, 0.5, 0, 0))},
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -52,11 +59,16 @@ def test_export_is_a_command(scanned, model_folder: Path, tmp_path: Path, capsys
     record = json.loads((out / RECORD).read_text())
     assert (record["form"], record["layers"], record["patches"]) == ("folders", ["fc", "conv1"], 2)
     scan.rename(model_folder / "scan.h5")
+    (model_folder / "plan.json").write_text(PLAN.to_json())
     scanned.images.path(4).unlink()
     assert run("export", model_folder, "atlas", "--out", tmp_path / "atlas", "--size", 32) == 0
     shown = capsys.readouterr()
     assert shown.out == f"{tmp_path / 'atlas' / 'index.html'}\n"
     assert "1 images could not be used; their patches are left out" in shown.err
+    data = json.loads((tmp_path / "atlas/units.js").read_text().removeprefix("const ATLAS = ").removesuffix(";\n"))
+    assert data["layers"][0]["rate"] == [0, 1, 0.5, 0, 0]
+    assert data["layers"][1]["rate"] == [None] * 4
+    assert max(data["layers"][0]["h"]) <= 4  # sixteen bins
 
 
 def test_images_can_have_moved(scanned, model_folder: Path, tmp_path: Path) -> None:
@@ -79,6 +91,10 @@ def test_bad_input_of_export_is_one_sentence(scanned, make_model, model_folder: 
     assert "has no layer 'conv7'; it has conv1" in error(capsys, *start, *scan, "--layers", "conv7")
     assert "holds other files" in error(capsys, *start[:-1], model_folder, *scan)
     assert set(tmp_path.rglob("*")) == before
+    plan = tmp_path / "plan.json"
+    plan.write_text(PLAN.model_copy(update={"weights_hash": "of another"}).to_json())
+    assert "plan.json: was made for other weights" in error(capsys, *start, *scan, "--plan", plan)
+    plan.unlink()
     other = make_model(seed=8)
     write_weights(model_folder / "small.caffemodel", other.net, other.weights)
     assert "was made with other weights" in error(capsys, *start, *scan)

@@ -22,6 +22,7 @@ from deepvis.export.unit_entries import top_classes
 from deepvis.export.unit_folders import open_unit_pictures
 from deepvis.images import read_image
 from deepvis.progress import with_bar
+from deepvis.scan.patches import cut_patch
 from prototxt.errors import FormatError
 
 
@@ -68,6 +69,24 @@ def test_unit_folders_are_read_back(scanned, tmp_path: Path) -> None:
     assert kinds == {"maxim", "deconv", "deconvnorm", "backprop", "backpropnorm"}
     with pytest.raises(ExportError, match="has no layer 'conv9'; it has"):
         pictures.pictures("conv9", 0)
+
+
+def test_the_least_are_beside_the_greatest(scanned, tmp_path: Path) -> None:
+    job = scanned.job(("guided",), least=True, count=2)
+    out = write("folders", job, tmp_path / "out")
+    for name in scanned.scan.layers:
+        bottom = scanned.scan.bottom(name, 1)
+        found = open_unit_pictures(out).pictures(name, 1, "min_maxim")
+        assert [picture.value for picture in found] == pytest.approx(bottom.values[:2].tolist(), abs=1e-6)
+        assert [picture.image for picture in found] == [scanned.scan.paths[image] for image in bottom.images[:2]]
+        picture, size = read_image(scanned.scan.image_path(int(bottom.images[0]))), scanned.model.input_shape[1:]
+        box = scanned.scan.layers[name].box(bottom.positions[0].tolist()) or (0, 0, *size)
+        assert np.array_equal(found[0].read(), cut_patch(picture, box, scanned.scan.preprocessing, True))
+    rows = (write("patches", job, tmp_path / "flat") / "patches.csv").read_text().splitlines()
+    assert sum(row["least"] == "1" for row in csv.DictReader(rows)) == (len(rows) - 1) / 2
+    page = (write("atlas", job, tmp_path / "atlas") / "layers/conv1.html").read_text()
+    assert page.count('title="least"') == page.count('title="guided"') == 5
+    assert (tmp_path / "atlas/sprites/conv1_least_0.webp").is_file()
 
 
 def test_info_of_another_version_and_names_with_blanks(tmp_path: Path) -> None:
