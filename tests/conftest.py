@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
 
 import numpy as np
 import pytest
+
+# A shell that starts pytest in the background has it ignore Ctrl-C, and every program that the tests start inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CAFFE_ROOT = Path(os.environ.get("CAFFE_ROOT") or Path.home() / ".cache/deepvis/caffe")
