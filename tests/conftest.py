@@ -16,7 +16,7 @@ if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
 import numpy as np
 import pytest
 
-# A shell that starts pytest in the background has it ignore Ctrl-C, and every program that the tests start inherits that.
+# A shell that starts pytest in the background has it ignore Ctrl-C, and so has every program that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
