@@ -7,6 +7,7 @@ from entropy.merging import Change, Merged, merge
 from entropy.planning import LayerPlan, Plan, plan, read_plan
 from entropy.solver_file import SolverSettings
 from entropy.table import Provenance, Table, read_csv
+from entropy.updates import ScaledUpdates, scale_updates
 from entropy.writing import Task, Written, write
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Plan",
     "PlanError",
     "Provenance",
+    "ScaledUpdates",
     "ScanError",
     "SolverSettings",
     "Table",
@@ -30,5 +32,6 @@ __all__ = [
     "plan",
     "read_csv",
     "read_plan",
+    "scale_updates",
     "write",
 ]
