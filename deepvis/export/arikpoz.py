@@ -56,6 +56,6 @@ def _info(scan: Scan, hits: Iterable[Hit]) -> Iterable[str]:
     """A line for each hit: whether the layer has maps, value, image, class, place in the map, file."""
     for hit in hits:
         maps = bool(scan.layers[hit.layer].map_shape)
-        place = f"{hit.position[0]} {hit.position[1]} " if maps else ""
+        place = f"{hit.position[-2]} {hit.position[-1]} " if maps else ""
         known = f"{hit.image} {scan.labels[hit.image]}"
         yield f"{int(maps)} {hit.value:.6f} {known} {place}{scan.paths[hit.image]}"

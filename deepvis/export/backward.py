@@ -111,11 +111,12 @@ def cut_gradient(gradient: Array, box: Box) -> Array:
 def _gradient(output: torch.Tensor, leaf: torch.Tensor, together: Sequence[Sequence[Hit]]) -> Array:
     """(B, C, H, W) gradient at the input of the sum of some maxima."""
     seed = torch.zeros_like(output)
-    width = output.shape[-1] if output.ndim > 2 else 1
+    shape = tuple(output.shape[2:])
     flat = seed.view(*output.shape[:2], -1)
     for row, hits in enumerate(together):
         for hit in hits:
-            flat[row, hit.unit, hit.position[0] * width + hit.position[1]] = 1
+            place = hit.position[len(hit.position) - len(shape) :]
+            flat[row, hit.unit, int(np.ravel_multi_index(place, shape)) if shape else 0] = 1
     (gradient,) = torch.autograd.grad(output, leaf, seed, retain_graph=True)
     return gradient.float().cpu().numpy()
 

@@ -23,7 +23,7 @@ class Hit:
     layer, unit, rank : whose, and the how-manieth (0 is the strongest).
     image : number of the image in the scan.
     value : the maximum.
-    position : row and column of it in the unit's map.
+    position : row and column of it in the unit's map; more numbers for maps of more axes, 0, 0 for a single number.
     box : what the unit saw, half-open (y0, x0, y1, x1) in the input blob; it may reach beyond the blob.
     least : whether it is one of the least minima before the activation instead, which speak most against the unit.
     """
@@ -33,7 +33,7 @@ class Hit:
     rank: int
     image: int
     value: float
-    position: tuple[int, int]
+    position: tuple[int, ...]
     box: Box
     least: bool = False
 
@@ -85,7 +85,7 @@ def _of_unit(scan: Scan, layer: str, unit: int, count: int | None, least: bool) 
     hits = []
     for rank in range(len(top) if count is None else min(count, len(top))):
         image = int(top.images[rank])
-        position = (int(top.positions[rank][0]), int(top.positions[rank][1]))
+        position = tuple(top.positions[rank].tolist())
         whole = (0, 0, *scan.preprocessing.input_size(scan.sizes[image].tolist()))
         box = scan.layers[layer].box(position) or whole
         hits.append(Hit(layer, unit, rank, image, float(top.values[rank]), position, box, least))

@@ -49,4 +49,4 @@ def write_patches(job: Job, hits: ByLayer, folder: Path) -> Work:
 def _row(scan: Scan, path: str, hit: Hit) -> tuple[object, ...]:
     box = visible_box(hit.box, scan.sizes[hit.image].tolist(), scan.preprocessing)
     place = (scan.paths[hit.image], int(scan.labels[hit.image]))
-    return (path, hit.layer, hit.unit, int(hit.least), hit.rank, f"{hit.value:.9g}", *place, *hit.position, *box)
+    return (path, hit.layer, hit.unit, int(hit.least), hit.rank, f"{hit.value:.9g}", *place, *hit.position[-2:], *box)

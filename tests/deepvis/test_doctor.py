@@ -181,6 +181,7 @@ def imagenet_pictures(data_folder: Path, folder: Path) -> list[Path]:
 
 
 @pytest.mark.data
+@pytest.mark.long
 def test_cifar10_quick_took_rgb_minus_its_mean_image(data_folder: Path, tmp_path: Path) -> None:
     pictures = imagenet_pictures(data_folder, tmp_path / "photographs")
     lines = []
