@@ -19,6 +19,7 @@ from deepvis.scan.run import scan
 
 @pytest.mark.data
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_squeezenet_over_a_thousand_photographs(data_folder: Path, tmp_path: Path) -> None:
     with tarfile.open(data_folder / "imagenet1000_256.tar") as tar:
         tar.extractall(tmp_path, filter="data")
