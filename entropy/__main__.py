@@ -1,4 +1,4 @@
-"""``python -m entropy measure | plan | write | check | merge``."""
+"""``python -m entropy measure | plan | plot | write | check | merge``."""
 
 from __future__ import annotations
 
@@ -131,6 +131,48 @@ def plan_command(
     print(f"wrote {out}")
 
 
+def plot_command(
+    table: tyro.conf.Positional[Path],
+    out: Path = Path("figures"),
+    scan: Path | None = None,
+    units: tuple[tuple[str, int], ...] = (),
+    plan: Path | None = None,
+    format: Literal["png", "svg"] = "png",
+) -> None:
+    """Draw H per layer with the thresholds, the transfer functions, and histograms of units.
+
+    Parameters
+    ----------
+    table
+        entropy.csv, from measure.
+    out
+        folder of the pictures.
+    scan
+        the scan.h5 that was measured, for histograms.
+    units
+        layer and number of each unit whose histogram is drawn (default: smallest and largest H of the first layer).
+    plan
+        plan.json whose thresholds are drawn (default: those of methods 1-3).
+    format
+        of the pictures.
+    """
+    from entropy import figures  # matplotlib takes a second to import
+
+    read = read_csv(table)
+    if units and scan is None:
+        raise PlanError("histograms of units need the scan that was measured: give --scan")
+    made = {
+        "distributions": figures.draw_distributions(read, None if plan is None else planning.read_plan(plan)),
+        "hard_functions": figures.draw_hard_functions(read),
+        "soft_functions": figures.draw_soft_functions(),
+    }
+    if scan is not None:
+        made["histograms"] = figures.draw_histograms(read, scan, units or figures.extreme_units(read))
+    for name, figure in made.items():
+        figures.save(figure, out / f"{name}.{format}")
+        print(f"wrote {out / f'{name}.{format}'}")
+
+
 def write_command(
     plan: tyro.conf.Positional[Path],
     net: Path,
@@ -236,6 +278,7 @@ def merge_command(
 COMMANDS: dict[str, Callable[..., None]] = {
     "measure": measure_command,
     "plan": plan_command,
+    "plot": plot_command,
     "write": write_command,
     "check": check_command,
     "merge": merge_command,
