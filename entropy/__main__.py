@@ -11,6 +11,7 @@ import tyro
 from tqdm import tqdm
 
 from entropy import checking, merging, planning, reporting, writing
+from entropy.bootstrap import DEFAULT_CONFIDENCE
 from entropy.errors import PlanError
 from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE
 from entropy.measurement import Scope, measure
@@ -33,6 +34,9 @@ def measure_command(
     quantile: float = DEFAULT_QUANTILE,
     scope: Scope = "layer",
     before_activation: bool = False,
+    resamples: int = 0,
+    confidence: float = DEFAULT_CONFIDENCE,
+    seed: int = 0,
 ) -> None:
     """Measure H of every filter from a scan, and write it as a table.
 
@@ -52,15 +56,36 @@ def measure_command(
         whose mean activations make the range.
     before_activation
         use the means before the activation function.
+    resamples
+        resampled data sets for a bootstrap confidence interval of each H, such as 1000 (default: no intervals).
+    confidence
+        of the intervals.
+    seed
+        of the resampling.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        table = measure(scan, layers or None, bins=bins, quantile=quantile, scope=scope, after=not before_activation)
+        table = measure(
+            scan,
+            layers or None,
+            bins=bins,
+            quantile=quantile,
+            scope=scope,
+            after=not before_activation,
+            resamples=resamples,
+            confidence=confidence,
+            seed=seed,
+            progress=_layer_bar if resamples else None,
+        )
     table.write_csv(out)
     print(reporting.describe_table(table))
     for warning in caught:
         print(f"note: {warning.message}")
     print(f"wrote {out}")
+
+
+def _layer_bar(names: Sequence[str]) -> Iterable[str]:
+    return tqdm(names, "resampling", unit=" layers", disable=None)
 
 
 def plan_command(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from entropy.bootstrap import DEFAULT_CONFIDENCE, bootstrap_interval
 from entropy.errors import ScanError
 from entropy.histograms import (
     DEFAULT_BINS,
@@ -20,9 +21,10 @@ from entropy.histograms import (
     value_range,
 )
 from entropy.scan_file import ScanTables, read_means
-from entropy.table import Provenance, Table
+from entropy.table import Interval, Provenance, Table
 
 Scope = Literal["layer", "network", "neuron"]
+Progress = Callable[[Sequence[str]], Iterable[str]]
 
 
 class FewImagesWarning(UserWarning):
@@ -37,6 +39,10 @@ def measure(
     quantile: float = DEFAULT_QUANTILE,
     scope: Scope = "layer",
     after: bool = True,
+    resamples: int = 0,
+    confidence: float = DEFAULT_CONFIDENCE,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> Table:
     """Measure H, the entropy in bits of each filter's mean activation over the images of a scan.
 
@@ -52,6 +58,9 @@ def measure(
     scope : whose means make the range: the ``layer``'s, the ``network``'s (all layers measured), or each ``neuron``'s
         own (which makes H independent of how strongly a filter answers: another measure).
     after : the means after the activation, or before it.
+    resamples : data sets to resample for a bootstrap confidence interval of each H; 0 for none.
+    confidence, seed : of the interval, in (0, 1), and of its random numbers.
+    progress : shows progress over layers, such as ``tqdm.tqdm``.
 
     Returns
     -------
@@ -71,6 +80,11 @@ def measure(
     """
     if bins < 2 or not 0.5 < quantile <= 1:
         raise ScanError(f"bins must be at least 2 and the quantile above 0.5 and at most 1; got {bins} and {quantile}")
+    if resamples < 0 or resamples == 1 or not 0 < confidence < 1:
+        raise ScanError(
+            f"an interval needs at least 2 resamples (0 for none) and a confidence between 0 and 1; got {resamples} "
+            f"and {confidence:g}"
+        )
     tables = scan if isinstance(scan, ScanTables) else read_means(scan, layers, after)
     means = tables.means if layers is None else {name: tables.means[name] for name in tables.means if name in layers}
     images = _image_count(means, tables.source)
@@ -83,11 +97,22 @@ def measure(
             stacklevel=2,
         )
     ranges = _ranges(means, quantile, scope)
-    columns = [_measure_layer(name, means[name], ranges[name], bins) for name in means]
+    interval = Interval(resamples, confidence, seed)
+    names = list(means) if progress is None else progress(list(means))
+    columns = [_measure_layer(name, means[name], ranges[name], bins, interval) for name in names]
     stacked = {key: np.concatenate([layer[key] for layer in columns]) for key in columns[0]}
     shown = {name: (0.0, 0.0) if scope == "neuron" else _scalar(ranges[name]) for name in means}
     provenance = Provenance(
-        images, bins, quantile, scope, after, shown, tables.model_hash, tables.images_hash, tables.preprocessing_hash
+        images,
+        bins,
+        quantile,
+        scope,
+        after,
+        shown,
+        tables.model_hash,
+        tables.images_hash,
+        tables.preprocessing_hash,
+        interval if resamples else None,
     )
     return _with_comparisons(stacked, scope, provenance)
 
@@ -121,11 +146,17 @@ def _scalar(bounds: Any) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _measure_layer(name: str, means: NDArray[np.float32], bounds: Any, bins: int) -> dict[str, NDArray[Any]]:
+def _measure_layer(
+    name: str, means: NDArray[np.float32], bounds: Any, bins: int, interval: Interval
+) -> dict[str, NDArray[Any]]:
     low, high = bounds
     counts = histogram_counts(means, low, high, bins)
     units = means.shape[1]
     zeros = (means == 0).mean(axis=0)
+    bounds_of_h = {}
+    if interval.resamples:
+        low_h, high_h = bootstrap_interval(counts, interval.resamples, interval.confidence, interval.seed)
+        bounds_of_h = {"h_low": low_h, "h_high": high_h}
     return {
         "layer": np.array([name] * units),
         "index": np.arange(units),
@@ -135,6 +166,7 @@ def _measure_layer(name: str, means: NDArray[np.float32], bounds: Any, bins: int
         "std": means.std(axis=0, dtype=np.float64),
         "zeros": zeros,
         "dead": zeros == 1,
+        **bounds_of_h,
     }
 
 

@@ -38,6 +38,12 @@ def describe_table(table: Table) -> str:
     summary = f"{len(table)} filters, {source.images} images, {source.bins} bins; H in bits (at most "
     dead = int(table.dead.sum())
     lines = [text_table(header, rows), f"{summary}{np.log2(source.bins):.3g})"]
+    if source.interval is not None and table.h_low is not None and table.h_high is not None:
+        width = float(np.median(table.h_high - table.h_low))
+        lines.append(
+            f"{source.interval.confidence:.0%} intervals from {source.interval.resamples} resampled data sets; median "
+            f"width {width:.3f} bits"
+        )
     if dead:
         lines.append(
             f"{dead} filters were never active: H is 0, so a threshold frees them, but they may have no gradient to "

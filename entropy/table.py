@@ -19,6 +19,15 @@ from prototxt import atomic
 
 
 @dataclass(frozen=True)
+class Interval:
+    """How the confidence intervals of H were made: see `entropy.bootstrap.bootstrap_interval`."""
+
+    resamples: int
+    confidence: float
+    seed: int
+
+
+@dataclass(frozen=True)
 class Provenance:
     """What a table was measured from, and how.
 
@@ -28,6 +37,7 @@ class Provenance:
     bins, quantile, scope, after : the settings of `entropy.measure`.
     ranges : layer to (low, high) of its histograms; empty when every filter has a range of its own.
     model_hash, images_hash, preprocessing_hash : copied from the scan.
+    interval : of the confidence intervals of H, or None without.
     """
 
     images: int
@@ -39,6 +49,7 @@ class Provenance:
     model_hash: str = ""
     images_hash: str = ""
     preprocessing_hash: str = ""
+    interval: Interval | None = None
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -49,7 +60,8 @@ class Provenance:
         """Read what `to_json` wrote; ValueError, TypeError or KeyError where it is something else."""
         fields = json.loads(text)
         fields["ranges"] = {layer: (float(low), float(high)) for layer, (low, high) in fields["ranges"].items()}
-        return cls(**fields)
+        interval = fields.pop("interval", None)
+        return cls(**fields, interval=None if interval is None else Interval(**interval))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +81,7 @@ class Table:
     rank : 1 for the smallest H of all; equal H are ordered by (std, mean, layer, index).
     ties : number of other filters of the same layer with exactly the same H.
     provenance : what it was measured from.
+    h_low, h_high : ends of the confidence interval of H in bits, or None without.
     """
 
     layer: NDArray[np.str_]
@@ -83,6 +96,8 @@ class Table:
     rank: NDArray[np.int64]
     ties: NDArray[np.int64]
     provenance: Provenance
+    h_low: NDArray[np.float64] | None = None
+    h_high: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.h)
@@ -92,12 +107,17 @@ class Table:
         """Layer names in net order."""
         return tuple(dict.fromkeys(self.layer.tolist()))
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that this table has."""
+        return tuple(name for name in (*COLUMNS, *INTERVAL_COLUMNS) if getattr(self, name) is not None)
+
     def of_layer(self, name: str) -> dict[str, NDArray[Any]]:
         """Columns of one layer's filters, each (units,), in the order of the filters; KeyError for an unknown name."""
         if name not in self.layers:
             raise KeyError(name)
         rows = self.layer == name
-        return {column: getattr(self, column)[rows] for column in COLUMNS}
+        return {column: getattr(self, column)[rows] for column in self.columns}
 
     def to_csv(self) -> str:
         """Give the table as CSV text: one row per filter, the provenance as JSON in the last cell of the first.
@@ -106,8 +126,8 @@ class Table:
         """
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([*COLUMNS, "provenance"])
-        columns = [getattr(self, name).tolist() for name in COLUMNS]
+        writer.writerow([*self.columns, "provenance"])
+        columns = [getattr(self, name).tolist() for name in self.columns]
         for number, row in enumerate(zip(*columns, strict=True)):
             cells = [int(value) if isinstance(value, bool) else value for value in row]
             writer.writerow([*cells, self.provenance.to_json() if number == 0 else ""])
@@ -135,6 +155,8 @@ COLUMNS: dict[str, Callable[[str], Any]] = {
     "rank": int,
     "ties": int,
 }
+# Only in tables that were measured with confidence intervals.
+INTERVAL_COLUMNS: dict[str, Callable[[str], Any]] = {"h_low": float, "h_high": float}
 
 
 def read_csv(path: Path | str) -> Table:
@@ -152,9 +174,10 @@ def read_csv(path: Path | str) -> Table:
     missing = {*COLUMNS, "provenance"} - set(rows[0] if rows else ())
     if missing:
         raise ScanError(f"{path}: column {', '.join(sorted(missing))} is missing; it is no table of entropy measure")
-    values: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    readers = COLUMNS | {name: read for name, read in INTERVAL_COLUMNS.items() if name in rows[0]}
+    values: dict[str, list[Any]] = {name: [] for name in readers}
     for line, row in enumerate(rows, 2):
-        for name, read in COLUMNS.items():
+        for name, read in readers.items():
             try:
                 values[name].append(read(row[name]))
             except (ValueError, TypeError) as error:
