@@ -5,7 +5,7 @@ mean, standard deviation, extremes and zeros of every layer, preprocesses the pi
 can be kept is timed one by one beside it. The promises: merging the best images of CaffeNet's 11,568 channels takes at
 most 0.2 ms an image (the old toolbox: 19 ms), and a plain scan keeps 0.85 (AlexNet, CaffeNet) or 0.7 (SqueezeNet) of
 the images per second of the bare forward pass. On a machine that does other work too, the processor time of the process
-is the number to look at.
+is the number to look at, and ``OMP_NUM_THREADS`` should be that of the free cores.
 """
 
 from __future__ import annotations
