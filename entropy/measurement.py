@@ -101,6 +101,7 @@ def measure(
     names = list(means) if progress is None else progress(list(means))
     columns = [_measure_layer(name, means[name], ranges[name], bins, interval) for name in names]
     stacked = {key: np.concatenate([layer[key] for layer in columns]) for key in columns[0]}
+    stacked |= {key: np.concatenate([of[name] for name in means]) for key, of in tables.importance.items()}
     shown = {name: (0.0, 0.0) if scope == "neuron" else _scalar(ranges[name]) for name in means}
     provenance = Provenance(
         images,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entropy.errors import PlanError
+from entropy.measurement import largest_h
 from entropy.table import Table
 from prototxt.split.layouts import filter_rows, unit_count
 from prototxt.weights import read_model, weights_hash
@@ -76,6 +77,28 @@ def _range_width(table: Table) -> Array:
     return np.array([widths[name] or 1.0 for name in table.layer.tolist()])
 
 
+def _taylor(source: Source) -> Array:
+    return _importance(source.table, source.table.taylor, "Taylor")
+
+
+def _mas(source: Source) -> Array:
+    return _importance(source.table, source.table.mas, "MAS")
+
+
+def _importance(table: Table, values: Array | None, name: str) -> Array:
+    if values is None:
+        raise PlanError(
+            f"the table has no {name} importance: scan with deepvis scan --importance, and measure again from that scan"
+        )
+    return _per_layer(table, values)
+
+
+def _per_layer(table: Table, values: Array) -> Array:
+    """Divide the values of each layer by the layer's largest."""
+    largest = largest_h(table.layer, values, "layer")
+    return np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
+
+
 def _weight(source: Source) -> Array:
     table, path = source.table, source.weights
     if path is None:
@@ -95,11 +118,11 @@ def _weight(source: Source) -> Array:
             raise PlanError(f"{path}: has no layer {name!r} with {rows.sum()} filters; give the weights of this net")
         filters = filter_rows(layers[name], weights[name])[0]
         magnitudes = np.abs(filters.reshape(len(filters), -1)).mean(axis=1, dtype=np.float64)
-        scores[rows] = magnitudes / (magnitudes.max() or 1.0)
-    return scores
+        scores[rows] = magnitudes
+    return _per_layer(table, scores)
 
 
-MeasureName = Literal["entropy", "inverse", "mean", "std", "random", "weight"]
+MeasureName = Literal["entropy", "inverse", "mean", "std", "random", "weight", "taylor", "mas"]
 MEASURES: dict[MeasureName, Measure] = {
     "entropy": Measure("H", "bits", _entropy),
     "inverse": Measure("the bits that H lacks to its greatest possible value", "bits", _inverse),
@@ -107,6 +130,8 @@ MEASURES: dict[MeasureName, Measure] = {
     "std": Measure("standard deviation of the activation", "of the layer's range", _std),
     "random": Measure("a random number", "of 1", _random),
     "weight": Measure("mean absolute weight", "of the layer's largest", _weight),
+    "taylor": Measure("Taylor importance", "of the layer's largest", _taylor),
+    "mas": Measure("MAS importance", "of the layer's largest", _mas),
 }
 
 
@@ -114,12 +139,12 @@ def scores_by(name: MeasureName, source: Source) -> Array:
     """Give the score of every filter by a measure of `MEASURES`.
 
     Mean activation and standard deviation are divided by the range of their layer's histograms, and weight magnitudes
-    by the largest of their layer, so that one threshold can hold in the whole net, as it does for H.
+    and importance by the largest of their layer, so that one threshold can hold in the whole net, as it does for H.
 
     Returns
     -------
-    (M,) finite; in [0, log2(bins)] for H and its inverse, in [0, 1] for random numbers and weights, and about that
-    for the others.
+    (M,) finite; in [0, log2(bins)] for H and its inverse, in [0, 1] for random numbers, weights, importance, and about
+    that for the others.
 
     Raises
     ------

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from entropy.errors import ScanError
 
 FORMAT_VERSION = 1
+IMPORTANCE = ("taylor", "mas")
 CONVOLUTIONS = ("Convolution", "Deconvolution")
 
 
@@ -23,6 +24,7 @@ class ScanTables:
     Parameters
     ----------
     means : layer name to (N, units) float32 mean activations, in net order; images that could not be used left out.
+    importance : measure (of `IMPORTANCE`) to layer name to (units,), those that the scan has of all these layers.
     model_hash, images_hash, preprocessing_hash : as in the scan's root attributes.
     """
 
@@ -30,6 +32,7 @@ class ScanTables:
     model_hash: str = ""
     images_hash: str = ""
     preprocessing_hash: str = ""
+    importance: dict[str, dict[str, NDArray[np.float64]]] = field(default_factory=dict)
     source: str = field(default="", compare=False)
 
 
@@ -82,7 +85,15 @@ def _read_tables(file: h5py.File, path: str, layers: Sequence[str] | None, datas
     used = _used_images(file)
     means = {name: groups[name][dataset][()] if used is None else groups[name][dataset][()][used] for name in wanted}
     hashes = {key: _text(file.attrs.get(key, "")) for key in ("model_hash", "images_hash", "preprocessing_hash")}
-    return ScanTables(means, source=path, **hashes)
+    return ScanTables(means, importance=_importance({name: groups[name] for name in wanted}), source=path, **hashes)
+
+
+def _importance(groups: dict[str, h5py.Group]) -> dict[str, dict[str, NDArray[np.float64]]]:
+    return {
+        measure: {name: group[f"importance_{measure}"][()].astype(np.float64) for name, group in groups.items()}
+        for measure in IMPORTANCE
+        if all(f"importance_{measure}" in group for group in groups.values())
+    }
 
 
 def _used_images(file: h5py.File) -> NDArray[np.bool_] | None:

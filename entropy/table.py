@@ -82,6 +82,7 @@ class Table:
     ties : number of other filters of the same layer with exactly the same H.
     provenance : what it was measured from.
     h_low, h_high : ends of the confidence interval of H in bits, or None without.
+    taylor, mas : mean importance of the filter over images (docs/scan-format.md), or None where the scan has none.
     """
 
     layer: NDArray[np.str_]
@@ -98,6 +99,8 @@ class Table:
     provenance: Provenance
     h_low: NDArray[np.float64] | None = None
     h_high: NDArray[np.float64] | None = None
+    taylor: NDArray[np.float64] | None = None
+    mas: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.h)
@@ -110,7 +113,7 @@ class Table:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that this table has."""
-        return tuple(name for name in (*COLUMNS, *INTERVAL_COLUMNS) if getattr(self, name) is not None)
+        return tuple(name for name in (*COLUMNS, *OPTIONAL_COLUMNS) if getattr(self, name) is not None)
 
     def of_layer(self, name: str) -> dict[str, NDArray[Any]]:
         """Columns of one layer's filters, each (units,), in the order of the filters; KeyError for an unknown name."""
@@ -155,8 +158,8 @@ COLUMNS: dict[str, Callable[[str], Any]] = {
     "rank": int,
     "ties": int,
 }
-# Only in tables that were measured with confidence intervals.
-INTERVAL_COLUMNS: dict[str, Callable[[str], Any]] = {"h_low": float, "h_high": float}
+# Only in tables that were measured with confidence intervals, or from a scan with importance.
+OPTIONAL_COLUMNS: dict[str, Callable[[str], Any]] = {"h_low": float, "h_high": float, "taylor": float, "mas": float}
 
 
 def read_csv(path: Path | str) -> Table:
@@ -174,7 +177,7 @@ def read_csv(path: Path | str) -> Table:
     missing = {*COLUMNS, "provenance"} - set(rows[0] if rows else ())
     if missing:
         raise ScanError(f"{path}: column {', '.join(sorted(missing))} is missing; it is no table of entropy measure")
-    readers = COLUMNS | {name: read for name, read in INTERVAL_COLUMNS.items() if name in rows[0]}
+    readers = COLUMNS | {name: read for name, read in OPTIONAL_COLUMNS.items() if name in rows[0]}
     values: dict[str, list[Any]] = {name: [] for name in readers}
     for line, row in enumerate(rows, 2):
         for name, read in readers.items():

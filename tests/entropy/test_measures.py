@@ -1,11 +1,13 @@
 """The controls: what can take the place of H."""
 
+import shutil
 from typing import get_args
 
+import h5py
 import numpy as np
 import pytest
 
-from entropy import PlanError, measure, plan, read_plan
+from entropy import PlanError, measure, plan, read_csv, read_plan
 from entropy.__main__ import main
 from entropy.measures import MEASURES, MeasureName, Source, scores_by
 from entropy.scan_file import ScanTables
@@ -14,8 +16,14 @@ from prototxt.weights import read_weights, weights_hash, write_weights
 
 
 @pytest.fixture
-def table(small):
-    return measure(small.scan, bins=16)
+def table(small, tmp_path):
+    """Measured from a scan with importance."""
+    path = shutil.copy(small.scan, tmp_path / "scan.h5")
+    with h5py.File(path, "a") as file:
+        for number, name in enumerate(("conv1", "branch%2Fconv2")):
+            for key, factor in (("taylor", 1), ("mas", 10)):
+                file[f"layers/{name}/importance_{key}"] = factor * (number + 1) * np.linspace(1, 4, 8)
+    return measure(path, bins=16)
 
 
 def test_every_measure_can_be_asked_for():
@@ -33,6 +41,8 @@ def test_scores_as_they_are_defined(table, small):
         "std": table.std / width,
         "random": np.random.default_rng(3).random(16),
         "weight": (largest / largest.max(axis=1, keepdims=True)).ravel(),
+        "taylor": np.tile(np.linspace(1, 4, 8) / 4, 2),
+        "mas": np.tile(np.linspace(1, 4, 8) / 4, 2),
     }
     assert expected.keys() == MEASURES.keys()
     for name, scores in expected.items():
@@ -70,6 +80,16 @@ def test_weights_of_a_deconvolution_are_taken_filter_by_filter(tmp_path):
     scores = scores_by("weight", Source(measure(tables, bins=4), 0, tmp_path / "up.caffemodel"))
     expected = [np.abs(blob[3 * group : 3 * group + 3, column]).mean() for group in (0, 1) for column in (0, 1)]
     np.testing.assert_allclose(scores, np.array(expected) / max(expected), rtol=1e-6)
+
+
+def test_importance_is_in_the_table_where_the_scan_has_it(table, small, tmp_path):
+    np.testing.assert_array_equal(table.taylor, np.concatenate([np.linspace(1, 4, 8), 2 * np.linspace(1, 4, 8)]))
+    table.write_csv(tmp_path / "entropy.csv")
+    np.testing.assert_array_equal(read_csv(tmp_path / "entropy.csv").mas, table.mas)
+    without = measure(small.scan, bins=16)
+    assert without.columns == table.columns[:-2]
+    with pytest.raises(PlanError, match="no MAS importance: scan with deepvis scan --importance"):
+        plan(without, 1, by="mas")
 
 
 def test_what_does_not_fit(table, small, tmp_path):
