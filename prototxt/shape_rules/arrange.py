@@ -153,7 +153,10 @@ def filter_(node: Node, bottoms: Sequence[Shape]) -> LayerShapes:
     """Follow filter_layer.cpp: how many items pass depends on the data; the shape is that of all of them."""
     if len(node.tops) != len(bottoms) - 1:
         raise NetError(f"{node}: needs one top for each bottom but the last (the selector); got {len(node.tops)}")
-    return LayerShapes(list(bottoms[:-1]))
+    *filtered, selector = bottoms
+    if prod(selector[1:]) != 1 or any(shape[:1] != selector[:1] for shape in filtered):
+        raise NetError(f"{node}: needs a selector (batch, 1, …) and bottoms of the same batch; got {list(bottoms)}")
+    return LayerShapes(filtered)
 
 
 def _axis_or_old_name(node: Node, shape: Shape, axis: int, old: str, has_axis: bool) -> int:

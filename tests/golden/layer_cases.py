@@ -31,6 +31,11 @@ def coarse(shape, seed, low=-1.0, high=1.0):
     return np.round(spread(shape, seed, low, high) * 2) / 2
 
 
+def starts(shape, seed):
+    """Where sequences go on (1) and begin (0)."""
+    return (labels(shape, seed, 4) > 0).astype(np.float32)
+
+
 class Case:
     """One layer with its bottoms.
 
@@ -157,6 +162,10 @@ CLASSES = (labels, (3,), 5)
 PIXEL_SCORES = (2, 5, 3, 2)
 PIXEL_CLASSES = (labels, (2, 1, 3, 2), 5)
 TIES = (coarse, (2, 3, 7, 6))
+SEQUENCE = (4, 2, 5)
+GOES_ON = (starts, (4, 2))
+RECURRENT = "recurrent_param { num_output: 4 }"
+EXPOSED = "recurrent_param { num_output: 4 expose_hidden: true }"
 
 CASES = {
     # activations
@@ -354,6 +363,23 @@ CASES = {
     "argmax_axis_values": Case(
         'type: "ArgMax" argmax_param { axis: -1 top_k: 2 out_max_val: true }', TIES, backward=False
     ),
+    # sequences
+    "rnn": Case('type: "RNN" ' + RECURRENT, SEQUENCE, GOES_ON),
+    "rnn_static": Case('type: "RNN" ' + RECURRENT, SEQUENCE, GOES_ON, (2, 3)),
+    "rnn_carries_its_state": Case('type: "RNN" ' + RECURRENT, SEQUENCE, GOES_ON, passes=3, phase="TRAIN"),
+    "rnn_exposed": Case('type: "RNN" ' + EXPOSED, SEQUENCE, GOES_ON, (1, 2, 4), tops=2),
+    "lstm": Case('type: "LSTM" ' + RECURRENT, SEQUENCE, GOES_ON),
+    "lstm_maps": Case('type: "LSTM" ' + RECURRENT, (4, 2, 2, 3), GOES_ON, phase="TRAIN"),
+    "lstm_static": Case('type: "LSTM" ' + RECURRENT, SEQUENCE, GOES_ON, (2, 3, 2)),
+    "lstm_one_step": Case('type: "LSTM" ' + RECURRENT, (1, 3, 5), (starts, (1, 3)), passes=4),
+    "lstm_carries_its_state": Case('type: "LSTM" ' + RECURRENT, SEQUENCE, GOES_ON, passes=3, phase="TRAIN"),
+    "lstm_exposed": Case('type: "LSTM" ' + EXPOSED, SEQUENCE, GOES_ON, (1, 2, 4), (1, 2, 4), tops=3, passes=2),
+    "lstm_exposed_static": Case(
+        'type: "LSTM" ' + EXPOSED, SEQUENCE, GOES_ON, (2, 3), (1, 2, 4), (1, 2, 4), tops=3, phase="TRAIN"
+    ),
+    "lstm_fading": Case('type: "LSTM" ' + RECURRENT, SEQUENCE, (spread, (4, 2), 0.0, 1.0), passes=2),
+    "lstm_unit": Case('type: "LSTMUnit"', (1, 3, 2), (1, 3, 8), (starts, (1, 3)), tops=2),
+    "lstm_unit_fading": Case('type: "LSTMUnit"', (1, 3, 2), (1, 3, 8), (spread, (1, 3), 0.0, 1.0), tops=2),
     # losses
     "softmax_loss": Case('type: "SoftmaxWithLoss"', SCORES, CLASSES),
     "softmax_loss_weight": Case('type: "SoftmaxWithLoss" loss_weight: 0.3', SCORES, CLASSES),

@@ -12,6 +12,14 @@ def one_layer(type, bottoms=("data",), tops=None, **fields):
     )
 
 
+def recurrent(type, *shapes, tops=("x",), **fields):
+    names = "abcde"[: len(shapes)]
+    return net("wrong", [*map(input_layer, names, shapes), layer(type, "wrong", [*names], tops, **fields)])
+
+
+UNITS = {"recurrent_param": {"num_output": 4}}
+EXPOSED = {"recurrent_param": {"num_output": 4, "expose_hidden": True}, "tops": ("x", "y", "z")}
+
 REFUSED = {
     "group": one_layer("Convolution", convolution_param={"num_output": 3, "kernel_size": [1], "group": 2}),
     "kernel": one_layer("Convolution", convolution_param={"num_output": 3, "kernel_size": [9]}),
@@ -49,4 +57,17 @@ REFUSED = {
     "twice": one_layer("ReLU", ("data",), ["other"]),
     "shared_in_place": net("wrong", [*one_layer("ReLU", tops=["data"]).layer, layer("ReLU", "x", "data"),
                                      layer("ReLU", "y", "data", "data")]),
+    "lstm_vectors": recurrent("LSTM", (5, 2), (5, 2), **UNITS),
+    "lstm_cont": recurrent("LSTM", (5, 2, 3), (5, 2, 1), **UNITS),
+    "lstm_time": recurrent("LSTM", (5, 2, 3), (4, 2), **UNITS),
+    "lstm_static": recurrent("LSTM", (5, 2, 3), (5, 2), (2,), **UNITS),
+    "lstm_static_batch": recurrent("LSTM", (5, 2, 3), (5, 2), (3, 4), **UNITS),
+    "lstm_state": recurrent("LSTM", (5, 2, 3), (5, 2), (1, 2, 4), (1, 2, 5), **EXPOSED),
+    "lstm_one_state": recurrent("LSTM", (5, 2, 3), (5, 2), (1, 2, 4), **EXPOSED),
+    "lstm_no_output": recurrent("LSTM", (5, 2, 3), (5, 2)),
+    "rnn_state": recurrent("RNN", (5, 2, 3), (5, 2), (2, 4), **EXPOSED | {"tops": ("x", "y")}),
+    "unit_cont": recurrent("LSTMUnit", (1, 2, 3), (1, 2, 12), (1, 2, 1), tops=("x", "y")),
+    "unit_time": recurrent("LSTMUnit", (2, 2, 3), (2, 2, 12), (2, 2), tops=("x", "y")),
+    "filter_selector": recurrent("Filter", (4, 3), (4, 2)),
+    "filter_batch": recurrent("Filter", (5, 3), (4,)),
 }  # fmt: skip

@@ -241,7 +241,7 @@ def test_weights_that_do_not_fit_change_nothing():
 
 @pytest.mark.parametrize(
     ("layer_type", "reason"),
-    [("LSTM", "is a layer of Caffe that torchcaffe does not run"), ("Convolutoin", "is no layer of Caffe")],
+    [("WindowData", "is a layer of Caffe that torchcaffe does not run"), ("Convolutoin", "is no layer of Caffe")],
 )
 def test_unknown_types_name_those_that_are_known(layer_type, reason):
     text = BRANCHES + f'layer {{ name: "odd" type: "{layer_type}" bottom: "l" bottom: "r" top: "o" }}'

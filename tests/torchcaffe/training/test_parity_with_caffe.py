@@ -116,7 +116,23 @@ layer { name: "a_loss" type: "SoftmaxWithLoss" bottom: "early" bottom: "label" t
 layer { name: "accuracy" type: "Accuracy" bottom: "fc" bottom: "label" top: "accuracy" include { phase: TEST } }
 """
 
-NETS = {"lenet": LENET, "alexnet": ALEXNET, "residual": RESIDUAL}
+RECURRENT = """
+name: "recurrent"
+layer { name: "data" type: "HDF5Data" top: "data" top: "cont" top: "label"
+  hdf5_data_param { source: "sequences.txt" batch_size: 7 } }
+layer { name: "lstm" type: "LSTM" bottom: "data" bottom: "cont" top: "lstm" param { lr_mult: 1 }
+  param { lr_mult: 2 decay_mult: 0 } param { lr_mult: 0.5 } recurrent_param { num_output: 12
+  weight_filler { type: "uniform" min: -0.3 max: 0.3 } bias_filler { type: "constant" value: 0.1 } } }
+layer { name: "rnn" type: "RNN" bottom: "lstm" bottom: "cont" top: "rnn" param {} param {} param { lr_mult: 0 }
+  recurrent_param { num_output: 8 weight_filler { type: "uniform" min: -0.4 max: 0.4 } } }
+layer { name: "fc" type: "InnerProduct" bottom: "rnn" top: "fc"
+  inner_product_param { axis: 2 num_output: 3 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss" softmax_param { axis: 2 } }
+layer { name: "accuracy" type: "Accuracy" bottom: "fc" bottom: "label" top: "accuracy" include { phase: TEST }
+  accuracy_param { axis: 2 } }
+"""
+
+NETS = {"lenet": LENET, "alexnet": ALEXNET, "residual": RESIDUAL, "recurrent": RECURRENT}
 
 SOLVER = """
 net: "{net}.prototxt"
@@ -134,6 +150,7 @@ CASES = {
     "fixed": ("lenet", f'base_lr: 0.01 lr_policy: "fixed" {SGD}'),
     "step": ("alexnet", f'base_lr: 0.01 lr_policy: "step" gamma: 0.3 stepsize: 7 {SGD}'),
     "branches": ("residual", f'base_lr: 0.05 lr_policy: "fixed" {SGD} test_compute_loss: true'),
+    "sequences": ("recurrent", f'base_lr: 0.3 lr_policy: "fixed" clip_gradients: 5 iter_size: 2 {SGD}'),
     "inv": ("lenet", f'base_lr: 0.02 lr_policy: "inv" gamma: 0.05 power: 0.75 average_loss: 4 {SGD}'),
     "exp": ("lenet", f'base_lr: 0.02 lr_policy: "exp" gamma: 0.9 {SGD}'),
     "multistep": ("lenet", f'base_lr: 0.02 lr_policy: "multistep" gamma: 0.5 stepvalue: 5 stepvalue: 12 {SGD}'),
@@ -185,6 +202,7 @@ def workplace(tmp_path_factory) -> Path:
     random = np.random.default_rng(0)
     _write_rows(folder, random)
     _write_pictures(folder, random)
+    _write_sequences(folder, random)
     _write_records(folder, random)
     for name, text in NETS.items():
         (folder / f"{name}.prototxt").write_text(text)
@@ -199,6 +217,17 @@ def _write_rows(folder: Path, random: np.random.Generator) -> None:
             file["data"] = (prototypes[labels] + 0.5 * random.normal(size=(count, 1, 28, 28))).astype(np.float32)
             file["label"] = labels.astype(np.float32)
     (folder / "train.txt").write_text("rows0.h5\nrows1.h5\n")
+
+
+def _write_sequences(folder: Path, random: np.random.Generator) -> None:
+    """Steps of four streams, which end and begin anywhere; the class of each is in what came one step before."""
+    steps, streams = 53, 4
+    classes = random.integers(3, size=(steps, streams))
+    with h5py.File(folder / "sequences.h5", "w") as file:
+        file["data"] = np.eye(3, dtype=np.float32)[classes]
+        file["cont"] = (random.random((steps, streams)) > 0.1).astype(np.float32)
+        file["label"] = np.roll(classes, 1, axis=0).astype(np.float32)
+    (folder / "sequences.txt").write_text("sequences.h5\n")
 
 
 def _write_pictures(folder: Path, random: np.random.Generator) -> None:
