@@ -7,8 +7,9 @@ from entropy.merging import Change, Merged, merge
 from entropy.planning import LayerPlan, Plan, plan, read_plan
 from entropy.solver_file import SolverSettings
 from entropy.table import Provenance, Table, read_csv
+from entropy.task import Task
 from entropy.updates import ScaledUpdates, scale_updates
-from entropy.writing import Task, Written, write
+from entropy.writing import Written, write
 
 __all__ = [
     "Change",

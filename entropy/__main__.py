@@ -19,6 +19,7 @@ from entropy.measures import MeasureName
 from entropy.quantize import DEFAULT_LEVELS
 from entropy.solver_file import SolverSettings
 from entropy.table import read_csv
+from entropy.task import Task, TaskOptions
 from prototxt.errors import errors_as_sentences
 
 T = TypeVar("T")
@@ -205,7 +206,7 @@ def write_command(
     out: Path,
     images: Path | None = None,
     head: str | None = None,
-    task: Flat[writing.TaskOptions] = writing.TaskOptions(),  # noqa: B008 - frozen
+    task: Flat[TaskOptions] = TaskOptions(),  # noqa: B008 - frozen
     solver: Flat[SolverSettings] = SolverSettings(),  # noqa: B008 - frozen
     solver_file: Path | None = None,
     bias_lr: float = 2.0,
@@ -240,9 +241,17 @@ def write_command(
     """
     if (images is None) != (head is None):
         raise PlanError("a new task needs both --images and --head")
-    whole = None if images is None or head is None else writing.Task(images=images, head=head, **vars(task))
+    whole = None if images is None or head is None else Task(images=images, head=head, **vars(task))
     written = writing.write(
-        plan, net, weights, out, whole, solver, solver_file, bias_lr=bias_lr, bias_decay=bias_decay, progress=_bar
+        plan,
+        net,
+        weights,
+        solver_file or solver,
+        out=out,
+        task=whole,
+        bias_lr=bias_lr,
+        bias_decay=bias_decay,
+        progress=_bar,
     )
     print(reporting.describe_written(written))
 

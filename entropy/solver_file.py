@@ -62,6 +62,9 @@ class SolverSettings:
     seed: int = 1
 
 
+# What a user may give as solver: settings, a message, or the path of a prototxt.
+Solver = SolverSettings | SolverParameter | Path | str
+
 # The fields of a solver that each policy reads beside base_lr.
 POLICY_FIELDS = {"fixed": (), "step": ("gamma", "stepsize"), "exp": ("gamma",)}
 
@@ -111,12 +114,51 @@ def make_solver(settings: SolverSettings, net: NetParameter, test_pictures: int 
     return solver
 
 
-def read_training_solver(path: Path | str) -> SolverParameter:
-    """Read a user's solver without the files that it names: nets, weights and snapshot prefix are set by `write`."""
-    solver = read_solver(path)
+def read_choice(solver: Solver | None) -> SolverSettings | SolverParameter:
+    """Read a user's solver without the files that it names: nets, weights and snapshot prefix are set by `write`.
+
+    Parameters
+    ----------
+    solver : settings, which stay as they are; a message, or a prototxt; None for default settings.
+
+    Raises
+    ------
+    FormatError : the prototxt cannot be read.
+    """
+    if solver is None or isinstance(solver, SolverSettings):
+        return solver or SolverSettings()
+    result = SolverParameter()
+    result.CopyFrom(solver if isinstance(solver, SolverParameter) else read_solver(solver))
     for field in ("net", "net_param", "train_net", "train_net_param", "test_net", "test_net_param", "weights"):
-        solver.ClearField(field)
-    return solver
+        result.ClearField(field)
+    return result
+
+
+def filler_seed(chosen: SolverSettings | SolverParameter) -> int:
+    """Seed of the weights of new layers: the solver's, or the default where it has none."""
+    if isinstance(chosen, SolverSettings):
+        return chosen.seed
+    return chosen.random_seed if chosen.random_seed >= 0 else SolverSettings.seed
+
+
+def training_solver(
+    chosen: SolverSettings | SolverParameter, net: NetParameter, test_pictures: int | None, *, tested: bool
+) -> SolverParameter:
+    """Make the solver of a training net from what the user chose.
+
+    Parameters
+    ----------
+    net, test_pictures : as in `make_solver`.
+    tested : whether the net has a TEST phase; without one, Caffe could not build the net that a solver would test.
+    """
+    if isinstance(chosen, SolverSettings):
+        return make_solver(chosen, net, test_pictures)
+    result = SolverParameter()
+    result.CopyFrom(chosen)
+    if not tested:
+        for field in ("test_iter", "test_interval", "test_state"):
+            result.ClearField(field)
+    return result
 
 
 def refuse_clipping(solver: SolverParameter, plan: Plan, source: Path | str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,8 @@ from entropy.data_layers import MEAN_FILE, ImageList, pixel_layers
 from entropy.data_paths import seen_from
 from entropy.errors import PlanError
 from entropy.planning import Plan, read_plan
-from entropy.solver_file import SolverSettings, make_solver, read_training_solver, refuse_clipping, solver_named
+from entropy.solver_file import Solver, filler_seed, read_choice, refuse_clipping, solver_named, training_solver
+from entropy.task import Task, read_preprocessing
 from entropy.training_net import Head, input_blob, training_net, with_global_statistics, with_head
 from prototxt import atomic
 from prototxt.blob import write_blob
@@ -31,64 +31,6 @@ if TYPE_CHECKING:  # they need torchcaffe, hence torch, which takes seconds to i
     from entropy.pictures import Pictures, Progress
 
 _OUTSIDE = "the pictures stay where they are; with --copy-pictures the folder can be taken to another machine"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskOptions:
-    """What a new task can leave to defaults.
-
-    Parameters
-    ----------
-    test_images
-        list of held-out pictures.
-    root
-        folder that the lists' relative paths start from; by default each list's own folder.
-    classes
-        number of classes; by default the largest label + 1.
-    replaces
-        the classifier that the head replaces; by default the net's last InnerProduct or Convolution layer.
-    head_lr
-        lr_mult of the head's weights and bias; 1 1 for the rate of all other layers.
-    preprocessing
-        JSON file with the net's preprocessing, alone or in a conversion.json; by default the conversion.json beside
-        the net.
-    batch
-        training pictures per batch.
-    test_batch
-        held-out pictures per batch.
-    mirror
-        flip half of the training pictures.
-    copy_pictures
-        copy the pictures into the folder, resized as the preprocessing says, so that it can be taken to another
-        machine; otherwise the net reads them where they are.
-    """
-
-    test_images: Path | None = None
-    root: Path | None = None
-    classes: int | None = None
-    replaces: str | None = None
-    head_lr: tuple[float, float] = (10.0, 20.0)
-    preprocessing: Path | None = None
-    batch: int = 32
-    test_batch: int = 50
-    mirror: bool = True
-    copy_pictures: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task(TaskOptions):
-    """A new task for a trained net: pictures, their classes, and the head that tells them apart.
-
-    Parameters
-    ----------
-    images
-        list of the training pictures, "path label" lines.
-    head
-        name of the new classifier layer.
-    """
-
-    images: Path
-    head: str
 
 
 @dataclass(frozen=True)
@@ -134,11 +76,10 @@ def write(
     plan: Plan | Path | str,
     net: Path | str,
     weights: Path | str,
-    out: Path | str,
-    task: Task | None = None,
-    settings: SolverSettings | None = None,
-    solver: Path | str | None = None,
+    solver: Solver | None = None,
     *,
+    out: Path | str = "run",
+    task: Task | None = None,
     bias_lr: float = 2.0,
     bias_decay: float = 0.0,
     progress: Progress | None = None,
@@ -153,10 +94,10 @@ def write(
     plan : from `entropy.plan`, or its file.
     net, weights : the deploy net and caffemodel that the plan was made for; or, without a task, a train_val net as it
         is (relative paths in it hold from the current folder).
+    solver : how to train: settings, a solver's message or prototxt (the nets and the snapshot prefix in it are
+        replaced); by default `SolverSettings` as they are.
     out : the folder; made when missing, files in it are replaced.
     task : the new task; needed for a deploy net.
-    settings : of the solver.
-    solver : a solver's prototxt to use in place of ``settings``; the nets and the snapshot prefix in it are replaced.
     bias_lr, bias_decay : lr_mult and decay_mult of biases about which the net says nothing.
     progress : shows progress of copying pictures, such as ``tqdm.tqdm``.
 
@@ -167,29 +108,33 @@ def write(
     NetError, FormatError : a file cannot be read, or the net cannot be split.
     """
     plan = plan if isinstance(plan, Plan) else read_plan(plan)
-    out, settings = Path(out), settings or SolverSettings()
+    out, chosen = Path(out), read_choice(solver)
+    seed = filler_seed(chosen)
     source, source_weights = read_net(net), read_weights(weights)
     _check_origin(plan, source_weights, weights)
     if task is None:
-        parts = _as_it_is(source, source_weights, out, settings)
+        parts = _as_it_is(source, source_weights, out, seed)
     else:
-        parts = _for_task(source, source_weights, Path(net), out, task, settings)
+        parts = _for_task(source, source_weights, Path(net), out, task, seed)
     _check_belongs(plan, source, source_weights, net, weights)
     plain, moving = with_global_statistics(parts.net)
     plain = fill_param_specs(plain, bias_lr=bias_lr, bias_decay=bias_decay)
     split = split_net(plain, plan.multipliers, _in_channels(plain, parts.weights))
-    trainer = make_solver(settings, plain, parts.test_pictures) if solver is None else read_training_solver(solver)
-    refuse_clipping(trainer, plan, solver or "the solver")
+    trainer = training_solver(chosen, plain, parts.test_pictures, tested=task is None or task.test_images is not None)
+    refuse_clipping(trainer, plan, solver if isinstance(solver, str | Path) else "the solver")
     if moving:
         parts.notes.append(f"{len(moving)} BatchNorm layers use their stored statistics, so that frozen filters stay")
-    _refuse_overwriting(out, parts, net, weights, *([task.images, task.test_images] if task and parts.copies else []))
+    _refuse_overwriting(
+        out, parts, net, weights, solver if isinstance(solver, str | Path) else None,
+        *([task.images, task.test_images] if task and parts.copies else []),
+    )  # fmt: skip
     written = Written(out, plan.model_copy(update={"split": split.layers}), plain, split, parts.notes)
     _write_files(written, parts, trainer, progress)
     return written
 
 
 def _refuse_overwriting(out: Path, parts: _Parts, *inputs: Path | str | None) -> None:
-    written = [*names.WEIGHTS_AND_NETS, *parts.texts]
+    written = [*names.WEIGHTS_AND_NETS, names.SOLVER, names.PLAIN_SOLVER, *parts.texts]
     for path in inputs:
         if path is not None and Path(path).resolve() in [(out / name).resolve() for name in written]:
             raise PlanError(
@@ -216,9 +161,7 @@ def _check_belongs(plan: Plan, net: NetParameter, weights: Weights, net_path: Pa
         raise PlanError(f"{path}: holds no weights for layer {missing[0]!r} of {net_path}; it belongs to another net")
 
 
-def _for_task(
-    deploy: NetParameter, weights: Weights, net_path: Path, out: Path, task: Task, settings: SolverSettings
-) -> _Parts:
+def _for_task(deploy: NetParameter, weights: Weights, net_path: Path, out: Path, task: Task, seed: int) -> _Parts:
     from entropy import engine
     from entropy.pictures import list_of_copies, read_pictures
 
@@ -229,7 +172,7 @@ def _for_task(
     top = input_blob(deploy)
     with_new_head = with_head(deploy, head)
     _check_complete(with_new_head, weights, head.name, net_path)
-    filled = engine.complete_weights(with_new_head, "TEST", weights, settings.seed, Path.cwd())
+    filled = engine.complete_weights(with_new_head, "TEST", weights, seed, Path.cwd())
     preprocessing = read_preprocessing(task.preprocessing, net_path)
     lists = {"train": train} | ({"test": test} if test else {})
     copies: dict[str, Pictures] = {}
@@ -266,7 +209,7 @@ def _check_complete(net: NetParameter, weights: Weights, head: str, path: Path) 
         )
 
 
-def _as_it_is(net: NetParameter, weights: Weights, out: Path, settings: SolverSettings) -> _Parts:
+def _as_it_is(net: NetParameter, weights: Weights, out: Path, seed: int) -> _Parts:
     from entropy import engine
 
     if any(layer.type == "Input" for layer in net.layer):
@@ -275,32 +218,11 @@ def _as_it_is(net: NetParameter, weights: Weights, out: Path, settings: SolverSe
             "it, or give a train_val net"
         )
     start = Path.cwd()
-    filled = engine.complete_weights(net, "TRAIN", weights, settings.seed, start)
+    filled = engine.complete_weights(net, "TRAIN", weights, seed, start)
     new = [name for name in filled if not weights.get(name)]
-    notes = [f"new layers, filled with seed {settings.seed}: {', '.join(new)}"] if new else []
+    notes = [f"new layers, filled with seed {seed}: {', '.join(new)}"] if new else []
     moved, lists = seen_from(net, start, out.resolve())
     return _Parts(net=moved, weights=filled, texts=lists, notes=notes)
-
-
-def read_preprocessing(path: Path | None, net: Path) -> Preprocessing:
-    """Read a preprocessing from its own JSON file or from a ``conversion.json``; by default the one beside the net.
-
-    Raises
-    ------
-    PlanError : there is none.
-    """
-    path = path or net.parent / "conversion.json"
-    try:
-        content = json.loads(path.read_text())
-        found = content.get("preprocessing", content)
-    except (OSError, ValueError, AttributeError) as error:
-        raise PlanError(
-            f"{path}: no preprocessing can be read ({error}); give the conversion.json that was written with the net, "
-            "or a JSON file with its preprocessing"
-        ) from None
-    if not found:
-        raise PlanError(f"{path}: holds no preprocessing; convert again with --mean and --std, or give a JSON file")
-    return Preprocessing.from_json(found)
 
 
 def _in_channels(net: NetParameter, weights: Weights) -> dict[str, int]:

@@ -33,7 +33,7 @@ def written(small, made, tmp_path_factory):
     """A folder for the small net's new task; tests copy it before they change it."""
     task = Task(images=small.images, test_images=small.test_images, head="fc_new", batch=4, test_batch=3)
     settings = SolverSettings(base_lr=0.01, max_iter=4, display=2, test_interval=2)
-    return write(made, small.net, small.weights, tmp_path_factory.mktemp("run"), task, settings)
+    return write(made, small.net, small.weights, settings, out=tmp_path_factory.mktemp("run"), task=task)
 
 
 @pytest.fixture
@@ -86,7 +86,9 @@ def test_the_seed_decides_the_head(written, small, made, tmp_path):
     task = Task(images=small.images, head="fc_new")
     heads = []
     for number, seed in enumerate((1, 1, 2)):
-        out = write(made, small.net, small.weights, tmp_path / str(number), task, SolverSettings(seed=seed)).folder
+        out = write(
+            made, small.net, small.weights, SolverSettings(seed=seed), out=tmp_path / str(number), task=task
+        ).folder
         heads.append(read_weights(out / "split.caffemodel")["fc_new"][0].tobytes())
     assert heads[0] == heads[1] != heads[2]
 
@@ -204,7 +206,13 @@ def test_a_plan_for_other_weights_is_refused(small, made, tmp_path):
     weights["fc4"][1][0] += 1
     write_weights(tmp_path / "other.caffemodel", read_net(small.net), weights)
     with pytest.raises(PlanError, match="the plan was made for weights with the hash"):
-        write(made, small.net, tmp_path / "other.caffemodel", tmp_path / "out", Task(images=small.images, head="n"))
+        write(
+            made,
+            small.net,
+            tmp_path / "other.caffemodel",
+            out=tmp_path / "out",
+            task=Task(images=small.images, head="n"),
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -218,14 +226,20 @@ def test_weights_that_are_not_the_nets_are_refused(change, small, made, tmp_path
     write_weights(tmp_path / "other.caffemodel", net, weights)
     free = made.model_copy(update={"weights_hash": ""})
     with pytest.raises(InputError, match=r"belong to another net|from another net"):
-        write(free, small.net, tmp_path / "other.caffemodel", tmp_path / "out", Task(images=small.images, head="n"))
+        write(
+            free,
+            small.net,
+            tmp_path / "other.caffemodel",
+            out=tmp_path / "out",
+            task=Task(images=small.images, head="n"),
+        )
     assert not (tmp_path / "out").exists()
 
 
 def test_a_plan_for_another_net_is_refused(small, made, tmp_path):
     strange = made.model_copy(update={"layers": {"conv9": made.layers["conv1"]}, "weights_hash": ""})
     with pytest.raises(PlanError, match="has no layer 'conv9'"):
-        write(strange, small.net, small.weights, tmp_path / "out", Task(images=small.images, head="n"))
+        write(strange, small.net, small.weights, out=tmp_path / "out", task=Task(images=small.images, head="n"))
 
 
 def test_clipped_gradients_with_frozen_filters_are_refused(small, made, tmp_path):
@@ -233,9 +247,9 @@ def test_clipped_gradients_with_frozen_filters_are_refused(small, made, tmp_path
     write_message(solver, SolverParameter(base_lr=0.1, lr_policy="fixed", max_iter=2, clip_gradients=5))
     task = Task(images=small.images, head="n")
     with pytest.raises(PlanError, match=r"clip.prototxt: clip_gradients is 5, but 10 filters have a rate of 0"):
-        write(made, small.net, small.weights, tmp_path / "out", task, solver=solver)
+        write(made, small.net, small.weights, solver, out=tmp_path / "out", task=task)
     soft = plan(measure(small.scan, bins=16), 6)
-    result = write(soft, small.net, small.weights, tmp_path / "out", task, solver=solver)
+    result = write(soft, small.net, small.weights, solver, out=tmp_path / "out", task=task)
     assert read_solver(result.folder / "solver.prototxt").clip_gradients == 5
 
 
@@ -243,7 +257,7 @@ def test_the_source_is_not_overwritten(small, made):
     """The small net is called deploy.prototxt, as one of the files that are written."""
     before = small.net.read_bytes()
     with pytest.raises(PlanError, match=r"deploy.prototxt: would be overwritten"):
-        write(made, small.net, small.weights, small.folder, Task(images=small.images, head="n"))
+        write(made, small.net, small.weights, out=small.folder, task=Task(images=small.images, head="n"))
     assert small.net.read_bytes() == before
 
 
@@ -260,7 +274,7 @@ def test_weights_of_the_old_form_are_taken(small, made, tmp_path):
     (tmp_path / "old.caffemodel").write_bytes(old.SerializeToString())
     free = made.model_copy(update={"weights_hash": ""})
     out = write(
-        free, small.net, tmp_path / "old.caffemodel", tmp_path / "o", Task(images=small.images, head="n")
+        free, small.net, tmp_path / "old.caffemodel", out=tmp_path / "o", task=Task(images=small.images, head="n")
     ).folder
     plain = read_weights(out / "plain.caffemodel")
     assert plain["conv1"][1].shape == (8,)
@@ -281,16 +295,16 @@ def test_bad_image_lists_are_refused_with_their_line(line, classes, message, sma
     images = small.folder / f"bad_{abs(hash(line))}.txt"
     images.write_text(f"pictures/train 1.png 1\n{line}\n")
     with pytest.raises(InputError, match=message):
-        write(made, small.net, small.weights, tmp_path / "out", Task(images=images, head="n", classes=classes))
+        write(made, small.net, small.weights, out=tmp_path / "out", task=Task(images=images, head="n", classes=classes))
     assert not (tmp_path / "out").exists()
 
 
 def test_a_deploy_net_needs_a_task_and_a_preprocessing(small, made, tmp_path):
     with pytest.raises(PlanError, match="this is a deploy net"):
-        write(made, small.net, small.weights, tmp_path / "out")
+        write(made, small.net, small.weights, out=tmp_path / "out")
     net = Path(shutil.copy(small.net, tmp_path / "alone.prototxt"))
     with pytest.raises(PlanError, match=r"conversion.json: no preprocessing can be read"):
-        write(made, net, small.weights, tmp_path / "out", Task(images=small.images, head="n"))
+        write(made, net, small.weights, out=tmp_path / "out", task=Task(images=small.images, head="n"))
 
 
 TRAIN_VAL = """
@@ -320,7 +334,7 @@ def test_a_train_val_net_as_it_is_keeps_its_data(small, made, tmp_path, monkeypa
     """
     body = body.replace('type: "Softmax"', 'type: "Softmax" include { phase: TEST }')
     write_message("train_val.prototxt", parse_net(data + body + tail))
-    result = write(made, "train_val.prototxt", small.weights, "out", settings=SolverSettings(max_iter=2))
+    result = write(made, "train_val.prototxt", small.weights, SolverSettings(max_iter=2), out="out")
     assert any("new layers, filled with seed 1: extra" in note for note in result.notes)
     assert any("BatchNorm" in note for note in result.notes)
     (loss,) = check("out", use_caffe=False)
@@ -344,7 +358,9 @@ def test_a_folder_with_copied_pictures_can_be_taken_elsewhere(small, made, tmp_p
         copy_pictures=True, batch=4,
     )  # fmt: skip
     seen = []
-    result = write(made, small.net, small.weights, tmp_path / "here", task, progress=lambda e: seen.append(len(e)) or e)
+    result = write(
+        made, small.net, small.weights, out=tmp_path / "here", task=task, progress=lambda e: seen.append(len(e)) or e
+    )
     assert seen == [12, 1]
     assert not any("--copy-pictures" in note for note in result.notes)
     elsewhere = shutil.move(tmp_path / "here", tmp_path / "a" / "b" / "there")
@@ -366,3 +382,28 @@ def test_without_dropout_rewires_what_read_it():
         ("r", "a", "a"),
         ("o", "a", "c"),
     ]
+
+
+def test_a_solver_may_be_settings_a_message_or_a_file(small, made, tmp_path, monkeypatch):
+    """Written to "run" in the current folder by default; tests are dropped where there is nothing to test."""
+    monkeypatch.chdir(tmp_path)
+    message = SolverParameter(
+        net="mine.prototxt", base_lr=0.1, lr_policy="fixed", max_iter=2, test_iter=[3], test_interval=1, random_seed=7
+    )
+    write_message(tmp_path / "mine.prototxt", message)
+    task = Task(images=small.images, head="fc_new")
+    found = []
+    for solver in (message, tmp_path / "mine.prototxt", SolverSettings(base_lr=0.1, max_iter=2, seed=7)):
+        result = write(made, small.net, small.weights, solver, task=task)
+        assert result.folder == Path("run")
+        trainer = read_solver(Path("run/solver.prototxt"))
+        assert (trainer.net, list(trainer.test_iter)) == ("net_split.prototxt", [])
+        found.append(
+            (trainer.base_lr, trainer.max_iter, read_weights(Path("run/plain.caffemodel"))["fc_new"][0].tobytes())
+        )
+    assert len(set(found)) == 1
+    assert message.net == "mine.prototxt"  # the argument is left as it is
+    tested = write(
+        made, small.net, small.weights, message, task=dataclasses.replace(task, test_images=small.test_images)
+    )
+    assert list(read_solver(tested.folder / "solver.prototxt").test_iter) == [3]

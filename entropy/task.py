@@ -1,0 +1,89 @@
+"""What a new task is: pictures, their classes, the head that tells them apart, and the net's preprocessing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from entropy.errors import PlanError
+from prototxt.preprocess import Preprocessing
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """What a new task can leave to defaults.
+
+    Parameters
+    ----------
+    test_images
+        list of held-out pictures.
+    root
+        folder that the lists' relative paths start from; by default each list's own folder.
+    classes
+        number of classes; by default the largest label + 1.
+    replaces
+        the classifier that the head replaces; by default the net's last InnerProduct or Convolution layer.
+    head_lr
+        lr_mult of the head's weights and bias; 1 1 for the rate of all other layers.
+    preprocessing
+        JSON file with the net's preprocessing, alone or in a conversion.json; by default the conversion.json beside
+        the net.
+    batch
+        training pictures per batch.
+    test_batch
+        held-out pictures per batch.
+    mirror
+        flip half of the training pictures.
+    copy_pictures
+        copy the pictures into the folder, resized as the preprocessing says, so that it can be taken to another
+        machine; otherwise the net reads them where they are.
+    """
+
+    test_images: Path | None = None
+    root: Path | None = None
+    classes: int | None = None
+    replaces: str | None = None
+    head_lr: tuple[float, float] = (10.0, 20.0)
+    preprocessing: Path | None = None
+    batch: int = 32
+    test_batch: int = 50
+    mirror: bool = True
+    copy_pictures: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(TaskOptions):
+    """A new task for a trained net: pictures, their classes, and the head that tells them apart.
+
+    Parameters
+    ----------
+    images
+        list of the training pictures, "path label" lines.
+    head
+        name of the new classifier layer.
+    """
+
+    images: Path
+    head: str
+
+
+def read_preprocessing(path: Path | None, net: Path) -> Preprocessing:
+    """Read a preprocessing from its own JSON file or from a ``conversion.json``; by default the one beside the net.
+
+    Raises
+    ------
+    PlanError : there is none.
+    """
+    path = path or net.parent / "conversion.json"
+    try:
+        content = json.loads(path.read_text())
+        found = content.get("preprocessing", content)
+    except (OSError, ValueError, AttributeError) as error:
+        raise PlanError(
+            f"{path}: no preprocessing can be read ({error}); give the conversion.json that was written with the net, "
+            "or a JSON file with its preprocessing"
+        ) from None
+    if not found:
+        raise PlanError(f"{path}: holds no preprocessing; convert again with --mean and --std, or give a JSON file")
+    return Preprocessing.from_json(found)
