@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prototxt.errors import NetError
 from prototxt.graph import ACTIVATION_TYPES, NORMALISATION_TYPES, NetGraph, Node
+from prototxt.layer_types import LAYER_TYPES
 from prototxt.phases import net_state, takes_part
 from prototxt.schema import LayerParameter, NetParameter, NetState
 from prototxt.split.param_specs import blob_count
@@ -26,6 +27,11 @@ def companions(net: NetParameter, base: int, axis: int) -> tuple[int, ...]:
     Returns
     -------
     Places in ``net.layer``, ascending; found in any phase and stage of the net.
+
+    Raises
+    ------
+    NetError : a layer of a type that nobody knows stands between the filters and what follows: it could learn
+        something for each filter, or hide a layer that does.
     """
     found: set[int] = set()
     for state in _states(net):
@@ -52,8 +58,10 @@ def _states(net: NetParameter) -> Iterator[NetState]:
 
 
 def _chain(graph: NetGraph, node: Node, axis: int) -> Iterator[Node]:
+    filters = node
     while True:
         readers = graph.consumers(node.tops[0])
+        _refuse_unknown(graph, filters, readers)
         if len(readers) != 1 or len(readers[0].bottoms) != 1 or len(readers[0].tops) != 1:
             return
         node = readers[0]
@@ -62,6 +70,16 @@ def _chain(graph: NetGraph, node: Node, axis: int) -> Iterator[Node]:
         yield node
         if node.type in ACTIVATION_TYPES:
             return
+
+
+def _refuse_unknown(graph: NetGraph, filters: Node, readers: Sequence[Node]) -> None:
+    for reader in readers if len(readers) == 1 else ():
+        if reader.type not in LAYER_TYPES and any(graph.consumers(top) for top in reader.tops):
+            raise NetError(
+                f"{reader} stands between the filters of layer {filters.name!r} and what follows, and nothing is known "
+                "of its type: it could learn for each filter at a rate of its own, or hide a layer that does; leave "
+                f"{filters.name!r} out of the plan, or give all its filters the multiplier 1"
+            )
 
 
 def _learns(layer: LayerParameter) -> bool:

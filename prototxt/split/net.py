@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -62,20 +62,23 @@ def split_net(
     Raises
     ------
     NetError : an unknown layer, a layer without filters, a wrong number of multipliers, a negative one, shared
-        parameters with different rates, or a layer with several bottoms.
+        parameters with different rates, a layer with several bottoms, or an unknown layer type behind the filters.
     """
     if net.layers or net.input:
         net = upgrade_net(net)
     _check_rates(net, rates)
-    refuse_unequal_sharing(net, rates)
     net = fill_param_specs(net, rates, bias_lr=bias_lr, bias_decay=bias_decay)
+    splitters = [
+        _Splitter(net, place, rates[layer.name], in_channels or {})
+        for place, layer in enumerate(net.layer)
+        if layer.name in rates
+    ]
+    refuse_unequal_sharing(net, {name: parts for splitter in splitters for name, parts in splitter.all_parts()})
     replaced: dict[int, list[LayerParameter]] = {}
     described: dict[str, SplitLayer] = {}
-    for place, layer in enumerate(net.layer):
-        if layer.name in rates:
-            splitter = _Splitter(net, place, rates[layer.name], in_channels or {})
-            replaced.update(splitter.layers())
-            described.update({split.layer: split for split in splitter.described()})
+    for splitter in splitters:
+        replaced.update(splitter.layers())
+        described.update({split.layer: split for split in splitter.described()})
     result = NetParameter()
     result.CopyFrom(net)
     del result.layer[:]
@@ -103,7 +106,7 @@ class _Splitter:
         self.axis = filter_axis(self.base)
         self.groups = group_count(self.base)
         self.in_channels = in_channels
-        self.companions = companions(net, place, self.axis)
+        self.companions = companions(net, place, self.axis) if any(rate != 1 for rate in rates) else ()
         self.parts = parts_by_rate(self.base.name, [float(rate) for rate in rates], self.groups)
         # Blob name, as the chain of companions knows it, to the blob of each part.
         self.blobs: dict[str, list[str]] = {}
@@ -126,6 +129,12 @@ class _Splitter:
         result[max(result)] += self._in_order()
         return result
 
+    def all_parts(self) -> Iterator[tuple[str, tuple[Part, ...]]]:
+        """Give the parts of the layer and of every companion, by name of the unsplit layer."""
+        yield self.base.name, self.parts
+        for place in self.companions:
+            yield self.net.layer[place].name, self._parts_of(self.net.layer[place])
+
     def described(self) -> list[SplitLayer]:
         """Describe the layer and its companions; nothing when there is one rate only."""
         if len(self.parts) == 1:
@@ -146,7 +155,7 @@ class _Splitter:
     def _base_parts(self, bottoms: list[str]) -> list[LayerParameter]:
         result = []
         for part, bottom in zip(self.parts, bottoms, strict=True):
-            layer = scaled(self.base, part.lr_mult)
+            layer = scaled(self.base, part.lr_mult, part.name.removeprefix(self.base.name))
             layer.ClearField("loss_weight")
             layer.name, layer.bottom[0], layer.top[0] = part.name, bottom, part.name
             if layer.type == "InnerProduct":
@@ -166,7 +175,7 @@ class _Splitter:
         self.blobs[companion.top[0]] = tops
         result = []
         for part, bottom, top in zip(parts, bottoms, tops, strict=True):
-            layer = scaled(companion, part.lr_mult)
+            layer = scaled(companion, part.lr_mult, part.name.removeprefix(companion.name))
             layer.name, layer.bottom[0], layer.top[0] = part.name, bottom, top
             result.append(layer)
         return result

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-
-import numpy as np
+from collections.abc import Collection, Mapping, Sequence
 
 from prototxt.errors import NetError
 from prototxt.schema import LayerParameter, NetParameter, ParamSpec
-from prototxt.split.layers import Rates
+from prototxt.split.layers import Part
 
 BIAS_LR = 2.0
 BIAS_DECAY = 0.0
@@ -42,6 +40,8 @@ def fill_param_specs(
     InnerProduct, lr_mult 1 and decay_mult 1 for weights, ``bias_lr`` and ``bias_decay`` for biases (2 and 0, as in
     Caffe's reference nets; Caffe itself would take 1 and 1).
 
+    Of a parameter that layers share, each layer gets what the first that says something says.
+
     Parameters
     ----------
     net : left as it is.
@@ -57,22 +57,33 @@ def fill_param_specs(
         if layer.type in FILTER_TYPES and (layers is None or layer.name in layers):
             defaults = (ParamSpec(lr_mult=1, decay_mult=1), ParamSpec(lr_mult=bias_lr, decay_mult=bias_decay))
             layer.param.extend(defaults[len(layer.param) : blob_count(layer)])
+    _fill_shared(result)
     return result
 
 
-def scaled(layer: LayerParameter, rate: float) -> LayerParameter:
-    """Copy a layer, the lr_mult of all its blobs multiplied by ``rate``; BatchNorm, which never learns, as it is."""
+def scaled(layer: LayerParameter, rate: float, suffix: str = "") -> LayerParameter:
+    """Copy a layer, the lr_mult of all its blobs multiplied by ``rate``; BatchNorm, which never learns, as it is.
+
+    Names of parameters get the suffix, so that parts share among themselves what their layers share.
+    """
     result = LayerParameter()
     result.CopyFrom(layer)
     if layer.type != "BatchNorm":
         result.param.extend(ParamSpec() for _ in range(blob_count(layer) - len(layer.param)))
         for spec in result.param:
             spec.lr_mult = spec.lr_mult * rate
+    for spec in result.param:
+        if spec.name:
+            spec.name += suffix
     return result
 
 
-def refuse_unequal_sharing(net: NetParameter, rates: Mapping[str, Rates]) -> None:
+def refuse_unequal_sharing(net: NetParameter, parts: Mapping[str, Sequence[Part]]) -> None:
     """Refuse rates under which two layers that share a parameter would learn it at different speeds.
+
+    Parameters
+    ----------
+    parts : what each layer with rates is cut into; the filters of others learn at the multiplier 1.
 
     Raises
     ------
@@ -84,10 +95,26 @@ def refuse_unequal_sharing(net: NetParameter, rates: Mapping[str, Rates]) -> Non
             if spec.name and layer.name not in sharers.setdefault(spec.name, []):
                 sharers[spec.name].append(layer.name)
     for parameter, layers in sharers.items():
-        found = {float(rate) for layer in layers for rate in np.unique(rates.get(layer, [1.0]))}
-        if len(found) > 1:
+        if len({_rates_of(parts.get(layer, ())) for layer in layers}) > 1:
             raise NetError(
                 f"layers {', '.join(map(repr, layers))} share the parameter {parameter!r}, but their filters would "
-                f"learn at {len(found)} different rates; Caffe needs one: leave these layers out of the plan, or give "
-                "all their filters the same multiplier"
+                "learn at different rates; Caffe needs one: leave these layers out of the plan, or give them the same "
+                "multipliers, filter by filter"
             )
+
+
+def _rates_of(parts: Sequence[Part]) -> tuple[tuple[float, tuple[int, ...]], ...]:
+    """Rates with their filters; one without filters where all learn alike."""
+    if len(parts) < 2:
+        return ((parts[0].lr_mult if parts else 1.0, ()),)
+    return tuple((part.lr_mult, part.filters) for part in parts)
+
+
+def _fill_shared(net: NetParameter) -> None:
+    """Write out what only some of the layers that share a parameter say of it (net.cpp, AppendParam)."""
+    for field in ("lr_mult", "decay_mult"):
+        specs = [spec for layer in net.layer for spec in layer.param if spec.name]
+        said = {spec.name: getattr(spec, field) for spec in reversed(specs) if spec.HasField(field)}
+        for spec in specs:
+            if spec.name in said:
+                setattr(spec, field, said[spec.name])

@@ -248,3 +248,38 @@ def test_stock_caffe_itself_refuses_the_unsplit_weights(place, real_caffe):
     result = real_caffe.run("train", "-solver", solver, "-weights", "plain.caffemodel", cwd=folder)
     assert result.returncode != 0
     assert "Incompatible number of blobs for layer c1" in result.stdout
+
+
+SIAMESE = """
+layer { name: "data" type: "HDF5Data" top: "data" top: "label" hdf5_data_param { source: "files.txt" batch_size: 6 } }
+layer { name: "cut" type: "Slice" bottom: "data" top: "x" top: "y" slice_param { axis: 2 slice_point: 5 } }
+layer { name: "a" type: "Convolution" bottom: "x" top: "a" param { name: "w" lr_mult: 0.5 } param { name: "b" }
+        convolution_param { num_output: 4 kernel_size: 5 group: 2 weight_filler { type: "xavier" } } }
+layer { name: "b" type: "Convolution" bottom: "y" top: "b" param { name: "w" } param { name: "b" }
+        convolution_param { num_output: 4 kernel_size: 5 group: 2 } }
+layer { name: "both" type: "Concat" bottom: "a" bottom: "b" top: "both" concat_param { axis: 2 } }
+layer { name: "out" type: "InnerProduct" bottom: "both" top: "out"
+        inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "out" bottom: "label" top: "loss" }
+"""
+
+
+def test_layers_that_share_parameters_stay_one_in_real_caffe(place, real_caffe):
+    folder, _, _ = place
+    net, rates = parse_net(SIAMESE), [0, 1, 1, 0.5]
+    split = split_net(net, {"a": rates, "b": rates}, {"a": 4, "b": 4})
+    rng = np.random.default_rng(3)
+    shared = [rng.normal(size=shape).astype(np.float32) for shape in ((4, 2, 5, 5), (4,))]
+    before = {"a": shared, "b": shared, "out": [rng.normal(size=s).astype(np.float32) for s in ((3, 252), (3,))]}
+    write_message(folder / "siamese.prototxt", split.net)
+    write_weights(folder / "siamese.caffemodel", split.net, split_weights(before, split.layers))
+    train(
+        real_caffe, folder, solver_file(folder, "siamese.prototxt", "siamese_run", 3), "-weights", "siamese.caffemodel"
+    )
+    after = merge_weights(read_weights(folder / "siamese_run_iter_3.caffemodel"), split.layers)
+    state = read_solverstate(folder / "siamese_run_iter_3.solverstate")
+    merged = merge_state(state, split, read_weights(folder / "siamese_run_iter_3.caffemodel"), net)
+    assert [blob.shape for blob in merged.history] == [(4, 2, 5, 5), (4,), (3, 252), (3,)]
+    for was, one, other in zip(shared, after["a"], after["b"], strict=True):
+        assert one.tobytes() == other.tobytes()
+        assert [was[row].tobytes() == one[row].tobytes() for row in range(4)] == [rate == 0 for rate in rates]
