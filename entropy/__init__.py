@@ -1,5 +1,6 @@
 """H of every filter, and a learning rate of its own for each, in prototxt that stock Caffe obeys."""
 
+from entropy.applying import apply_plan
 from entropy.checking import Loss, check
 from entropy.errors import CheckError, PlanError, ScanError
 from entropy.measurement import FewImagesWarning, measure
@@ -27,6 +28,7 @@ __all__ = [
     "Table",
     "Task",
     "Written",
+    "apply_plan",
     "check",
     "measure",
     "merge",

@@ -127,6 +127,14 @@ class Layer(nn.Module):
         shape = self.blob_shapes[index]
         return tensor if tensor.shape == shape else tensor.view(shape)
 
+    def learn_only(self, units: Tensor | None) -> None:
+        """Hear which units (filters) of the weights learn, so that a layer can leave out the others' gradient.
+
+        Parameters
+        ----------
+        units : their numbers, ascending; None for all.
+        """
+
     def cuts_gradient(self, place: int, force_backward: bool = False) -> bool:
         """Whether no gradient flows into the bottom at ``place``: a label, or ``propagate_down: false``.
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from prototxt.schema import Phase, SolverParameter
@@ -23,6 +24,7 @@ from torchcaffe.scores import MeanScores, Score
 from torchcaffe.snapshot import check_writable, load_weights, restore_snapshot, write_snapshot
 from torchcaffe.solver_settings import check_settings, read_settings
 from torchcaffe.solvers import Rate, find_rule
+from torchcaffe.unit_rates import UnitRates, blob_rate
 from torchcaffe.update import Updater
 
 log = logging.getLogger(__name__)
@@ -173,6 +175,33 @@ class Solver:
         NetError : there is no such parameter, or the tensor does not broadcast to it.
         """
         self.updater.set_lr_mult(layer, index, rate)
+        if index == 0:
+            self.network.layer(layer).learn_only(None)
+
+    def set_unit_lr_mults(self, layer: str, index: int, lr_mults: UnitRates) -> None:
+        """Give every unit (filter) its own ``lr_mult`` in a blob, from the next update on; see `set_lr_mult`.
+
+        Units with 0 stay as they are, bit for bit, and no time is spent on the gradient of their weights.
+
+        Parameters
+        ----------
+        layer, index : the blob, of a Convolution, Deconvolution, InnerProduct, Scale, Bias or PReLU layer.
+        lr_mults : (units,) at least 0.
+
+        Raises
+        ------
+        NetError : there is no such parameter, it has another number of units, or a multiplier is negative.
+        """
+        found = self.network.layer(layer)
+        rate = blob_rate(found, index, lr_mults)
+        values = torch.as_tensor(np.asarray(lr_mults, np.float32))
+        if len(values.unique()) == 1:
+            self.set_lr_mult(layer, index, float(values[0]))
+            return
+        self.updater.set_lr_mult(layer, index, rate)
+        if index == 0:
+            free = values.nonzero().flatten()
+            found.learn_only(free if len(free) < len(values) else None)
 
     # -- testing ----------------------------------------------------------------------------------------------------
 

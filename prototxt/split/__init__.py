@@ -4,7 +4,7 @@ In Caffe a learning rate belongs to a blob. A layer whose filters need several b
 are brought back into the order of the filters, so that nothing downstream changes.
 """
 
-from prototxt.split.blobs import merge_weights, split_weights
+from prototxt.split.blobs import from_rows, merge_weights, split_weights
 from prototxt.split.layers import Part, SplitLayer
 from prototxt.split.layouts import filter_rows
 from prototxt.split.net import Split, split_net
@@ -17,6 +17,7 @@ __all__ = [
     "SplitLayer",
     "fill_param_specs",
     "filter_rows",
+    "from_rows",
     "merge_state",
     "merge_weights",
     "split_net",

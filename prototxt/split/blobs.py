@@ -70,7 +70,7 @@ def split_blobs(layer: SplitLayer, part: Part, blobs: list[np.ndarray]) -> list[
     cut = []
     for blob, layout in zip(blobs, layer.layouts, strict=True):
         whole = layout == "whole"
-        cut.append(blob.copy() if whole else _from_rows(to_rows(blob, layout, layer.groups)[rows], layout, groups))
+        cut.append(blob.copy() if whole else from_rows(to_rows(blob, layout, layer.groups)[rows], layout, groups))
     return cut
 
 
@@ -93,7 +93,7 @@ def merge_blobs(layer: SplitLayer, parts: list[list[np.ndarray]]) -> list[np.nda
                     f"{(len(part.filters), *rows.shape[1:])}; these weights belong to another split"
                 )
             rows[list(part.filters)] = piece
-        merged.append(_from_rows(rows, layout, layer.groups))
+        merged.append(from_rows(rows, layout, layer.groups))
     return merged
 
 
@@ -108,7 +108,7 @@ def to_rows(blob: np.ndarray, layout: Layout, groups: int) -> np.ndarray:
     return blob
 
 
-def _from_rows(rows: np.ndarray, layout: Layout, groups: int) -> np.ndarray:
+def from_rows(rows: np.ndarray, layout: Layout, groups: int) -> np.ndarray:
     """Undo `to_rows`."""
     if layout == "transposed":
         rows = rows.T

@@ -66,7 +66,7 @@ def split_net(
     """
     if net.layers or net.input:
         net = upgrade_net(net)
-    _check_rates(net, rates)
+    check_rates(net, rates)
     net = fill_param_specs(net, rates, bias_lr=bias_lr, bias_decay=bias_decay)
     splitters = [
         _Splitter(net, place, rates[layer.name], in_channels or {})
@@ -250,7 +250,13 @@ class _Bottoms(NamedTuple):
     blobs: list[str]
 
 
-def _check_rates(net: NetParameter, rates: Mapping[str, Rates]) -> None:
+def check_rates(net: NetParameter, rates: Mapping[str, Rates]) -> None:
+    """Refuse rates that are not for the filters of a net.
+
+    Raises
+    ------
+    NetError : an unknown layer, a layer without filters, a wrong number of multipliers, or a negative one.
+    """
     layers = {layer.name: layer for layer in net.layer}
     for name, values in rates.items():
         if name not in layers:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 from torch.nn import functional as F
 
+from torchcaffe import partial
 from torchcaffe.layer import Arity, Layer, Shape
 from torchcaffe.registry import layer
 
@@ -39,6 +40,8 @@ class _Filters(Layer):
 
     bottoms: ClassVar[Arity] = (1, None)
     tops: ClassVar[Arity] = (1, None)
+    transposed: ClassVar[bool] = False
+    _choice: partial.UnitChoice | None = None
 
     def setup(self, bottom_shapes: list[Shape]) -> None:
         """Read ``convolution_param``; add weights and, with ``bias_term``, a bias (outputs,)."""
@@ -74,14 +77,27 @@ class _Filters(Layer):
         """(N, C, ...) → (N, num_output, ...)."""
         raise NotImplementedError
 
+    def learn_only(self, units: Tensor | None) -> None:
+        """Compute the gradient of the weights for these filters only, and for those that fill up their groups."""
+        choice = None
+        if units is not None:
+            choice = partial.choose_units(units.cpu(), self.param.convolution_param.num_output, self.group)
+        self._choice = choice and choice.to(self.device)
+
     def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
         """(N, C, ...) → (N, num_output, ...) for every bottom; with ``axis`` > 1 several axes in place of N."""
         weight = self.blob(0)
         bias = self.blob(1) if self.bias_term else None
         if self.axis == 1:
-            return tuple(self.filter(x, weight, bias) for x in bottoms)
-        tops = (self.filter(x.reshape(-1, *x.shape[self.axis :]), weight, bias) for x in bottoms)
+            return tuple(self._filter(x, weight, bias) for x in bottoms)
+        tops = (self._filter(x.reshape(-1, *x.shape[self.axis :]), weight, bias) for x in bottoms)
         return tuple(top.reshape(*x.shape[: self.axis], *top.shape[1:]) for top, x in zip(tops, bottoms, strict=True))
+
+    def _filter(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if self._choice is None:
+            return self.filter(x, weight, bias)
+        geometry = partial.Geometry(self.stride, self.pad, self.dilation, self.transposed, self.group)
+        return partial.convolve(x, weight, bias, geometry, self._choice)
 
 
 @layer("Convolution")
@@ -100,6 +116,8 @@ class Convolution(_Filters):
 @layer("Deconvolution")
 class Deconvolution(_Filters):
     """Convolution's transpose: weights (C, num_output / group, kernel...), size ``stride (n - 1) + extent - 2 pad``."""
+
+    transposed = True
 
     def weight_shape(self, channels: int, num_output: int) -> Shape:
         """Inputs first."""

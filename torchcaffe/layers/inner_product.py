@@ -7,6 +7,7 @@ import math
 from torch import Tensor
 from torch.nn import functional as F
 
+from torchcaffe import partial
 from torchcaffe.layer import Layer, Shape
 from torchcaffe.registry import layer
 
@@ -14,6 +15,8 @@ from torchcaffe.registry import layer
 @layer("InnerProduct")
 class InnerProduct(Layer):
     """Fully connected: everything from ``axis`` on is one vector of K numbers."""
+
+    _free: Tensor | None = None
 
     def setup(self, bottom_shapes: list[Shape]) -> None:
         """Add weights (num_output, K), or (K, num_output) with ``transpose``, and a bias (num_output,)."""
@@ -30,11 +33,16 @@ class InnerProduct(Layer):
         if self.bias_term:
             self.add_blob((param.num_output,), param.bias_filler)
 
+    def learn_only(self, units: Tensor | None) -> None:
+        """Compute the gradient of the weights for these units only."""
+        self._free = None if units is None else units.to(self.device)
+
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """(..., K axes) → (..., num_output)."""
-        weight = self.blob(0)
+        weight = self.blob(0).t() if self.transpose else self.blob(0)
         bias = self.blob(1) if self.bias_term else None
-        return (F.linear(x.flatten(self.axis), weight.t() if self.transpose else weight, bias),)
+        x = x.flatten(self.axis)
+        return (F.linear(x, weight, bias) if self._free is None else partial.multiply(x, weight, bias, self._free),)
 
 
 @layer("Embed")

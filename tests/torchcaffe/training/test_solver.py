@@ -87,7 +87,7 @@ def test_leaving_frozen_parameters_out_changes_nothing(make, monkeypatch, solver
     net = NET.replace("lr_mult: 0", f"lr_mult: 0 decay_mult: {decay_mult}")
     solver = make(net=net, cls=SOLVERS[solver_type])
     solver.step(3)
-    monkeypatch.setattr("torchcaffe.update.Updater._at_rest", lambda *arguments: False)
+    monkeypatch.setattr("torchcaffe.update.Updater._moving", lambda *arguments: None)
     thorough = make(net=net, cls=SOLVERS[solver_type])
     thorough.step(3)
     for blob, other in zip(weights(solver), weights(thorough), strict=True):
