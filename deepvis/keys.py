@@ -11,16 +11,16 @@ class Command:
 
     Parameters
     ----------
-    action : name in `deepvis.controllers.actions.ACTIONS`, or of a method of the window.
+    action : name in `deepvis.controllers.actions.ACTIONS` or `deepvis.views.actions.registry.WINDOW_ACTIONS`.
     menu : title of the menu that shows it.
     text : what the menu and the help list say.
-    keys : Qt's portable names of its keys, the first is the one that the menu shows; never empty.
+    keys : Qt's portable names of its keys; the first is the one that the menu shows; may be empty.
     """
 
     action: str
     menu: str
     text: str
-    keys: tuple[str, ...]
+    keys: tuple[str, ...] = ()
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -32,6 +32,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("previous_picture", "Input", "Previous picture", ("W", "PgUp")),
     Command("toggle_camera", "Input", "Camera or files", ("C",)),
     Command("toggle_freeze", "Input", "Freeze the camera", ("F",)),
+    Command("next_fit", "Input", "Fit the picture: as trained, crop, stretch", ("0",)),
     Command("next_layer", "Unit", "Next layer", ("O", "Shift+O")),
     Command("previous_layer", "Unit", "Previous layer", ("U", "Shift+U")),
     Command("unit_left", "Unit", "Unit to the left", ("Left", "J")),
@@ -46,9 +47,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("previous_back_mode", "Back-propagation", "Previous mode", ("Shift+B",)),
     Command("toggle_origin", "Back-propagation", "Freeze the unit that it starts from", ("D",)),
     Command("toggle_diffs", "Back-propagation", "Grid: activations or diffs", ("A",)),
-    Command("next_back_view", "Back-propagation", "Next view: raw, gray, norm, normblur, sum>0", ("N",)),
+    Command("next_back_view", "Back-propagation", "Next view: raw, gray, norm, normblur, sum>0, histogram", ("N",)),
     Command("previous_back_view", "Back-propagation", "Previous view", ("Shift+N",)),
     Command("next_zoom", "View", "In the middle: grid, unit, back-propagation", ("Z",)),
+    Command("next_layer_mode", "View", "Layer as: activations, maximal images, histograms, …", ("S",)),
+    Command("previous_layer_mode", "View", "Layer: previous way", ("Shift+S",)),
+    Command("toggle_first_only", "View", "One picture for each unit, or all", ("1",)),
     Command("next_colormap", "View", "Next colour map", ("M",)),
     Command("previous_colormap", "View", "Previous colour map", ("Shift+M",)),
     Command("next_scale", "View", "Scale: of the layer, the frame, the unit", ("X",)),
@@ -60,14 +64,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("toggle_classes", "View", "Class probabilities", ("8",)),
     Command("toggle_patches", "View", "Patches and histogram", ("9",)),
     Command("toggle_values", "View", "Values in the pictures", ("R",)),
+    Command("toggle_timings", "View", "Timings in the status line", ("5",)),
     Command("reset", "View", "Reset the view", ("Esc",)),
     Command("reset_layout", "View", "Reset the panes", ("Ctrl+0",)),
     Command("toggle_help", "Help", "List of keys", ("H", "F1")),
 )
 
-MENUS: tuple[str, ...] = tuple(dict.fromkeys(command.menu for command in COMMANDS))
-
-WINDOW_ACTIONS = frozenset({"open_pictures", "save_picture", "copy_picture", "quit", "reset_layout"})
+MENUS: tuple[str, ...] = ("File", "Input", "Unit", "Back-propagation", "View", "Panes", "Help")
 
 
 def command_of(action: str) -> Command:

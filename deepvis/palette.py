@@ -12,6 +12,7 @@ ACCENT = "#ffb347"
 ORIGIN = "#6cb6ff"
 BAD = "#5a2327"
 STALE = "#6b5a1e"
+ZERO = "#e0565b"
 
 
 def rgb(colour: str) -> tuple[int, int, int]:

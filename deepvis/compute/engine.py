@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from deepvis.compute.backprop import back_propagate
 from deepvis.compute.describe import describe
+from deepvis.compute.fit import fitted
 from deepvis.model import Model
 from deepvis.models.net_info import NetInfo
-from deepvis.models.viewer import BackMode, Origin
+from deepvis.models.viewer import FITS, BackMode, Fit, Origin
 from prototxt.graph import Value
 
 Array = NDArray[np.float32]
@@ -28,12 +29,16 @@ class Frame:
     pixels : (H, W, 3) uint8 RGB, as it was decoded.
     place : where it stands among the pictures, such as ``12/240``.
     scene : number of the choice that led to it; an answer for another scene is out of date.
+    fit : how it is fitted into the net's input, see `deepvis.compute.fit.fitted`.
+    label : its class, -1 where it is not known.
     """
 
     name: str
     pixels: NDArray[np.uint8]
     place: str = ""
     scene: int = 0
+    fit: Fit = "as trained"
+    label: int = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +93,7 @@ class Engine:
         self.net: NetInfo = describe(model)
         self.device = torch.device(device)
         self._network = model.network(self.device)
+        self._fits = {fit: self._with_fit(fit) for fit in FITS}
 
     @property
     def red_channel(self) -> int:
@@ -101,7 +107,7 @@ class Engine:
         ------
         InputError : if the picture does not fit the preprocessing, or the net the input.
         """
-        blob = self.model.to_blob(frame.pixels)[None]
+        blob = self._fits[frame.fit].to_blob(frame.pixels)[None]
         values = list(dict.fromkeys(v for layer in self.net.layers for v in (layer.own_value, layer.value)))
         with torch.inference_mode():
             tensors = self._network.run({self.model.input.blob: torch.from_numpy(blob).to(self.device)}, keep=values)
@@ -124,9 +130,14 @@ class Engine:
         maps = {target: _array(found[target]) for target in targets}
         return BackResult(activations.frame, origin, mode, _array(found[start]), maps)
 
+    def _with_fit(self, fit: Fit) -> Model:
+        own = self.model.preprocessing
+        changed = fitted(own, self.model.input_shape, fit)
+        return self.model if changed is own else replace(self.model, preprocessing=changed)
+
     def _seen(self, frame: Frame, size: tuple[int, ...]) -> NDArray[np.uint8]:
         """Cut what the net saw from the picture's own pixels."""
-        y0, x0, y1, x1 = self.model.preprocessing.box_in_picture((0, 0, *size), frame.pixels.shape[:2])
+        y0, x0, y1, x1 = self._fits[frame.fit].preprocessing.box_in_picture((0, 0, *size), frame.pixels.shape[:2])
         return np.ascontiguousarray(frame.pixels[y0:y1, x0:x1])
 
 

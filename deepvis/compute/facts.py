@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, entropy_bits, his
 
 PATCHES = 9
 _CACHED_UNITS = 512
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +155,11 @@ class Facts:
             top = self.scan.top(layer, unit)
             pixels = read_image(self.scan.image_path(int(top.images[rank])))
             return Whole(pixels, self.scan.box(layer, unit, rank))
+
+    def read(self, question: Callable[[Scan], Answer]) -> Answer:
+        """Ask the scan something, while nobody else reads it; errors are those of the question."""
+        with self._lock:
+            return question(self.scan)
 
     def greatest(self, layer: str) -> float | None:
         """The greatest activation of the layer over all scanned pictures; None if the scan leaves the layer out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,26 @@ from numpy.typing import NDArray
 from deepvis.models.net_info import Grid
 
 SMALLEST_TILE = 9  # pixels; smaller maps are enlarged to whole multiples, so that the line between tiles stays thin
+
+
+class Layout(Protocol):
+    """Where the units of a layer lie in a composed picture."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the picture in pixels."""
+
+    def fits(self, grid: Grid) -> bool:
+        """Whether it is the one that belongs to the state with ``grid``."""
+
+    def box(self, unit: int) -> tuple[int, int, int, int]:
+        """Left, top, width and height of what belongs to a unit, in pixels."""
+
+    def unit_at(self, x: float, y: float) -> tuple[int, int, int] | None:
+        """Unit, row and column of the cell under a pixel; None where there is none."""
+
+    def words(self, hit: tuple[int, int, int], values: NDArray[np.floating] | None) -> str:
+        """What a hit of `unit_at` is, in words."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +72,24 @@ class TileLayout:
         row, column = self.grid.place(unit)
         down, right = self.step
         return column * right, row * down, self.width * self.zoom, self.height * self.zoom
+
+    def fits(self, grid: Grid) -> bool:
+        """Whether the tiles lie as in ``grid``."""
+        return self.grid == grid
+
+    def words(self, hit: tuple[int, int, int], values: NDArray[np.floating] | None) -> str:
+        """What is under a pixel, as a person reads it: the unit, the cell where there are several, its value.
+
+        Parameters
+        ----------
+        hit : what `unit_at` gave.
+        values : (C, H, W) or (C,); None where the tiles are pictures and no values.
+        """
+        unit, row, column = hit
+        if values is None:
+            return f"unit {unit}"
+        place = "" if self.height * self.width == 1 else f" ({row}, {column})"
+        return f"unit {unit}{place}: {values.reshape(len(values), self.height, -1)[hit]:.4g}"
 
     def unit_at(self, x: float, y: float) -> tuple[int, int, int] | None:
         """Unit, row and column of the cell under a pixel; None on a line, in an empty cell and outside."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepvis.compute.colour import ColourScale
 from deepvis.compute.facts import UnitFacts, Whole
-from deepvis.compute.tiles import TileLayout
+from deepvis.compute.tiles import Layout
 from deepvis.controllers.lanes import Problem
 from deepvis.models.resolve import DisplayState
+from deepvis.progress import Progress
+
+if TYPE_CHECKING:
+    from deepvis.controllers.session import Session
 
 Pixels = NDArray[np.uint8]
 
@@ -48,29 +52,31 @@ class GridContent:
     Parameters
     ----------
     pixels : composed RGBA; None while there is nothing.
-    layout : where the tiles lie.
-    values : (C, H, W) or (C,) what is under the cursor.
+    layout : where the units lie.
+    values : what is under the cursor, as the layout takes it; None for pictures.
     scale : of the colour bar.
     note : what the scale is relative to.
     missing : what is missing and what to do.
+    captions : what to say of each unit under the cursor; empty for nothing.
+    smooth : whether the tiles are photographs or drawings, which may be interpolated when they shrink.
     """
 
     pixels: Pixels | None = None
-    layout: TileLayout | None = None
+    layout: Layout | None = None
     values: NDArray[np.float32] | None = None
     scale: ColourScale | None = None
     note: str = ""
     missing: str = ""
+    captions: tuple[str, ...] = ()
+    smooth: bool = False
 
-    def read_out(self, x: float, y: float) -> tuple[int, int, int, float] | None:
-        """Unit, row, column and value under a pixel of the composed picture; None beside the tiles."""
-        if self.layout is None or self.values is None:
+    def read_out(self, x: float, y: float) -> tuple[int, str] | None:
+        """Unit under a pixel of the composed picture, and what to say of it; None beside the units."""
+        hit = None if self.layout is None else self.layout.unit_at(x, y)
+        if hit is None or self.layout is None:
             return None
-        hit = self.layout.unit_at(x, y)
-        if hit is None:
-            return None
-        unit, row, column = hit
-        return unit, row, column, float(self.values.reshape(len(self.values), self.layout.height, -1)[hit])
+        caption = self.captions[hit[0]] if self.captions else ""
+        return hit[0], self.layout.words(hit, self.values) + (f"  {caption}" if caption else "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +133,15 @@ class View(Protocol):
 
     def show_status(self, content: StatusContent) -> None:
         """Write the status line."""
+
+    def show_pane(self, name: str, content: Any) -> None:
+        """Draw a pane of `deepvis.controllers.panes` with what its maker gave."""
+
+    def show_session(self, session: Session) -> None:
+        """Follow another model: its layers, its name."""
+
+    def show_progress(self, title: str, progress: Progress | None) -> None:
+        """Show how far long work is; None takes the bar away."""
 
     def show_problem(self, problem: Problem) -> None:
         """Show what went wrong in a bar that does not stand in the way."""

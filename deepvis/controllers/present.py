@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepvis.compute.back_views import BACK_MAPS, raw_colours
+from deepvis.compute.bars import BINS, draw_bars, equal_bins, zero_bin
 from deepvis.compute.colour import ColourScale, boost_units, colourise, scale_for
 from deepvis.compute.engine import Activations, BackResult
 from deepvis.compute.overlay import overlay
@@ -116,10 +117,19 @@ def back_content(
         return ImageContent(title, missing="The gradient is zero: the unit is silent on this picture")
     if state.back_view == "raw":
         return ImageContent(title, "raw", raw_colours(back.gradient, red_channel))
+    if state.back_view == "histogram":
+        return _gradient_histogram(title, back.gradient)
     values = BACK_MAPS[state.back_view](back.gradient)
     scale = scale_for(float(values.min()), float(values.max()), state.colormap, state.gamma)
     pixels = overlay(seen, values, colourise(values, scale), state.overlay)
     return ImageContent(title, state.back_view, pixels, scale=scale)
+
+
+def _gradient_histogram(title: str, gradient: Array) -> ImageContent:
+    """The values of the gradient at the input in `BINS` bins; the one that 0 lies in is red."""
+    counts, low, high = equal_bins(gradient.reshape(1, -1))
+    pixels = draw_bars(np.log1p(counts), 120, 4, zero_bin(low, high, BINS))[0]
+    return ImageContent(title, f"histogram, {low:.3g} to {high:.3g}, log height", pixels)
 
 
 def input_content(state: DisplayState, activations: Activations, values: LayerValues | None) -> ImageContent:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from deepvis.compute.engine import Activations
@@ -12,7 +14,12 @@ from deepvis.models.resolve import DisplayState
 
 
 def status_content(
-    state: DisplayState, found: Activations | None, values: LayerValues | None, rate: float, facts: Facts | None
+    state: DisplayState,
+    found: Activations | None,
+    values: LayerValues | None,
+    rate: float,
+    facts: Facts | None,
+    timings: Mapping[str, float],
 ) -> StatusContent:
     """Say which picture, unit, maximum, back-propagation, speed and scan is on screen."""
     parts = [f"{found.frame.place} {found.frame.name}".strip() if found else "no picture", _unit(state)]
@@ -24,6 +31,8 @@ def status_content(
     if state.source == "camera":
         parts.append("frozen" if state.frozen else f"{rate:.0f} fps")
     parts.append(_scan(facts))
+    if state.show_timings:
+        parts += [f"{name} {1000 * seconds:.0f} ms" for name, seconds in timings.items()]
     return StatusContent(tuple(parts))
 
 

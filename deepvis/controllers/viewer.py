@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Protocol
 
-from deepvis.camera import Camera
-from deepvis.compute.engine import Activations, BackResult, Frame
-from deepvis.compute.facts import Facts
+from deepvis.compute.engine import Activations, BackResult
 from deepvis.controllers import present
 from deepvis.controllers.actions import ACTIONS
 from deepvis.controllers.contents import (
@@ -19,49 +14,22 @@ from deepvis.controllers.contents import (
     ImageContent,
     View,
 )
+from deepvis.controllers.frames import Frames
 from deepvis.controllers.lanes import Lane, Outcome, Problem, Start
+from deepvis.controllers.layer_views.registry import LAYER_VIEWS
+from deepvis.controllers.panes.registry import PANES
 from deepvis.controllers.present import LayerValues
+from deepvis.controllers.session import Session, Sources
 from deepvis.controllers.status import status_content
+from deepvis.controllers.steps import Steps
+from deepvis.controllers.tasks import Tasks
 from deepvis.images import ImageFiles
-from deepvis.models.net_info import NetInfo
 from deepvis.models.resolve import DisplayState, resolve
-from deepvis.models.viewer import BackMode, Origin, ViewerModel
+from deepvis.models.viewer import ViewerModel
 from prototxt.graph import Value
 
-
-class Runner(Protocol):
-    """What the controller needs of `deepvis.compute.engine.Engine`."""
-
-    net: NetInfo
-
-    @property
-    def red_channel(self) -> int:
-        """Channel of the input blob that is red."""
-
-    def forward(self, frame: Frame) -> Activations:
-        """Run the net on a frame."""
-
-    def backward(self, activations: Activations, origin: Origin, mode: BackMode, targets: list[Value]) -> BackResult:
-        """Carry a unit's map back."""
-
-
-@dataclass
-class Session:
-    """What the window looks at.
-
-    Parameters
-    ----------
-    engine : runs the model.
-    images : the pictures; None where there are none.
-    facts : what a scan says; None where there is none, and then ``facts_missing`` says what to do.
-    camera : the camera, opened when it is first read.
-    """
-
-    engine: Runner
-    images: ImageFiles | None = None
-    facts: Facts | None = None
-    facts_missing: str = "No scan for this model yet: run `deepvis scan` on a folder of pictures"
-    camera: Camera = field(default_factory=Camera)
+_SAME_GRID = ("layer", "layer_mode", "grid", "value", "grid_shows_diffs", "first_only")
+"""Fields of the state by which an answer for the middle still fits."""
 
 
 class ViewerController:
@@ -84,14 +52,25 @@ class ViewerController:
         self.activations: Activations | None = None
         self.back: BackResult | None = None
         self.failed: list[Problem] = []
-        self.lanes = {name: Lane(start) for name in ("net", "draw", "disk", "camera")}
+        self.lanes = {name: Lane(start) for name in ("net", "draw", "disk", "camera", "task")}
+        self.frames = Frames(session, self.lanes, lambda: self.state, self._accept, self._lose)
+        self.tasks = Tasks(self.lanes["task"], view.show_progress, lambda problem: self._fail("task", problem))
+        self._layer = Steps(self.lanes["draw"], "grid")
+        self._panes = {name: Steps(self.lanes["disk"], f"pane {name}") for name in PANES}
         self._aspect = 1.0
-        self._scene = 0
         self._ranges: dict[Value, tuple[float, float]] = {}
         self._problem_of = ""
-        self._rate = 0.0
-        self._last = 0.0
+        self._back_seconds = 0.0
         model.events.connect(self._changed)
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds of the newest forward pass, back-propagation and drawing."""
+        return {
+            "forward": self.frames.seconds,
+            "back-propagation": self._back_seconds,
+            "drawing": self._layer.seconds,
+        }
 
     @property
     def idle(self) -> bool:
@@ -110,9 +89,7 @@ class ViewerController:
 
     def release(self) -> None:
         """Let camera and scan go; to be called when nothing runs any more."""
-        self.session.camera.close()
-        if self.session.facts is not None:
-            self.session.facts.close()
+        self.session.close()
 
     # -- what the user does -----------------------------------------------------------------------------------------
 
@@ -142,6 +119,20 @@ class ViewerController:
         self.model.picture = 0
         self.state = None
         self._refresh()
+
+    def set_session(self, session: Session) -> None:
+        """Look at something else: another model, device or scan. What the old session holds is let go."""
+        old, self.session, self.frames.session = self.session, session, session
+        self.net = session.engine.net
+        self.activations = self.back = self.state = None
+        self._ranges.clear()
+        self.view.show_session(session)
+        self._refresh()
+        kept = (session.camera, session.facts)
+        if old.camera not in kept:
+            self.lanes["camera"].submit("close", old.camera.close, lambda outcome: None)
+        if old.facts is not None and old.facts not in kept:
+            self.lanes["disk"].submit("close", old.facts.close, lambda outcome: None)
 
     def ask_whole(self, rank: int) -> None:
         """Show the whole picture of a patch of the selected unit."""
@@ -175,149 +166,130 @@ class ViewerController:
         def changed(*names: str) -> bool:
             return old is None or any(getattr(old, name) != getattr(new, name) for name in names)
 
-        if changed("source", "picture"):
-            self._new_scene()
+        if changed("source", "picture", "fit"):
+            if not self.frames.new_scene():
+                self.activations = None
         elif changed("frozen") and not new.frozen:
-            self._grab()
+            self.frames.grab()
         if changed("origin", "back_mode") or (new.grid_shows_diffs and changed("grid_shows_diffs", "value")):
             self._ask_back()
-        if changed("layer", "value", "grid", "grid_shows_diffs", "colormap", "scale", "gamma", "boost"):
-            self._ask_grid()
+        if changed("layer", "layer_mode", "grid", *LAYER_VIEWS[new.layer_mode].follows):
+            self._ask_layer()
         if changed("layer", "unit", "show_patches"):
             self._ask_facts()
+        self._ask_panes(old, new)
         self._show_pictures()
 
-    def _new_scene(self) -> None:
-        """Another picture or source: answers for the one before are out of date."""
-        self._scene += 1
-        self._rate = self._last = 0.0
-        assert self.state is not None
-        if self.state.source == "camera":
-            self._grab()
-            return
-        if self.lanes["camera"].idle:
-            self.session.camera.close()
-        images, index, scene = self.session.images, self.state.picture, self._scene
-        if images is None or index < 0:
-            self.activations = None
-            return
-        name, place = images.path(index).name, f"{index + 1}/{len(images)}"
-        self._ask_forward(lambda: Frame(name, images.read(index), place, scene))
-
-    def _grab(self) -> None:
-        """Ask the camera for its next frame; while the net works on it, the one after is already taken."""
-        if self.state is None or self.state.source != "camera" or self.state.frozen:
-            return
-        camera, scene = self.session.camera, self._scene
-
-        def done(outcome: Outcome) -> None:
-            if outcome.problem is not None:
-                self._fail("camera", outcome.problem)
-                self.model.source = "files"
-                return
-            self._succeed("camera")
-            self._ask_forward(lambda: outcome.result)
-
-        def give_up() -> bool:
-            wanted = self._scene == scene
-            if not wanted and self.state is not None and self.state.source != "camera":
-                camera.close()
-            return wanted
-
-        self.lanes["camera"].submit("frame", lambda: Frame("camera", camera.read(), scene=scene), done, give_up)
-
-    def _ask_forward(self, read: Callable[[], Frame]) -> None:
-        engine, scene = self.session.engine, self._scene
-
-        def done(outcome: Outcome) -> None:
-            if outcome.problem is not None:
-                self._lose_picture(outcome.problem)
-            else:
-                self._accept(outcome.result)
-            self._grab()
-
-        self.lanes["net"].submit("forward", lambda: engine.forward(read()), done, lambda: self._scene == scene)
+    def _ask_panes(self, old: DisplayState | None, new: DisplayState) -> None:
+        """Make anew the open panes that are new or follow what has changed."""
+        for name in new.panes:
+            if name not in PANES:
+                continue
+            stays = old is not None and name in old.panes
+            if not stays or any(getattr(old, field) != getattr(new, field) for field in PANES[name].follows):
+                self._ask_pane(name)
 
     def _accept(self, activations: Activations) -> None:
         """A frame has gone through the net: show it and ask for what depends on it."""
         self._succeed("picture")
+        if self.state is not None and self.state.source == "camera":
+            self._succeed("camera")
         self.activations = activations
         for value, (low, high) in activations.ranges.items():
             known = self._ranges.get(value, (low, high))
             self._ranges[value] = (min(low, known[0]), max(high, known[1]))
-        now = time.perf_counter()
-        if self._last:
-            self._rate = (
-                1 / max(now - self._last, 1e-6) if not self._rate else 0.9 * self._rate + 0.1 / (now - self._last)
-            )
-        self._last = now
         self._ask_back()
-        self._ask_grid()
+        self._ask_what_is_live()
         self._show_pictures()
 
-    def _measure_rate(self) -> None:
-        """Frames per second, smoothed over about ten frames."""
-        now = time.perf_counter()
-        if self._last:
-            rate = 1 / max(now - self._last, 1e-6)
-            self._rate = 0.9 * self._rate + 0.1 * rate if self._rate else rate
-        self._last = now
-
-    def _lose_picture(self, problem: Problem) -> None:
+    def _lose(self, kind: str, problem: Problem) -> None:
+        """There is no picture, or no camera: then the files are shown again."""
+        self._fail(kind, problem)
+        if kind == "camera":
+            self.model.source = "files"
+            return
         self.activations = self.back = None
-        self._fail("picture", problem)
-        self._ask_grid()
+        self._ask_what_is_live()
         self._show_pictures()
+
+    def _ask_what_is_live(self) -> None:
+        """Make anew what depends on the picture."""
+        state = self.state
+        if state is None:
+            return
+        if LAYER_VIEWS[state.layer_mode].live:
+            self._ask_layer()
+        for name in state.panes:
+            if name in PANES and PANES[name].live:
+                self._ask_pane(name)
 
     def _ask_back(self) -> None:
         state, activations, engine = self.state, self.activations, self.session.engine
         if state is None or state.origin is None or activations is None:
             self.back = None
             return
-        origin, mode, scene = state.origin, state.back_mode, self._scene
+        origin, mode, scene = state.origin, state.back_mode, self.frames.scene
         targets = [state.value] if state.grid_shows_diffs else []
 
         def wanted() -> bool:
             now = self.state
-            return now is not None and (now.origin, now.back_mode, self._scene) == (origin, mode, scene)
+            return now is not None and (now.origin, now.back_mode, self.frames.scene) == (origin, mode, scene)
 
         def done(outcome: Outcome) -> None:
             if outcome.problem is not None:
                 self.back = None
                 self._fail("back-propagation", outcome.problem)
             else:
-                self.back = outcome.result
+                self.back, self._back_seconds = outcome.result, outcome.seconds
                 self._succeed("back-propagation")
             if state.grid_shows_diffs:
-                self._ask_grid()
+                self._ask_what_is_live()
             self._show_pictures()
 
         self.lanes["net"].submit("back", lambda: engine.backward(activations, origin, mode, targets), done, wanted)
 
-    def _ask_grid(self) -> None:
-        state, values = self.state, self._values()
-        if state is None or values is None:
+    def _ask_layer(self) -> None:
+        """Make the middle: the way to show the layer that is chosen."""
+        state, sources = self.state, self._sources()
+        if state is None:
+            return
+        view = LAYER_VIEWS[state.layer_mode]
+        if view.live and sources.values is None:
             self.view.show_grid(GridContent(missing=self._waiting()))
             return
 
-        def draw() -> GridContent:
-            return present.grid_content(state, values)
+        def wanted() -> bool:
+            now = self.state
+            return (
+                now is not None
+                and sources.session is self.session
+                and all(getattr(now, name) == getattr(state, name) for name in _SAME_GRID)
+            )
+
+        self._layer.run(
+            view.make(state, sources), self.view.show_grid, lambda problem: self._fail("drawing", problem), wanted
+        )
+
+    def _ask_pane(self, name: str) -> None:
+        state, sources = self.state, self._sources()
+        if state is None:
+            return
 
         def wanted() -> bool:
             now = self.state
-            return now is not None and (now.value, now.grid, now.grid_shows_diffs) == (
-                state.value,
-                state.grid,
-                state.grid_shows_diffs,
+            return (
+                now is not None
+                and sources.session is self.session
+                and name in now.panes
+                and all(getattr(now, field) == getattr(state, field) for field in PANES[name].follows)
             )
 
-        def done(outcome: Outcome) -> None:
-            if outcome.problem is not None:
-                self._fail("drawing", outcome.problem)
-            else:
-                self.view.show_grid(outcome.result)
-
-        self.lanes["draw"].submit("grid", draw, done, wanted)
+        self._panes[name].run(
+            PANES[name].make(state, sources),
+            lambda content: self.view.show_pane(name, content),
+            lambda problem: self._fail(f"pane {name}", problem),
+            wanted,
+        )
 
     def _ask_facts(self) -> None:
         state, facts = self.state, self.session.facts
@@ -341,7 +313,8 @@ class ViewerController:
         self.lanes["disk"].submit("facts", lambda: facts.unit(layer, unit), done, self._same_unit(state))
 
     def _same_unit(self, state: DisplayState) -> Callable[[], bool]:
-        return lambda: self.state is not None and self.state.unit_text == state.unit_text
+        session = self.session
+        return lambda: self.session is session and self.state is not None and self.state.unit_text == state.unit_text
 
     # -- what is shown at once --------------------------------------------------------------------------------------
 
@@ -358,6 +331,9 @@ class ViewerController:
         if back is None or value not in back.maps or back.origin != state.origin:
             return None
         return LayerValues(back.maps[value], None)
+
+    def _sources(self) -> Sources:
+        return Sources(self.session, self._values(), self.activations, self.back)
 
     def _waiting(self) -> str:
         if self.session.images is None and self.state is not None and self.state.source == "files":
@@ -380,7 +356,7 @@ class ViewerController:
         if state.show_classes:
             self.view.show_classes(present.classes_content(self.net, found) if found else ClassesContent())
         facts = self.session.facts
-        self.view.show_status(status_content(state, found, values, self._rate, facts))
+        self.view.show_status(status_content(state, found, values, self.frames.rate.value, facts, self.timings))
 
     def _fail(self, kind: str, problem: Problem) -> None:
         self._problem_of = kind

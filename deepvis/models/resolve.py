@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deepvis.models.net_info import Grid, LayerInfo, NetInfo
-from deepvis.models.viewer import BackMode, BackView, Origin, Overlay, Scale, Source, ViewerModel, Zoom
+from deepvis.models.viewer import (
+    BackMode,
+    BackView,
+    Fit,
+    LayerMode,
+    Origin,
+    Overlay,
+    Scale,
+    Source,
+    ViewerModel,
+    Zoom,
+)
 from prototxt.graph import Value
 
 
@@ -17,6 +28,7 @@ class DisplayState:
     ----------
     layer, layer_index : the layer in the middle, and its place in the net.
     unit : the selected unit, ``0 ≤ unit < layer.units``.
+    layer_mode : how the layer is shown in the middle; ``first_only``: with one picture for each unit.
     grid : how the layer's units are laid out.
     value : the graph's value whose maps are shown (before or after the activation).
     value_is_own : True where ``value`` is before the layer's activation and differs from after it.
@@ -30,11 +42,14 @@ class DisplayState:
     layer: LayerInfo
     layer_index: int
     unit: int
+    layer_mode: LayerMode
+    first_only: bool
     grid: Grid
     value: Value
     value_is_own: bool
     picture: int
     source: Source
+    fit: Fit
     frozen: bool
     back_mode: BackMode
     back_view: BackView
@@ -51,6 +66,8 @@ class DisplayState:
     show_patches: bool
     show_values: bool
     show_help: bool
+    show_timings: bool
+    panes: tuple[str, ...]
 
     @property
     def unit_text(self) -> str:
@@ -84,7 +101,7 @@ def resolve(model: ViewerModel, net: NetInfo, pictures: int = 0, aspect: float =
         layer=layer,
         layer_index=index,
         unit=unit,
-        grid=Grid.of(layer.units, aspect * layer.height / layer.width),
+        grid=Grid.of(layer.units, aspect * _tile_aspect(model, layer)),
         value=layer.own_value if is_own else layer.value,
         value_is_own=is_own,
         picture=model.picture % pictures if pictures else -1,
@@ -98,7 +115,10 @@ def resolve(model: ViewerModel, net: NetInfo, pictures: int = 0, aspect: float =
 
 
 _UNCHANGED = (
+    "layer_mode",
+    "first_only",
     "source",
+    "fit",
     "frozen",
     "back_view",
     "colormap",
@@ -110,12 +130,19 @@ _UNCHANGED = (
     "show_patches",
     "show_values",
     "show_help",
+    "show_timings",
+    "panes",
 )
 
 
 def first_layer(net: NetInfo) -> int:
     """Place of the first layer whose units have filters; 0 where no layer has."""
     return next((place for place, layer in enumerate(net.layers) if layer.has_filters), 0)
+
+
+def _tile_aspect(model: ViewerModel, layer: LayerInfo) -> float:
+    """Height over width of a tile: of a map; pictures and histograms of units are square."""
+    return layer.height / layer.width if model.layer_mode == "activations" else 1.0
 
 
 def _origin(model: ViewerModel, net: NetInfo, layer: LayerInfo, unit: int) -> Origin | None:

@@ -8,12 +8,24 @@ from psygnal import SignalGroupDescriptor
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 BackMode = Literal["off", "gradient", "deconv", "guided"]
-BackView = Literal["raw", "gray", "norm", "normblur", "sum>0"]
+BackView = Literal["raw", "gray", "norm", "normblur", "sum>0", "histogram"]
 Zoom = Literal["grid", "unit", "back"]
 Overlay = Literal["off", "over active", "over inactive"]
 Scale = Literal["layer", "frame", "unit"]
 Source = Literal["files", "camera"]
+LayerMode = Literal[
+    "activations",
+    "maximal images",
+    "synthesised images",
+    "weight histograms",
+    "activation histograms",
+    "weight correlation",
+    "activation correlation",
+]
+Fit = Literal["as trained", "crop", "stretch"]
 
+LAYER_MODES: tuple[LayerMode, ...] = get_args(LayerMode)
+FITS: tuple[Fit, ...] = get_args(Fit)
 BACK_MODES: tuple[BackMode, ...] = get_args(BackMode)
 BACK_VIEWS: tuple[BackView, ...] = get_args(BackView)
 ZOOMS: tuple[Zoom, ...] = get_args(Zoom)
@@ -48,9 +60,12 @@ class ViewerModel(BaseModel):
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
     layer: str | None = None
+    layer_mode: LayerMode = "activations"
+    first_only: bool = True
     unit: int = 0
     picture: int = 0
     source: Source = "files"
+    fit: Fit = "as trained"
     frozen: bool = False
     back_mode: BackMode = "off"
     back_view: BackView = "raw"
@@ -67,6 +82,8 @@ class ViewerModel(BaseModel):
     show_patches: bool = True
     show_values: bool = True
     show_help: bool = False
+    show_timings: bool = False
+    panes: tuple[str, ...] = ()
     fast_step: Annotated[int, Field(ge=1)] = 3
     _start: dict[str, Any] = PrivateAttr(default_factory=dict)
 

@@ -20,7 +20,7 @@ from deepvis.camera import Camera
 from deepvis.compute.engine import Engine
 from deepvis.compute.facts import Facts
 from deepvis.controllers.lanes import Problem
-from deepvis.controllers.viewer import Session
+from deepvis.controllers.session import Session
 from deepvis.errors import ModelError, SettingsError
 from deepvis.images import ImageFiles, open_images
 from deepvis.model import Model, opening_settings, pick_device
@@ -57,7 +57,7 @@ def run(settings: Settings) -> int:
     session, problems = open_session(settings)
     model = first_state(settings, session.engine.net)
     app = make_application(settings.font_size)
-    window = Window(session, model, title(session), QSettings("deepvis", "window"))
+    window = Window(session, model, QSettings("deepvis", "window"))
     window.resize(*settings.window_size)
     window.show()
     window.start()
@@ -86,7 +86,7 @@ def snapshot(settings: Settings, out: Path | str, wishes: Mapping[str, Any] | No
         raise ModelError(problems[0])
     model = first_state(settings, session.engine.net, wishes)
     app = make_application(settings.font_size)
-    window = Window(session, model, title(session))
+    window = Window(session, model)
     try:
         window.resize(*settings.window_size)
         window.show()
@@ -183,12 +183,6 @@ def make_application(points: int) -> QApplication:
         app = QApplication(["deepvis"])
     apply_theme(app, points)
     return app
-
-
-def title(session: Session) -> str:
-    """The window's title: model, pictures."""
-    images = f" - {session.images.root.name}" if session.images else ""
-    return f"{session.engine.net.name}{images} - DeepVis"
 
 
 def wait_until_idle(app: QApplication, window: Window, patience: float = _PATIENCE) -> None:

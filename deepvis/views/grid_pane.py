@@ -69,6 +69,7 @@ class GridPane(QWidget):
         self._foot.show_content(content)
         if content.pixels is None or content.layout is None:
             return
+        self._image.setAutoDownsample(content.smooth)
         self._image.setImage(content.pixels, autoLevels=False, levels=None)
         if content.layout.shape != self._shape:
             self._shape = content.layout.shape
@@ -103,7 +104,7 @@ class GridPane(QWidget):
 
     def _place_frames(self) -> None:
         layout, state = self.content.layout, self._state
-        fits = layout is not None and state is not None and layout.grid == state.grid
+        fits = layout is not None and state is not None and layout.fits(state.grid)
         self._frame.setVisible(fits)
         held = fits and state is not None and state.origin_is_frozen and state.origin is not None
         self._origin.setVisible(bool(held and state and state.origin and state.origin.layer == state.layer.name))
@@ -113,7 +114,7 @@ class GridPane(QWidget):
         if self._origin.isVisible() and state.origin is not None:
             self._origin.setRect(_around(layout.box(state.origin.unit)))
 
-    def _under(self, position: QPointF) -> tuple[int, int, int, float] | None:
+    def _under(self, position: QPointF) -> tuple[int, str] | None:
         point = self._box.mapSceneToView(position)
         return self.content.read_out(point.x(), point.y())
 
@@ -128,12 +129,7 @@ class GridPane(QWidget):
 
     def _hovered(self, position: QPointF) -> None:
         hit = self._under(position)
-        single = self.content.layout is not None and self.content.layout.height * self.content.layout.width == 1
-        if hit is None:
-            self._foot.read_out("")
-        else:
-            unit, row, column, value = hit
-            self._foot.read_out(f"unit {unit}" + ("" if single else f" ({row}, {column})") + f": {value:.4g}")
+        self._foot.read_out("" if hit is None else hit[1])
 
 
 class GridFoot(QWidget):

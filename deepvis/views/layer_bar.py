@@ -26,16 +26,14 @@ class LayerBar(QWidget):
     def __init__(self, net: NetInfo) -> None:
         super().__init__()
         self.setObjectName("layers")
-        self._names = [layer.name for layer in net.layers]
         self.combo = QSearchableComboBox()
-        self.combo.addItems(self._names)
         self.combo.setMinimumWidth(150)
         self.combo.setToolTip("Layer: type a part of its name")
         self.combo.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.combo.activated.connect(self._chosen)
         self._about = QElidingLabel()
         self._about.setStyleSheet(f"color: {theme.DIM};")
-        self.path = LayerPath(self._names)
+        self.path = LayerPath()
         self.path.layer_chosen.connect(self.layer_chosen)
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
@@ -49,6 +47,15 @@ class LayerBar(QWidget):
         layout.setSpacing(4)
         layout.addLayout(row)
         layout.addWidget(self.path)
+
+        self.show_net(net)
+
+    def show_net(self, net: NetInfo) -> None:
+        """Offer the layers of a net."""
+        names = [layer.name for layer in net.layers]
+        self.combo.clear()
+        self.combo.addItems(names)
+        self.path.show_names(names)
 
     def show_state(self, state: DisplayState) -> None:
         """Follow the state."""
@@ -93,13 +100,18 @@ class LayerPath(QWidget):
     layer_chosen = Signal(str)
     _GAP = 18
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._names = names
+        self._names: list[str] = []
         self._current = 0
         self._places: list[tuple[QRect, str]] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def show_names(self, names: list[str]) -> None:
+        """Show these layers; the first is the current one."""
+        self._names, self._current, self._places = names, 0, []
+        self.update()
 
     def show_current(self, index: int) -> None:
         """Mark the layer at ``index``."""

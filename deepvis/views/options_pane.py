@@ -15,7 +15,9 @@ from deepvis.models.viewer import (
     BACK_VIEWS,
     BOOSTS,
     COLORMAPS,
+    FITS,
     GAMMAS,
+    LAYER_MODES,
     OVERLAYS,
     SCALES,
     ZOOMS,
@@ -57,6 +59,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option("overlay", "Overlay", "next_overlay", OVERLAYS),
     ),
     "Show": (
+        Option("layer_mode", "Layer", "next_layer_mode", LAYER_MODES),
+        Option("first_only", "One picture per unit", "toggle_first_only"),
         Option("zoom", "Middle", "next_zoom", ZOOMS),
         Option("before_activation", "Before activation", "toggle_before"),
         Option("show_classes", "Classes", "toggle_classes"),
@@ -66,6 +70,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     "Input": (
         Option("source", "Source", "toggle_camera", ("files", "camera")),
         Option("frozen", "Freeze", "toggle_freeze"),
+        Option("fit", "Fit", "next_fit", FITS),
     ),
 }
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
     QLabel,
     QMainWindow,
     QSplitter,
@@ -20,13 +20,16 @@ from superqt import QElidingLabel
 from deepvis.compute.facts import Whole
 from deepvis.controllers.contents import ClassesContent, FactsContent, GridContent, ImageContent, StatusContent
 from deepvis.controllers.lanes import Problem
-from deepvis.controllers.viewer import Session, ViewerController
-from deepvis.images import open_images
-from deepvis.keys import COMMANDS, MENUS, WINDOW_ACTIONS, Command
+from deepvis.controllers.session import Session
+from deepvis.controllers.viewer import ViewerController
+from deepvis.keys import COMMANDS, MENUS, Command
 from deepvis.models.resolve import DisplayState
 from deepvis.models.viewer import ViewerModel
+from deepvis.progress import Progress
 from deepvis.views import theme
+from deepvis.views.actions.registry import WINDOW_ACTIONS
 from deepvis.views.classes_pane import ClassesPane
+from deepvis.views.docks import Docks
 from deepvis.views.error_bar import ErrorBar
 from deepvis.views.facts_pane import FactsPane
 from deepvis.views.grid_pane import GridPane
@@ -34,9 +37,9 @@ from deepvis.views.help_pane import HelpPane
 from deepvis.views.layer_bar import LayerBar
 from deepvis.views.options_pane import OptionsPane
 from deepvis.views.picture_pane import PicturePane
+from deepvis.views.task_bar import TaskBar
 from deepvis.views.whole_picture import WholePicture
 from deepvis.views.workers import Workers
-from prototxt.errors import InputError
 
 _SPLIT = 6  # pixels between panes
 _SHARES = (0.17, 0.22, 0.14)  # of the window's width at the start: left, right, far right; the middle takes the rest
@@ -52,16 +55,14 @@ class Window(QMainWindow):
     ----------
     session : what is looked at.
     model : the state.
-    title : of the window, after the selected unit.
     memory : where the arrangement of the panes is kept; None keeps it nowhere.
     """
 
     closed = Signal()
 
-    def __init__(self, session: Session, model: ViewerModel, title: str, memory: QSettings | None = None) -> None:
+    def __init__(self, session: Session, model: ViewerModel, memory: QSettings | None = None) -> None:
         super().__init__()
-        self._title = title
-        self.setWindowTitle(title)
+        self.setWindowTitle(session.title)
         self.setMinimumSize(900, 560)
         self._memory = memory
         self._model = model
@@ -138,10 +139,11 @@ class Window(QMainWindow):
             action.triggered.connect(self._runner(command))
             menus[command.menu].addAction(action)
             self.actions_by_name[command.action] = action
+        self.docks = Docks(self, self._model, self.controller, menus["Panes"])
 
     def _runner(self, command: Command) -> Callable[[], None]:
         if command.action in WINDOW_ACTIONS:
-            return getattr(self, command.action)
+            return lambda: WINDOW_ACTIONS[command.action](self)
         return lambda: self.controller.do(command.action)
 
     def _make_status(self) -> None:
@@ -151,6 +153,9 @@ class Window(QMainWindow):
         hint.setStyleSheet(f"color: {theme.DIM}; padding: 0 8px;")
         self.statusBar().setSizeGripEnabled(False)
         self.statusBar().addWidget(self.status, 1)
+        self.task_bar = TaskBar()
+        self.task_bar.cancelled.connect(self.controller.tasks.cancel)
+        self.statusBar().addPermanentWidget(self.task_bar)
         self.statusBar().addPermanentWidget(hint)
 
     def _connect(self) -> None:
@@ -172,7 +177,7 @@ class Window(QMainWindow):
 
     def show_state(self, state: DisplayState) -> None:
         """Follow the state."""
-        self.setWindowTitle(f"{state.unit_text} - {self._title}")
+        self.setWindowTitle(f"{state.unit_text} - {self.controller.session.title}")
         self.layer_bar.show_state(state)
         self.grid_pane.show_state(state)
         self.facts_pane.show_state(state)
@@ -180,6 +185,7 @@ class Window(QMainWindow):
         self.middle.setCurrentIndex(_MIDDLES[state.zoom])
         self.classes_pane.setVisible(state.show_classes)
         self.facts_pane.setVisible(state.show_patches)
+        self.docks.follow(state.panes)
         if state.show_help and self.help_pane.isHidden():
             self.whole_picture.hide()
             self.help_pane.show_over(self)
@@ -225,6 +231,18 @@ class Window(QMainWindow):
         """Write the status line."""
         self.status.setText("   │   ".join(content.parts))
 
+    def show_pane(self, name: str, content: Any) -> None:
+        """Give a further pane its content."""
+        self.docks.show_content(name, content)
+
+    def show_session(self, session: Session) -> None:
+        """Follow another model."""
+        self.layer_bar.show_net(session.engine.net)
+
+    def show_progress(self, title: str, progress: Progress | None) -> None:
+        """Show how far long work is."""
+        self.task_bar.show_progress(title, progress)
+
     def show_problem(self, problem: Problem) -> None:
         """Show what went wrong."""
         self.error_bar.show_problem(problem)
@@ -233,33 +251,7 @@ class Window(QMainWindow):
         """Take the bar away."""
         self.error_bar.clear()
 
-    # -- actions of the window ----------------------------------------------------------------------------------------
-
-    def open_pictures(self) -> None:
-        """Ask for a folder and show its pictures."""
-        folder = QFileDialog.getExistingDirectory(self, "Folder of pictures")
-        if not folder:
-            return
-        try:
-            self.controller.set_images(open_images(folder))
-        except InputError as error:
-            self.error_bar.show_problem(Problem(str(error)))
-
-    def save_picture(self) -> None:
-        """Ask for a file and save the window as it is."""
-        state = self.controller.state
-        name = f"deepvis_{state.unit_text.replace(':', '_').replace('/', '_')}.png" if state else "deepvis.png"
-        path, _ = QFileDialog.getSaveFileName(self, "Save the window", name, "Pictures (*.png *.jpg *.bmp)")
-        if path and not self.grab().save(path):
-            self.error_bar.show_problem(Problem(f"{path}: cannot be written; choose another place or a .png name"))
-
-    def copy_picture(self) -> None:
-        """Put the window as a picture on the clipboard."""
-        QGuiApplication.clipboard().setPixmap(self.grab())
-
-    def quit(self) -> None:
-        """Close the window."""
-        self.close()
+    # -- events and arrangement -------------------------------------------------------------------------------------
 
     def reset_layout(self) -> None:
         """Give every pane its first place and size."""
@@ -269,9 +261,8 @@ class Window(QMainWindow):
         self._columns.setSizes([left, self.width() - left - right - far - 5 * _SPLIT, right, far])
         self._rows.setSizes([1000 * share for share in _ROWS])
         self.facts_pane.reset_layout(right)
+        self.docks.reset_layout()
         self.grid_pane.reset_zoom()
-
-    # -- events -------------------------------------------------------------------------------------------------------
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the list of keys in the middle."""

@@ -7,7 +7,7 @@ from deepvis.models.viewer import BACK_VIEWS
 
 
 def test_every_view_but_raw_is_a_map():
-    assert {"raw", *BACK_MAPS} == set(BACK_VIEWS)
+    assert {"raw", "histogram", *BACK_MAPS} == set(BACK_VIEWS)
     gradient = np.random.default_rng(0).normal(size=(3, 7, 9)).astype(np.float32)
     for view, function in BACK_MAPS.items():
         values = function(gradient)

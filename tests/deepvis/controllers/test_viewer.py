@@ -10,7 +10,8 @@ from deepvis.camera import Camera
 from deepvis.compute.engine import Engine
 from deepvis.compute.facts import Facts
 from deepvis.controllers.contents import View
-from deepvis.controllers.viewer import Session, ViewerController
+from deepvis.controllers.session import Session
+from deepvis.controllers.viewer import ViewerController
 from deepvis.errors import ImageError
 from deepvis.models.viewer import Origin, ViewerModel
 from deepvis.progress import with_bar

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication
 from deepvis.camera import Camera
 from deepvis.compute.engine import Engine
 from deepvis.compute.facts import Facts
-from deepvis.controllers.viewer import Session
+from deepvis.controllers.session import Session
 from deepvis.errors import ImageError
 from deepvis.models.viewer import ViewerModel
 from deepvis.progress import with_bar
@@ -52,7 +52,7 @@ def open_window(qtbot, make_model, make_pictures, tmp_path):
             facts = Facts(Scan(file), net, {"conv1": np.array([0, 0.25, 0.5, 0.75, 1])})
         pictures = make_pictures(3, folder=f"shown{len(windows)}") if images is ... else images
         session = Session(Engine(net), pictures, facts, camera=camera or NoCamera())
-        window = Window(session, ViewerModel(**wishes), "test")
+        window = Window(session, ViewerModel(**wishes))
         windows.append(window)
         qtbot.addWidget(window)
         window.resize(*size)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from deepvis.compute.engine import Engine
 from deepvis.controllers.lanes import Problem
-from deepvis.controllers.viewer import Session
+from deepvis.controllers.session import Session
 from deepvis.keys import COMMANDS
 from deepvis.models.viewer import Origin, ViewerModel
 from deepvis.views.window import Window
@@ -34,7 +34,12 @@ CHANGES = {
     "toggle_origin": ({"unit": 3}, {"origin": Origin(layer="conv1", unit=3)}),
     "toggle_diffs": ({}, {"show_diffs": True}),
     "next_back_view": ({}, {"back_view": "gray"}),
-    "previous_back_view": ({}, {"back_view": "sum>0"}),
+    "previous_back_view": ({}, {"back_view": "histogram"}),
+    "next_layer_mode": ({}, {"layer_mode": "maximal images"}),
+    "previous_layer_mode": ({}, {"layer_mode": "activation correlation"}),
+    "toggle_first_only": ({}, {"first_only": False}),
+    "next_fit": ({}, {"fit": "crop"}),
+    "toggle_timings": ({}, {"show_timings": True}),
     "next_zoom": ({}, {"zoom": "unit"}),
     "next_colormap": ({}, {"colormap": "viridis"}),
     "previous_colormap": ({}, {"colormap": "cividis"}),
@@ -307,7 +312,7 @@ def test_the_arrangement_is_remembered(qtbot, open_window, make_model, make_pict
     sizes = []
     for turn in range(2):
         session = Session(Engine(make_model()), make_pictures(1, folder=f"turn{turn}"))
-        window = Window(session, ViewerModel(), "test", memory)
+        window = Window(session, ViewerModel(), memory)
         qtbot.addWidget(window)
         window.resize(1280, 720)
         window.show()

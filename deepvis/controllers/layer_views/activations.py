@@ -1,0 +1,20 @@
+"""The maps of all units on the picture at hand, or what back-propagation brought to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deepvis.controllers.contents import GridContent
+from deepvis.controllers.layer_views.registry import layer_view
+from deepvis.controllers.present import grid_content
+from deepvis.controllers.session import Sources
+from deepvis.models.resolve import DisplayState
+
+
+@layer_view("activations", follows=("value", "grid_shows_diffs", "colormap", "scale", "gamma", "boost"), live=True)
+def show_activations(state: DisplayState, sources: Sources) -> Iterator[GridContent]:
+    """Compose and colour all units of the layer."""
+    if sources.values is None:
+        yield GridContent(missing="Waiting for the net")
+    else:
+        yield grid_content(state, sources.values)

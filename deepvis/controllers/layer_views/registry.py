@@ -1,0 +1,43 @@
+"""Ways to show a layer in the middle: what is registered here is in the menu, the options, the key and the links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from deepvis.controllers.contents import GridContent
+from deepvis.controllers.session import Sources
+from deepvis.models.resolve import DisplayState
+from deepvis.registry import Registry
+
+Make = Callable[[DisplayState, Sources], Iterator[GridContent]]
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """One way to show a layer.
+
+    Parameters
+    ----------
+    make : runs beside the window; yields what is to be drawn, more complete every time. What is missing is a
+        `GridContent` that says so.
+    follows : fields of the state that it depends on, besides the layer and the view; when one changes it is made anew.
+    live : whether it depends on the picture, and is made anew for every frame.
+    """
+
+    make: Make
+    follows: tuple[str, ...] = ()
+    live: bool = False
+
+
+LAYER_VIEWS: Registry[LayerView] = Registry("layer view")
+
+
+def layer_view(name: str, *, follows: tuple[str, ...] = (), live: bool = False) -> Callable[[Make], Make]:
+    """Register the decorated function as ``name``, one of `deepvis.models.viewer.LAYER_MODES`; see `LayerView`."""
+
+    def register(make: Make) -> Make:
+        LAYER_VIEWS.add(name, LayerView(make, follows, live))
+        return make
+
+    return register

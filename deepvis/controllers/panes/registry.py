@@ -1,0 +1,46 @@
+"""Panes that can be opened beside the fixed ones: what is registered here is in the menu Panes and in the state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from deepvis.controllers.session import Sources
+from deepvis.models.resolve import DisplayState
+from deepvis.registry import Registry
+
+Make = Callable[[DisplayState, Sources], Iterator[Any]]
+
+
+@dataclass(frozen=True)
+class Pane:
+    """What a pane shows; the widget of the same name in `deepvis.views.panes` draws it.
+
+    Parameters
+    ----------
+    title : in the menu and above the pane.
+    make : runs beside the window while the pane is open; yields contents, more complete every time.
+    follows : fields of the state that it depends on; when one changes it is made anew.
+    live : whether it depends on the picture, and is made anew for every frame.
+    """
+
+    title: str
+    make: Make
+    follows: tuple[str, ...] = ("layer", "unit")
+    live: bool = False
+
+
+PANES: Registry[Pane] = Registry("pane")
+
+
+def pane(
+    name: str, title: str, *, follows: tuple[str, ...] = ("layer", "unit"), live: bool = False
+) -> Callable[[Make], Make]:
+    """Register the decorated function as the maker of a pane's contents; see `Pane`."""
+
+    def register(make: Make) -> Make:
+        PANES.add(name, Pane(title, make, follows, live))
+        return make
+
+    return register

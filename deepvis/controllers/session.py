@@ -1,0 +1,85 @@
+"""What the window looks at: a model on an engine, pictures, what a scan and older toolboxes say of its units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from deepvis.camera import Camera
+from deepvis.compute.engine import Activations, BackResult, Frame
+from deepvis.compute.facts import Facts
+from deepvis.controllers.present import LayerValues
+from deepvis.export.unit_folders import UnitPictures
+from deepvis.images import ImageFiles
+from deepvis.model import Model
+from deepvis.models.net_info import NetInfo
+from deepvis.models.viewer import BackMode, Origin
+from prototxt.graph import Value
+
+
+class Runner(Protocol):
+    """What the controller needs of `deepvis.compute.engine.Engine`."""
+
+    net: NetInfo
+    model: Model
+
+    @property
+    def red_channel(self) -> int:
+        """Channel of the input blob that is red."""
+
+    def forward(self, frame: Frame) -> Activations:
+        """Run the net on a frame."""
+
+    def backward(self, activations: Activations, origin: Origin, mode: BackMode, targets: list[Value]) -> BackResult:
+        """Carry a unit's map back."""
+
+
+@dataclass
+class Session:
+    """What the window looks at.
+
+    Parameters
+    ----------
+    engine : runs the model.
+    images : the pictures; None where there are none.
+    facts : what a scan says; None where there is none, and then ``facts_missing`` says what to do.
+    camera : the camera, opened when it is first read.
+    unit_pictures : pictures of units that an older toolbox or an export wrote; None where there are none.
+    """
+
+    engine: Runner
+    images: ImageFiles | None = None
+    facts: Facts | None = None
+    facts_missing: str = "No scan for this model yet: run `deepvis scan` on a folder of pictures"
+    camera: Camera = field(default_factory=Camera)
+    unit_pictures: UnitPictures | None = None
+
+    @property
+    def title(self) -> str:
+        """Model and pictures, for the title of the window."""
+        images = f" - {self.images.root.name}" if self.images else ""
+        return f"{self.engine.net.name}{images} - DeepVis"
+
+    def close(self) -> None:
+        """Let camera and scan go; to be called when nothing of it runs any more."""
+        self.camera.close()
+        if self.facts is not None:
+            self.facts.close()
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """What layer views and panes are made from, as it is at one moment.
+
+    Parameters
+    ----------
+    session : what is looked at.
+    values : of the layer that is shown; None while they are not there.
+    activations : of the newest frame; None while there is none.
+    back : the newest result of back-propagation; None while there is none.
+    """
+
+    session: Session
+    values: LayerValues | None = None
+    activations: Activations | None = None
+    back: BackResult | None = None

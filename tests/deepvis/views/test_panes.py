@@ -1,0 +1,71 @@
+"""Further panes, long work and other models in a running window."""
+
+import threading
+
+from deepvis.compute.engine import Engine
+from deepvis.controllers.session import Session
+from deepvis.controllers.tasks import Task
+from deepvis.progress import Progress
+
+
+def test_a_pane_is_opened_by_the_menu_and_closed_by_its_cross(qtbot, open_window):
+    window = open_window(scanned=True, layer="conv1", unit=2)
+    entry = window.docks.entries["histograms"]
+    entry.trigger()
+    assert window._model.panes == ("histograms",)
+    qtbot.waitUntil(lambda: window.idle, timeout=5000)
+    pane = window.docks.widget("histograms")
+    assert pane.isVisible()
+    assert [plot.title.text().split(" (")[0] for plot in pane.plots] == [
+        "weights of conv1",
+        "weights of conv1:2",
+        "biases of conv1",
+        "share of pictures on which a unit is silent",
+    ]
+    assert sum(pane.plots[1].curve.getData()[1]) == 27
+    window._model.layer = "pool1"
+    qtbot.waitUntil(lambda: window.idle, timeout=5000)
+    assert "has no weights" in pane.missing.text()
+    pane.parentWidget().close()
+    assert window._model.panes == ()
+    assert not entry.isChecked()
+
+
+def test_the_first_layout_brings_torn_off_panes_back(qtbot, open_window):
+    window = open_window(layer="conv1", panes=("histograms",))
+    dock = window.docks.widget("histograms").parentWidget()
+    dock.setFloating(True)
+    window.reset_layout()
+    assert not dock.isFloating()
+
+
+def test_long_work_shows_where_it_is_and_is_cancelled(qtbot, open_window):
+    window = open_window()
+    go_on = threading.Event()
+
+    def work():
+        for done in range(1000):
+            yield Progress(done, 1000, "scan: images")
+            go_on.wait(0.01)
+
+    window.controller.tasks.start(Task("Scan", work(), lambda result: None))
+    qtbot.waitUntil(lambda: window.task_bar.bar.value() > 3, timeout=5000)
+    assert window.task_bar.isVisible()
+    assert window.task_bar.title.text() == "scan: images"
+    window.task_bar.cancel.click()
+    assert window.task_bar.isHidden()
+    qtbot.waitUntil(lambda: window.idle, timeout=5000)
+    assert window.error_bar.isHidden()
+
+
+def test_another_model_in_the_same_window(qtbot, open_window, make_model, make_pictures):
+    window = open_window(scanned=True, layer="fc", unit=5)
+    other = Session(Engine(make_model("RGB", seed=3)), make_pictures(2, folder="other"))
+    old = window.controller.session
+    window.controller.set_session(other)
+    qtbot.waitUntil(lambda: window.idle, timeout=5000)
+    assert window.controller.state.unit_text == "fc:5"
+    assert window.input_pane.content.detail.startswith("1/2")
+    assert "No scan" in window.facts_pane.patches.missing
+    assert not old.facts.scan.file, "the old scan is still open"
+    assert window.error_bar.isHidden()
