@@ -69,7 +69,7 @@ class GridPane(QWidget):
         self._foot.show_content(content)
         if content.pixels is None or content.layout is None:
             return
-        self._image.setAutoDownsample(content.smooth)
+        self._canvas.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, content.smooth)
         self._image.setImage(content.pixels, autoLevels=False, levels=None)
         if content.layout.shape != self._shape:
             self._shape = content.layout.shape

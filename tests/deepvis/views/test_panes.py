@@ -2,9 +2,13 @@
 
 import threading
 
+import pytest
+from PySide6.QtCore import QPoint, Qt
+
 from deepvis.compute.engine import Engine
 from deepvis.controllers.session import Session
 from deepvis.controllers.tasks import Task
+from deepvis.models.viewer import LAYER_MODES
 from deepvis.progress import Progress
 
 
@@ -68,4 +72,22 @@ def test_another_model_in_the_same_window(qtbot, open_window, make_model, make_p
     assert window.input_pane.content.detail.startswith("1/2")
     assert "No scan" in window.facts_pane.patches.missing
     assert not old.facts.scan.file, "the old scan is still open"
+    assert window.error_bar.isHidden()
+
+
+@pytest.mark.parametrize("mode", LAYER_MODES)
+def test_every_way_to_show_a_layer_is_drawn_and_clicked(qtbot, open_window, mode):
+    window = open_window(scanned=True, layer="conv1", layer_mode=mode, size=(900, 560))
+    pane = window.grid_pane
+    if mode == "synthesised images":
+        assert "unit_pictures" in pane.content.missing
+        return
+    colours = {pane.grab().toImage().pixel(x, 100) for x in range(0, pane.width(), 3)}
+    assert len(colours) > 3
+    place = pane.position_of(3).toPoint()
+    qtbot.mouseClick(pane.canvas.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: window.controller.state.unit == 3, timeout=2000)
+    qtbot.mouseMove(pane.canvas.viewport(), place - QPoint(1, 0))
+    qtbot.mouseMove(pane.canvas.viewport(), place)
+    assert pane._foot.words.startswith(("unit 3", "units 3 and"))
     assert window.error_bar.isHidden()
