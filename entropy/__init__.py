@@ -6,6 +6,7 @@ from entropy.errors import CheckError, PlanError, ScanError
 from entropy.measurement import FewImagesWarning, measure
 from entropy.merging import Change, Merged, merge
 from entropy.planning import LayerPlan, Plan, plan, read_plan
+from entropy.replanning import replan
 from entropy.solver_file import SolverSettings
 from entropy.table import Provenance, Table, read_csv
 from entropy.task import Task
@@ -35,6 +36,7 @@ __all__ = [
     "plan",
     "read_csv",
     "read_plan",
+    "replan",
     "scale_updates",
     "write",
 ]

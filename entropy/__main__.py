@@ -1,4 +1,4 @@
-"""``python -m entropy measure | plan | plot | write | check | merge``."""
+"""``python -m entropy measure | plan | plot | write | check | merge | replan``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 import tyro
 from tqdm import tqdm
 
-from entropy import checking, merging, planning, reporting, writing
+from entropy import checking, merging, planning, replanning, reporting, writing
 from entropy.bootstrap import DEFAULT_CONFIDENCE
 from entropy.errors import PlanError
 from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE
@@ -309,6 +309,31 @@ def merge_command(
     print(reporting.describe_merged(merging.merge(where, snapshot, out, net=net, weights=weights, state=state)))
 
 
+def replan_command(
+    folder: tyro.conf.Positional[Path],
+    plan: tyro.conf.Positional[Path],
+    snapshot: Path,
+    out: Path,
+    weights: Path | None = None,
+) -> None:
+    """Go on with a training by a new plan: a snapshot's weights and momentum, split again.
+
+    Parameters
+    ----------
+    folder
+        the folder that write made, where training was.
+    plan
+        the new plan.json, made for the merged snapshot.
+    snapshot
+        solver state of the split net, split_iter_N.solverstate; its caffemodel beside it.
+    out
+        the new folder.
+    weights
+        the caffemodel that was scanned for the plan (default: the snapshot, merged without a source net).
+    """
+    print(reporting.describe_written(replanning.replan(folder, plan, snapshot, out=out, weights=weights)))
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "measure": measure_command,
     "plan": plan_command,
@@ -316,6 +341,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "write": write_command,
     "check": check_command,
     "merge": merge_command,
+    "replan": replan_command,
 }
 
 

@@ -9,6 +9,7 @@ from prototxt.schema import NetParameter, SolverParameter
 from prototxt.weights import Weights
 from torchcaffe.network import Network
 from torchcaffe.solver import SGDSolver
+from torchcaffe.solvers import find_rule
 
 
 def complete_weights(net: NetParameter, phase: str, weights: Weights, seed: int, folder: Path) -> Weights:
@@ -52,3 +53,11 @@ def first_loss(net: NetParameter, weights: Weights, folder: Path, seed: int) -> 
         solver.network.load(weights)
         loss = next(iter(solver.steps(1)))
     return float(loss), solver.network.weights()
+
+
+def rate_in_history(type: str) -> bool:
+    """Whether a solver type's history holds steps already multiplied by the rate (SGD's and Nesterov's velocity).
+
+    Such a blob goes on moving when its rate becomes 0, until the momentum has died away.
+    """
+    return find_rule(type, "the solver").rate_in_history

@@ -12,4 +12,5 @@ PLAN = "plan.json"
 DEPLOY = "deploy.prototxt"
 SPLIT_PREFIX = "split"
 PLAIN_PREFIX = "plain"
+STATE = SPLIT_PREFIX + "_iter_{}.solverstate"
 WEIGHTS_AND_NETS = (SPLIT_NET, PLAIN_NET, SPLIT_WEIGHTS, PLAIN_WEIGHTS, DEPLOY)

@@ -88,7 +88,7 @@ def merge(
     plan = read_plan(folder / names.PLAN)
     plain, split = read_net(folder / names.PLAIN_NET), Split(read_net(folder / names.SPLIT_NET), plan.split)
     before, after = read_weights(folder / names.SPLIT_WEIGHTS), read_weights(snapshot)
-    _check_frozen(split.net, before, after, snapshot)
+    check_frozen(split.net, before, after, snapshot)
     whole = merge_weights(after, plan.split)
     trained = out
     result = Merged(changes=_changes(plan, plain, merge_weights(before, plan.split), whole))
@@ -118,7 +118,18 @@ def _write(result: Merged, path: Path, net: NetParameter, weights: Weights, what
     result.files[path] = what
 
 
-def _check_frozen(net: NetParameter, before: Weights, after: Weights, snapshot: Path | str) -> None:
+def check_frozen(net: NetParameter, before: Weights, after: Weights, snapshot: Path | str) -> None:
+    """Refuse a snapshot whose frozen layers are not those that training started from.
+
+    Parameters
+    ----------
+    net : the split net.
+    before, after : its weights at the start, and in the snapshot.
+
+    Raises
+    ------
+    CheckError : names the layer.
+    """
     for layer in net.layer:
         if not layer.param or any(spec.lr_mult for spec in layer.param):
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ class Written:
     plan : with ``split`` filled in.
     plain, split : the training nets.
     notes : what the user should know.
+    state : name of the solver state that training goes on from; empty where it starts from the weights.
     """
 
     folder: Path
@@ -50,11 +52,13 @@ class Written:
     plain: NetParameter
     split: Split
     notes: list[str] = field(default_factory=list)
+    state: str = ""
 
     @property
     def command(self) -> str:
         """The one command that trains on a machine with stock Caffe."""
-        return f"cd {self.folder} && caffe train -solver {names.SOLVER} -weights {names.SPLIT_WEIGHTS}"
+        start = f"-snapshot {self.state}" if self.state else f"-weights {names.SPLIT_WEIGHTS}"
+        return f"cd {shlex.quote(str(self.folder))} && caffe train -solver {names.SOLVER} {start}"
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ def write(
     _check_belongs(plan, source, source_weights, net, weights)
     plain, moving = with_global_statistics(parts.net)
     plain = fill_param_specs(plain, bias_lr=bias_lr, bias_decay=bias_decay)
-    split = split_net(plain, plan.multipliers, _in_channels(plain, parts.weights))
+    split = split_net(plain, plan.multipliers, in_channels(plain, parts.weights))
     trainer = training_solver(chosen, plain, parts.test_pictures, tested=task is None or task.test_images is not None)
     refuse_clipping(trainer, plan, solver if isinstance(solver, str | Path) else "the solver")
     if moving:
@@ -225,7 +229,7 @@ def _as_it_is(net: NetParameter, weights: Weights, out: Path, seed: int) -> _Par
     return _Parts(net=moved, weights=filled, texts=lists, notes=notes)
 
 
-def _in_channels(net: NetParameter, weights: Weights) -> dict[str, int]:
+def in_channels(net: NetParameter, weights: Weights) -> dict[str, int]:
     """Channels of the bottom of every grouped convolution, from the shape of its weights."""
     found = {}
     for layer in net.layer:
@@ -238,12 +242,8 @@ def _in_channels(net: NetParameter, weights: Weights) -> dict[str, int]:
 def _write_files(written: Written, parts: _Parts, trainer: SolverParameter, progress: Progress | None) -> None:
     from entropy.pictures import copy_pictures
 
-    out, split = written.folder, written.split
-    solver = solver_named(trainer, names.SPLIT_NET, names.SPLIT_PREFIX)
-    plain_solver = solver_named(trainer, names.PLAIN_NET, names.PLAIN_PREFIX)
-    complaints = [*lint_net(written.plain), *lint_net(split.net), *lint_solver(solver)]
-    if complaints:
-        raise InputError(f"stock Caffe would not take the result: {complaints[0]}")
+    out = written.folder
+    refuse_what_caffe_would(written, trainer)
     for name, pictures in parts.copies.items():
         copy_pictures(pictures, out, name, parts.preprocessing, progress)
     for name, text in parts.texts.items():
@@ -252,10 +252,37 @@ def _write_files(written: Written, parts: _Parts, trainer: SolverParameter, prog
         write_blob(out / MEAN_FILE, parts.mean_image)
     if parts.deploy is not None:
         write_message(out / names.DEPLOY, parts.deploy)
+    write_nets(written, parts.weights, trainer)
+
+
+def refuse_what_caffe_would(written: Written, trainer: SolverParameter) -> None:
+    """Refuse nets and a solver that stock Caffe would not take, before anything is written."""
+    complaints = [*lint_net(written.plain), *lint_net(written.split.net), *lint_solver(_solvers(trainer)[names.SOLVER])]
+    if complaints:
+        raise InputError(f"stock Caffe would not take the result: {complaints[0]}")
+
+
+def write_nets(written: Written, weights: Weights, trainer: SolverParameter) -> None:
+    """Write the split and the plain net, each with its weights and its solver, and the plan.
+
+    Parameters
+    ----------
+    written : says where, and what.
+    weights : of the plain net.
+    trainer : without the names of files.
+    """
+    out, split = written.folder, written.split
     write_message(out / names.PLAIN_NET, written.plain)
     write_message(out / names.SPLIT_NET, split.net)
-    write_weights(out / names.PLAIN_WEIGHTS, written.plain, parts.weights)
-    write_weights(out / names.SPLIT_WEIGHTS, split.net, split_weights(parts.weights, split.layers))
-    write_message(out / names.SOLVER, solver)
-    write_message(out / names.PLAIN_SOLVER, plain_solver)
+    write_weights(out / names.PLAIN_WEIGHTS, written.plain, weights)
+    write_weights(out / names.SPLIT_WEIGHTS, split.net, split_weights(weights, split.layers))
+    for name, solver in _solvers(trainer).items():
+        write_message(out / name, solver)
     written.plan.write(out / names.PLAN)
+
+
+def _solvers(trainer: SolverParameter) -> dict[str, SolverParameter]:
+    return {
+        names.SOLVER: solver_named(trainer, names.SPLIT_NET, names.SPLIT_PREFIX),
+        names.PLAIN_SOLVER: solver_named(trainer, names.PLAIN_NET, names.PLAIN_PREFIX),
+    }

@@ -9,7 +9,7 @@ from prototxt.split.layers import Part, SplitLayer
 from prototxt.split.layouts import filter_rows
 from prototxt.split.net import Split, split_net
 from prototxt.split.param_specs import fill_param_specs
-from prototxt.split.states import merge_state, split_state
+from prototxt.split.states import merge_state, split_state, without_frozen
 
 __all__ = [
     "Part",
@@ -23,4 +23,5 @@ __all__ = [
     "split_net",
     "split_state",
     "split_weights",
+    "without_frozen",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -56,6 +57,26 @@ def merge_state(
     """
     history = _convert(state.history, split.net, weights, net, lambda blobs: merge_weights(blobs, split.layers))
     return replace(state, history=history, learned_net=learned_net)
+
+
+def without_frozen(state: SolverState, net: NetParameter, weights: Weights) -> SolverState:
+    """Set the history of all blobs with a learning rate of 0 to zero.
+
+    SGD and Nesterov keep a velocity that the rate is part of already: V <- mu V + rate * gradient; W <- W - V. A blob
+    that is frozen in mid-training would glide on until its velocity has died away.
+
+    Parameters
+    ----------
+    state : of the split net, from `split_state`.
+    net, weights : the split net and its weights.
+    """
+    specs = {layer.name: layer.param for layer in filter_net(net, "TRAIN").layer}
+    order = learnable_blobs(net, weights)
+    history = [
+        np.zeros_like(blob) if number < len(specs[name]) and specs[name][number].lr_mult == 0 else blob
+        for (name, number), blob in zip(itertools.cycle(order), state.history, strict=False)
+    ]
+    return replace(state, history=history)
 
 
 def _convert(
