@@ -22,7 +22,6 @@ COMMANDS = {
     "settings": ("deepvis.commands.settings", "settings_command"),
 }
 WINDOW = ("deepvis.commands.window", "window_command")
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    Exit code: 0, or 130 after Ctrl-C. What the user can mend ends the program with code 2 and a sentence.
+    Exit code 0. What the user can mend ends the program with code 2 and a sentence, Ctrl-C with 130.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     words = next((count for count in (2, 1) if " ".join(arguments[:count]) in COMMANDS), 0)
@@ -38,12 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     module, function = COMMANDS.get(name, WINDOW)
     quiet_opencv()
     with errors_as_sentences("deepvis"):
-        try:
-            command = getattr(import_module(module), function)
-            return tyro.cli(command, prog=f"deepvis {name}".strip(), args=arguments) or 0
-        except KeyboardInterrupt:
-            print("deepvis: stopped; what was not finished was not written", file=sys.stderr)
-            return INTERRUPTED
+        command = getattr(import_module(module), function)
+        return tyro.cli(command, prog=f"deepvis {name}".strip(), args=arguments) or 0
 
 
 if __name__ == "__main__":

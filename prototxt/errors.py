@@ -1,10 +1,13 @@
-"""The one error that every command turns into a sentence for its user."""
+"""The one error that every command turns into a sentence for its user, and what a command says after Ctrl-C."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C ended, as shells have it."""
 
 
 class InputError(Exception):
@@ -27,10 +30,17 @@ class NetError(InputError):
 def errors_as_sentences(program: str, exit_code: int = 2) -> Iterator[None]:
     """Turn an `InputError` inside the block into ``program: error: sentence`` on stderr and ``exit_code``.
 
-    Anything else is a fault of ours and keeps its traceback.
+    Ctrl-C becomes a line too, and exit code `INTERRUPTED`. Anything else is a fault of ours and keeps its traceback.
+
+    Raises
+    ------
+    SystemExit : in both cases.
     """
     try:
         yield
     except InputError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         raise SystemExit(exit_code) from None
+    except KeyboardInterrupt:
+        print(f"{program}: stopped; what was not finished was not written", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None

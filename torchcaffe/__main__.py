@@ -14,12 +14,9 @@ from torchcaffe.commands.train import train
 
 COMMANDS: dict[str, Callable[[Flags], None]] = {"train": train, "test": test, "time": time}
 
-INTERRUPTED = 130
-"""Exit code of a program that Ctrl-C ended, as shells have it."""
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; on bad input end with exit code 1 and one sentence.
+    """Run a command; bad input ends it with exit code 1 and one sentence, Ctrl-C with 130.
 
     Parameters
     ----------
@@ -28,10 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with errors_as_sentences("torchcaffe", exit_code=1):
         flags = parse_flags(sys.argv[1:] if arguments is None else arguments)
         with log_to_stderr(flags.minloglevel):
-            try:
-                COMMANDS[flags.command](flags)
-            except KeyboardInterrupt:  # outside training, which makes a request of it
-                raise SystemExit(INTERRUPTED) from None
+            COMMANDS[flags.command](flags)  # Ctrl-C reaches us only outside training, which makes a request of it
 
 
 if __name__ == "__main__":

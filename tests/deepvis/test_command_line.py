@@ -16,6 +16,7 @@ import deepvis.__main__ as command
 from deepvis.images import ImageFiles
 from deepvis.scan.reader import Scan
 from prototxt.blob import read_blob
+from prototxt.errors import INTERRUPTED
 from prototxt.text import write_message
 from prototxt.weights import write_weights
 
@@ -148,7 +149,7 @@ def test_ctrl_c_says_so(model_folder: Path, make_pictures, monkeypatch, capsys: 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ImageFiles, "read", interrupted)
-    assert run("scan", model_folder, "--images", images.root, "--workers", 0) == command.INTERRUPTED
+    assert run("scan", model_folder, "--images", images.root, "--workers", 0) == INTERRUPTED
     assert "stopped; what was not finished was not written" in capsys.readouterr().err
     assert list(Path.cwd().iterdir()) == []
 

@@ -1,6 +1,6 @@
 import pytest
 
-from prototxt.errors import FormatError, InputError, NetError, errors_as_sentences
+from prototxt.errors import INTERRUPTED, FormatError, InputError, NetError, errors_as_sentences
 
 
 @pytest.mark.parametrize("kind", [InputError, FormatError, NetError])
@@ -16,3 +16,10 @@ def test_input_errors_become_a_sentence_and_an_exit_code(capsys, kind, code):
 def test_other_errors_keep_their_traceback():
     with pytest.raises(ZeroDivisionError), errors_as_sentences("deepvis"):
         raise ZeroDivisionError
+
+
+def test_ctrl_c_becomes_a_line(capsys):
+    with pytest.raises(SystemExit) as exit_, errors_as_sentences("entropy"):
+        raise KeyboardInterrupt
+    assert exit_.value.code == INTERRUPTED == 130
+    assert capsys.readouterr().err == "entropy: stopped; what was not finished was not written\n"
