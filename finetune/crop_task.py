@@ -42,7 +42,7 @@ class CropCounts:
 
 
 def regions(height: int, width: int) -> dict[str, Region]:
-    """Divide a photograph into its training and its test region: the last third of its longer side is the test's."""
+    """Divide a photograph, sides in pixels: the last third of the longer side is ``test``, the rest ``train``."""
     if width >= height:
         border = round(width * (1 - TEST_SHARE))
         return {"train": Region(0, 0, height, border), "test": Region(0, border, height, width)}
@@ -50,20 +50,35 @@ def regions(height: int, width: int) -> dict[str, Region]:
     return {"train": Region(0, 0, border, width), "test": Region(border, 0, height, width)}
 
 
-def random_square(region: Region, generator: np.random.Generator, smallest: float, largest: float) -> Region:
-    """Draw a square inside a region, its side a random share (``smallest`` to ``largest``) of the region's short side.
+def refuse_small(photographs: Sequence[Photograph]) -> None:
+    """Refuse photographs of which no crop can be cut, before anything is written.
 
     Raises
     ------
-    ExperimentError : if the region's short side has fewer than `SMALLEST_SIDE` pixels.
+    ExperimentError : naming the first whose regions have fewer than `SMALLEST_SIDE` pixels along a side.
+    """
+    for photograph in photographs:
+        height, width = photograph.pixels.shape[:2]
+        for region in regions(height, width).values():
+            if min(region.bottom - region.top, region.right - region.left) < SMALLEST_SIDE:
+                raise ExperimentError(
+                    f"{photograph.source}: {width}×{height} pixels are too few for crops out of disjoint regions; "
+                    f"leave it out, or give one of at least {SMALLEST_SIDE} × {3 * SMALLEST_SIDE}"
+                )
+
+
+def random_square(region: Region, generator: np.random.Generator, smallest: float, largest: float) -> Region:
+    """Draw a square inside a region.
+
+    Parameters
+    ----------
+    region : in pixels; its short side is at least `SMALLEST_SIDE`, as `refuse_small` makes sure.
+    generator : of the square's size and place.
+    smallest, largest : bounds of the square's side as a share of the region's short side, 0-1; it has at least
+        `SMALLEST_SIDE` pixels all the same.
     """
     height, width = region.bottom - region.top, region.right - region.left
     short = min(height, width)
-    if short < SMALLEST_SIDE:
-        raise ExperimentError(
-            f"a region of {width}×{height} pixels is too small for crops of at least {SMALLEST_SIDE}; "
-            f"give photographs of at least {3 * SMALLEST_SIDE} pixels a side"
-        )
     side = int(np.clip(short * generator.uniform(smallest, largest), SMALLEST_SIDE, short))
     top = region.top + int(generator.integers(height - side + 1))
     left = region.left + int(generator.integers(width - side + 1))
@@ -71,7 +86,7 @@ def random_square(region: Region, generator: np.random.Generator, smallest: floa
 
 
 def cut(pixels: np.ndarray, square: Region) -> np.ndarray:
-    """The square of a picture as (CROP, CROP, 3) uint8."""
+    """Cut a square out of a picture, (H, W, 3) uint8, and scale it to (CROP, CROP, 3) by area."""
     part = pixels[square.top : square.bottom, square.left : square.right]
     return cv2.resize(part, (CROP, CROP), interpolation=cv2.INTER_AREA)
 
@@ -86,7 +101,7 @@ def write_task(
 
     Parameters
     ----------
-    photographs : at least two; the label of a crop is its photograph's position here.
+    photographs : at least two, none too small (`refuse_small`); the label of a crop is its photograph's position here.
     folder : where to write; made when it is missing.
     counts : crops per photograph.
     seed : of the crops' places and of the order of the lists.
@@ -111,7 +126,18 @@ def write_task(
 
 
 def scene_crops(photographs: Sequence[Photograph], count: int, seed: int = 0) -> np.ndarray:
-    """Large random squares of photographs, most of the scene in each: (count, CROP, CROP, 3) uint8 RGB."""
+    """Cut large random squares, most of the scene in each, out of photographs in turn.
+
+    Parameters
+    ----------
+    photographs : at least one.
+    count : squares in all.
+    seed : of their places.
+
+    Returns
+    -------
+    (count, CROP, CROP, 3) uint8 RGB.
+    """
     generator = np.random.default_rng(seed)
     crops = []
     for index in range(count):

@@ -37,14 +37,27 @@ INDOOR_FILES = {"skimage.data": ("motorcycle_right.png", "coffee.png", "astronau
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
-    """A named picture, (H, W, 3) uint8 RGB."""
+    """A picture with a name.
+
+    Parameters
+    ----------
+    name : of its class.
+    pixels : (H, W, 3) uint8 RGB.
+    source : its file, for errors.
+    """
 
     name: str
     pixels: np.ndarray
+    source: Path = Path()
 
 
 def task_photographs() -> list[Photograph]:
-    """The installed photographs that the small task tells apart."""
+    """Read the installed photographs that the small task tells apart.
+
+    Raises
+    ------
+    ExperimentError : if an unusual installation has fewer than two of them; the same of `indoor_photographs`.
+    """
     return _installed(TASK_FILES)
 
 
@@ -59,12 +72,13 @@ def photographs_in(folder: Path, at_most: int = 24) -> list[Photograph]:
     Raises
     ------
     ExperimentError : if there are fewer than two, since the task is to tell photographs apart.
+    ImageError : if the folder is missing or has no picture, or one of those taken cannot be decoded.
     """
     found = open_images(folder)
     if len(found) < 2:
         raise ExperimentError(f"{folder}: holds one picture, but the task tells photographs apart; add at least one")
     chosen = [found.path(index) for index in range(min(len(found), at_most))]
-    return [Photograph(path.stem, read_image(path)) for path in chosen]
+    return [Photograph(path.stem, read_image(path), path) for path in chosen]
 
 
 def _installed(names: Mapping[str, tuple[str, ...]]) -> list[Photograph]:
@@ -75,4 +89,4 @@ def _installed(names: Mapping[str, tuple[str, ...]]) -> list[Photograph]:
         raise ExperimentError(
             f"scikit-image and scikit-learn brought {len(present)} of {len(paths)} photographs; name a folder of yours"
         )
-    return [Photograph(path.stem, read_image(path)) for path in present]
+    return [Photograph(path.stem, read_image(path), path) for path in present]

@@ -86,7 +86,10 @@ def checks(plain: Run, rated: Run, chance: float) -> list[Check]:
 
 ROWS: dict[str, Callable[[Run], str]] = {
     "convolution filters that may learn": lambda run: f"{run.total('free')} of {_filters(run)}",
-    "frozen filters that changed in any bit": lambda run: str(run.total("frozen_changed")),
+    "of the frozen ones, changed in any bit": (
+        lambda run: str(run.total("frozen_changed")) if run.total("frozen") else "none is frozen"
+    ),
+    "of the free ones, changed": lambda run: str(run.total("free_moved")),
     "new task: training loss, first → last": lambda run: "{:.3f} → {:.3f}".format(*run.loss),
     "new task: held-out accuracy, first → last": lambda run: "{:.1%} → {:.1%}".format(*run.accuracy),
     "**old task: change of the class probabilities** (mean total variation, 0–1)": (
@@ -108,7 +111,7 @@ def _filters(run: Run) -> int:
 
 
 def layer_table(run: Run) -> str:
-    """What happened in every layer of one run, as a Markdown table."""
+    """What happened in every layer of one run, as a Markdown table; the change is relative, by the Frobenius norm."""
     lines = [
         "| layer | filters | free | moved | frozen | of these changed | change of the weights |",
         "|---|---:|---:|---:|---:|---:|---:|",

@@ -44,7 +44,8 @@ def write_report(folder: Path) -> None:
     scenes = scene_crops(indoor_photographs(), SCENES)
     before = probabilities(model, model.weights, scenes)
     runs = {}
-    for kind, trained in _trained_trunks(folder, model).items():
+    trunks = _trained_trunks(folder, model)
+    for kind, trained in trunks.items():
         # In plain fine-tuning every filter is free.
         rates = {name: r if kind == "split" else np.ones_like(r) for name, r in plan.multipliers.items()}
         log = read_log((folder / LOGS[kind]).read_text().splitlines())
@@ -55,7 +56,8 @@ def write_report(folder: Path) -> None:
     draw_losses(list(runs.values()), folder / "losses.png")
     table = comparison_table(list(runs.values()))
     lines = [f"- {'yes' if claim.holds else '**NO**'}: {claim.claim}" for claim in claims]
-    write_text(folder / "summary.md", _page(model, runs["split"], table, lines, plan, classes, trainer))
+    whole = _layers_at_the_full_rate(model.weights, trunks["split"], plan)
+    write_text(folder / "summary.md", _page(model, runs["split"], table, lines, plan, classes, trainer, whole))
     print(f"\n{table}\n\n" + "\n".join(lines))
     failed = [claim.claim for claim in claims if not claim.holds]
     if failed:
@@ -84,6 +86,15 @@ def _trained_trunks(folder: Path, model: Model) -> dict[str, Weights]:
     }
 
 
+def _layers_at_the_full_rate(before: Weights, after: Weights, plan: Plan) -> list[str]:
+    """Layers of the source net that learnt although the plan has no rates for them."""
+    return [
+        name
+        for name, blobs in before.items()
+        if name not in plan.multipliers and any(map(np.any, map(np.subtract, after[name], blobs)))
+    ]
+
+
 def probabilities(model: Model, weights: Weights, pictures: np.ndarray) -> np.ndarray:
     """Class probabilities that a model gives with other weights.
 
@@ -104,7 +115,14 @@ def probabilities(model: Model, weights: Weights, pictures: np.ndarray) -> np.nd
 
 
 def _page(
-    model: Model, rated: Run, table: str, claims: Sequence[str], plan: Plan, classes: Sequence[str], trainer: str
+    model: Model,
+    rated: Run,
+    table: str,
+    claims: Sequence[str],
+    plan: Plan,
+    classes: Sequence[str],
+    trainer: str,
+    whole: Sequence[str],
 ) -> str:
     """The text of ``summary.md``."""
     free = rated.total("free")
@@ -116,6 +134,8 @@ def _page(
         layers=layer_table(rated),
         old_classes=len(model.classes),
         new_classes=len(classes),
+        chance=1 / len(classes),
+        whole="".join(f"{name}, " for name in whole),
         photographs=", ".join(classes),
         trainer=trainer,
         method=plan.method,

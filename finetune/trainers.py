@@ -32,6 +32,19 @@ def default_trainer() -> str:
     return "caffe" if caffe_program() else "torchcaffe"
 
 
+def refuse_missing(trainer: str) -> None:
+    """Refuse a trainer that is unknown or not installed.
+
+    Raises
+    ------
+    ExperimentError : naming those that there are, or how to install real Caffe.
+    """
+    if trainer not in TRAINERS:
+        raise ExperimentError(f"there is no trainer {trainer!r}; use one of {', '.join(TRAINERS)}")
+    if trainer == "caffe" and not caffe_program():
+        raise ExperimentError("real Caffe is not installed; run make caffe, or train with --trainer torchcaffe")
+
+
 def train_command(trainer: str, solver: Path, weights: Path) -> list[str]:
     """The command line that trains from ``weights``; both paths as they should stand in it."""
     return [*TRAINERS[trainer](), "train", "-solver", str(solver), "-weights", str(weights)]

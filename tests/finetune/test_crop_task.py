@@ -1,3 +1,6 @@
+from contextlib import nullcontext
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -5,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepvis.progress import with_bar
-from finetune.crop_task import CROP, CropCounts, Region, random_square, regions, scene_crops, write_task
+from finetune.crop_task import CROP, CropCounts, random_square, refuse_small, regions, scene_crops, write_task
 from finetune.errors import ExperimentError
 from finetune.photographs import Photograph, indoor_photographs, photographs_in, task_photographs
 
@@ -56,9 +59,16 @@ def test_same_seed_gives_the_same_files(tmp_path):
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
 
 
-def test_too_small_photograph_is_refused():
-    with pytest.raises(ExperimentError, match="30×40 pixels is too small"):
-        random_square(Region(0, 0, 40, 30), np.random.default_rng(0), 0.3, 0.7)
+@pytest.mark.parametrize(
+    ("height", "width", "refused"), [(48, 144, False), (144, 48, False), (47, 300, True), (142, 142, True)]
+)
+def test_too_small_photographs_are_refused_by_name(height, width, refused):
+    small = Photograph("small", np.zeros((height, width, 3), np.uint8), Path("small.png"))
+    with pytest.raises(ExperimentError, match=f"^small.png: {width}×{height} pixels") if refused else nullcontext():
+        refuse_small([gradient_photograph("large", 300, 300), small])
+    if not refused:
+        for region in regions(height, width).values():
+            assert random_square(region, np.random.default_rng(0), 0.3, 0.7).bottom <= region.bottom
 
 
 def test_installed_photographs_are_enough_and_distinct():

@@ -1,15 +1,25 @@
+import os
+import re
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from deepvis.progress import with_bar
-from finetune import trainers
+from finetune import demo, trainers
 from finetune.__main__ import main
-from finetune.demo import DemoSettings, bins_for, run_demo
+from finetune.demo import run_demo
+from finetune.demo_steps import DemoSettings, Step, before_training, bins_for, command
 from finetune.errors import ExperimentError
 from finetune.study import write_report
+from prototxt.errors import INTERRUPTED, InputError
 
+INDOOR = Path(__file__).resolve().parents[2] / "models/indoor39"
 SOLVER = 'net: "net.prototxt"\nbase_lr: 0.1\nlr_policy: "fixed"\nmax_iter: 4\n'
 TALK = """
 import sys
@@ -82,10 +92,113 @@ def test_files_of_others_are_not_removed(tmp_path):
     assert (tmp_path / "thesis.tex").exists()
 
 
-def test_bad_settings_leave_nothing_behind(tmp_path):
-    with pytest.raises(ExperimentError, match="no trainer 'keras'; use one of caffe, torchcaffe"):
-        run_demo(DemoSettings(out=tmp_path / "demo", trainer="keras"))
-    assert not (tmp_path / "demo").exists()
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"trainer": "keras"}, "no trainer 'keras'; use one of caffe, torchcaffe"),
+        ({"trainer": "caffe"}, "run make caffe, or train with --trainer torchcaffe"),
+        ({"iterations": 0}, "--iterations 0: must be at least 1"),
+        ({"model": Path("nowhere")}, "nowhere/model.json: cannot be read"),
+        ({"images": Path("small")}, "small/thumbnail.png: 100×90 pixels are too few"),
+        ({"images": Path("broken")}, "broken/2.png: is not a picture"),
+    ],
+)
+def test_bad_settings_are_told_before_anything_is_touched(settings, words, tmp_path, monkeypatch):
+    monkeypatch.setenv("CAFFE_ROOT", str(tmp_path / "no caffe"))
+    monkeypatch.chdir(tmp_path)
+    for folder in ("small", "broken", "demo"):
+        Path(folder).mkdir()
+    for path, shape in (("small/a.png", (200, 200)), ("small/thumbnail.png", (90, 100)), ("broken/1.png", (200, 200))):
+        cv2.imwrite(path, np.zeros(shape, np.uint8))
+    Path("broken/2.png").write_text("no picture")
+    for path in ("demo/demo.json", "demo/summary.md"):
+        Path(path).write_text("of an earlier demo")
+    settings = {"model": INDOOR, **settings}
+    with pytest.raises(InputError, match=re.escape(words)):
+        run_demo(DemoSettings(out=Path("demo"), **settings))
+    assert Path("demo/summary.md").read_text() == "of an earlier demo"
+
+
+def test_an_earlier_demo_is_replaced_and_a_stop_leaves_a_folder_of_the_demo(tmp_path, monkeypatch):
+    for path in ("demo.json", "summary.md", "crops/train.txt"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text("of an earlier demo")
+
+    def interrupted(*arguments, **facts):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "describe", interrupted)
+    settings = DemoSettings(out=tmp_path, model=INDOOR)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run_demo(settings)
+        assert [path.name for path in tmp_path.iterdir()] == ["demo.json"]
+
+
+def test_command_lines_are_those_that_a_user_types():
+    words = command("deepvis scan", "a.prototxt", test_images=Path("my pictures"), size=(16, 9), quiet=True)
+    assert words == (
+        *("deepvis", "scan", "a.prototxt", "--test-images", "my pictures", "--size", "16", "9", "--quiet"),
+    )
+
+
+def test_the_steps_before_training_and_the_engines_that_judge(tmp_path, monkeypatch):
+    settings = DemoSettings(out=tmp_path / "demo", method=3)
+    settings.crops.mkdir(parents=True)
+    (settings.crops / "train.txt").write_text("a.png 0\n" * 100)
+    (tmp_path / "caffe/bin").mkdir(parents=True)
+    (tmp_path / "caffe/bin/caffe").touch(mode=0o755)
+    for root, engines in (("caffe", "torchcaffe,caffe,opencv"), ("nowhere", "torchcaffe,opencv")):
+        monkeypatch.setenv("CAFFE_ROOT", str(tmp_path / root))
+        lines = [" ".join(step.command).replace(str(tmp_path), "") for step in before_training(settings)]
+        convert, scan, measure, plan, write, check = lines
+        assert convert == (
+            "convert_pytorch_to_caffe --model models/indoor39 --out /demo --name alexnet --verify " + engines
+        )
+        assert scan == "deepvis scan /demo/alexnet.prototxt --images /demo/crops/train.txt --out /demo/scan.h5"
+        assert measure == "python -m entropy measure /demo/scan.h5 --out /demo/entropy.csv --bins 8"
+        assert plan == "python -m entropy plan /demo/entropy.csv --method 3 --out /demo/plan.json"
+        assert write.startswith("python -m entropy write /demo/plan.json --net /demo/alexnet.prototxt --weights ")
+        assert write.endswith("--copy-pictures --base-lr 0.002 --max-iter 60 --display 2 --test-interval 15")
+        assert check == "python -m entropy check /demo"
+
+
+CLEARING_UP = """
+import sys, time
+from pathlib import Path
+try:
+    Path(sys.argv[1], "started").touch()
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)
+    Path(sys.argv[1], "cleared up").touch()
+"""
+STEP = """
+import sys
+from finetune.demo import _run
+from finetune.demo_steps import Step
+from prototxt.errors import errors_as_sentences
+with errors_as_sentences("finetune"):
+    _run(Step("Waiting", ("python", "-c", sys.argv[1], sys.argv[2])))
+"""
+
+
+def test_ctrl_c_lets_a_step_clear_up_and_ends_with_a_line(tmp_path):
+    """As a terminal does it: the signal goes to the demo and to its command."""
+    words = [sys.executable, "-c", STEP, CLEARING_UP, tmp_path]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0)
+    while not (tmp_path / "started").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate()[1] == "finetune: stopped; what was not finished was not written\n"
+    assert process.returncode == INTERRUPTED
+    assert (tmp_path / "cleared up").exists()
+
+
+def test_a_step_that_fails_is_named():
+    with pytest.raises(ExperimentError, match="stopped with exit code 3: python -c 'raise SystemExit"):
+        demo._run(Step("Failing", ("python", "-c", "raise SystemExit(3)")))
 
 
 @pytest.mark.parametrize(

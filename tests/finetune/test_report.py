@@ -41,7 +41,8 @@ def test_each_claim_fails_where_it_is_not_true(broken, claim):
 
 def test_tables_hold_the_numbers():
     text = comparison_table([a_run("plain", frozen=0), a_run("method 2", changed=3)])
-    assert "| frozen filters that changed in any bit | 0 | 3 |" in text
+    assert "| of the frozen ones, changed in any bit | none is frozen | 3 |" in text
+    assert "| of the free ones, changed | 5 | 5 |" in text
     assert "| convolution filters that may learn | 5 of 5 | 5 of 20 |" in text
     assert "10.0% → 80.0%" in text
     assert "| conv1 | 20 | 5 | 5 | 15 | 0 | 25.00% |" in layer_table(a_run("method 2"))
