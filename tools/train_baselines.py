@@ -9,10 +9,8 @@ epoch. The pictures are research data that do not belong to this project; the we
 
 from __future__ import annotations
 
-import io
 import json
 import math
-import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +28,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from tqdm import tqdm
 
 from converters.architectures import AlexNet64
+from prototxt.atomic import atomic_path, write_bytes, write_text
+from prototxt.errors import FormatError, errors_as_sentences
 
 CROP = 63
 BATCH = 128
@@ -63,7 +63,14 @@ class Pictures:
 
 
 def read_pictures(archive: Path, split: str) -> Pictures:
-    """Decode one split (``train`` or ``test``) of an archive whose members are ``*/split/class/picture.jpg``."""
+    """Decode one split (``train`` or ``test``) of an archive whose members are ``*/split/class/picture.jpg``.
+
+    Raises
+    ------
+    FormatError : if the archive is missing.
+    """
+    if not archive.is_file():
+        raise FormatError(f"{archive}: there is no such archive; say with --data where the research data are")
     pixels, names = [], []
     with tarfile.open(archive) as tar:
         members = [m for m in tar if m.isfile() and m.name.endswith(".jpg") and f"/{split}/" in m.name]
@@ -76,16 +83,37 @@ def read_pictures(archive: Path, split: str) -> Pictures:
     return Pictures(torch.from_numpy(np.stack(pixels)), labels, classes)
 
 
-def channel_statistics(pixels: Tensor) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel over a data set (N, 3, H, W) uint8, for pixels scaled to 0-1."""
-    values = pixels.double().div_(255).transpose(0, 1).flatten(1)
-    return [round(m, 4) for m in values.mean(1).tolist()], [round(s, 4) for s in values.std(1).tolist()]
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation of each channel, for RGB pixels in 0-1."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, pixels: Tensor) -> Normalisation:
+        """Those of a data set, (N, 3, H, W) uint8, to four digits."""
+        values = pixels.double().div_(255).transpose(0, 1).flatten(1)
+        mean, std = (tuple(round(v, 4) for v in column.tolist()) for column in (values.mean(1), values.std(1)))
+        return cls(mean, std)
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Normalise pixels in 0-1, (N, 3, H, W)."""
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
+        return (pixels - mean) / std
 
 
 def augment(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """Random zoomed crops of ``CROP`` pixels, mirrored half the time, with brightness and contrast changed a little.
+    """Random zoomed crops, mirrored half the time, with brightness and contrast changed a little.
 
-    Takes pixels in 0-1 of shape (N, 3, 64, 64) and returns (N, 3, CROP, CROP).
+    Parameters
+    ----------
+    pixels : (N, 3, 64, 64), 0-1.
+    generator : of everything random.
+
+    Returns
+    -------
+    (N, 3, CROP, CROP), about 0-1.
     """
     count = len(pixels)
 
@@ -104,22 +132,21 @@ def augment(pixels: Tensor, generator: torch.Generator) -> Tensor:
     return (crops - middle) * contrast + middle + brightness
 
 
-def batches(pictures: Pictures, epoch: int, mean: Tensor, std: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(pictures: Pictures, epoch: int, normalise: Normalisation) -> Iterator[tuple[Tensor, Tensor]]:
     """Augmented, normalised batches of one epoch in an order that the epoch's number alone decides."""
     generator = torch.Generator().manual_seed(epoch)
     for chosen in torch.randperm(len(pictures.labels), generator=generator).split(BATCH):
         crops = augment(pictures.pixels[chosen].float() / 255, generator)
-        yield ((crops - mean) / std).contiguous(memory_format=torch.channels_last), pictures.labels[chosen]
+        yield normalise(crops).contiguous(memory_format=torch.channels_last), pictures.labels[chosen]
 
 
 @torch.inference_mode()
-def accuracy(model: nn.Module, pictures: Pictures, mean: Tensor, std: Tensor) -> float:
-    """Share of the pictures whose best class is right, from one centre crop in full precision."""
+def accuracy(model: nn.Module, pictures: Pictures, normalise: Normalisation) -> float:
+    """Share of the pictures whose best class is right, from one centre crop in full precision; 0-1."""
     model.eval()
     right = 0
     for pixels, labels in zip(pictures.pixels.split(256), pictures.labels.split(256), strict=True):
-        crops = pixels[:, :, :CROP, :CROP].float() / 255
-        right += int((model((crops - mean) / std).argmax(1) == labels).sum())
+        right += int((model(normalise(pixels[:, :, :CROP, :CROP].float() / 255)).argmax(1) == labels).sum())
     return right / len(pictures.labels)
 
 
@@ -152,96 +179,111 @@ def without_batch_norm(model: nn.Module, num_classes: int) -> AlexNet64:
     return plain.eval()
 
 
-def train(name: str, recipe: Recipe, data: Path, out: Path) -> None:
-    """Train one baseline, or finish training it, and write its folder."""
-    train_set, test_set = (read_pictures(data / recipe.archive, split) for split in ("train", "test"))
-    mean_list, std_list = channel_statistics(train_set.pixels)
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean_list, std_list))
-    torch.manual_seed(0)
-    model = with_batch_norm(AlexNet64(len(train_set.classes), dropout=recipe.dropout)).to(
-        memory_format=torch.channels_last
-    )
-    for layer in model.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
-    optimizer = torch.optim.SGD(
-        model.parameters(), recipe.learning_rate, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
-    )
-    steps = math.ceil(len(train_set.labels) / BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, total_steps=recipe.epochs * steps, pct_start=0.05
-    )
-    checkpoint = out / name / "training.pt"
-    first = 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        first = state["epoch"]
-    for epoch in tqdm(range(first, recipe.epochs), initial=first, total=recipe.epochs, desc=name):
-        model.train()
+class Training:
+    """A network on its way, with its optimiser and schedule: all that a run which was stopped needs to go on.
+
+    Parameters
+    ----------
+    recipe : how long and hard.
+    classes : how many.
+    steps : batches of one epoch.
+    """
+
+    def __init__(self, recipe: Recipe, classes: int, steps: int) -> None:
+        torch.manual_seed(0)
+        self.recipe, self.epoch = recipe, 0
+        self.model = with_batch_norm(AlexNet64(classes, dropout=recipe.dropout)).to(memory_format=torch.channels_last)
+        for layer in self.model.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
+        rate, decay = recipe.learning_rate, recipe.weight_decay
+        self.optimizer = torch.optim.SGD(self.model.parameters(), rate, momentum=0.9, nesterov=True, weight_decay=decay)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, rate, total_steps=recipe.epochs * steps, pct_start=0.05
+        )
+
+    def run_epoch(self, pictures: Pictures, normalise: Normalisation) -> float:
+        """Learn from every picture once; gives the mean loss."""
+        self.model.train()
         losses = []
-        for images, labels in batches(train_set, epoch, mean, std):
+        for images, labels in batches(pictures, self.epoch, normalise):
             with torch.autocast("cpu", torch.bfloat16):
-                scores = model(images)
-            loss = functional.cross_entropy(scores.float(), labels, label_smoothing=recipe.label_smoothing)
-            optimizer.zero_grad()
+                scores = self.model(images)
+            loss = functional.cross_entropy(scores.float(), labels, label_smoothing=self.recipe.label_smoothing)
+            self.optimizer.zero_grad()
             loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-            optimizer.step()
-            schedule.step()
+            nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+            self.optimizer.step()
+            self.schedule.step()
             losses.append(loss.item())
+        self.epoch += 1
+        return float(np.mean(losses))
+
+    def save(self, path: Path) -> None:
+        """Write the state, whole or not at all."""
+        parts = {"model": self.model, "optimizer": self.optimizer, "schedule": self.schedule}
+        with atomic_path(path) as temporary:
+            torch.save({name: part.state_dict() for name, part in parts.items()} | {"epoch": self.epoch}, temporary)
+
+    def load(self, path: Path) -> None:
+        """Go on from a state that was saved."""
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.epoch = state["epoch"]
+
+
+def train(name: str, recipe: Recipe, data: Path, out: Path) -> None:
+    """Train one baseline, or finish training it, and write its folder.
+
+    Raises
+    ------
+    FormatError : if the archive of pictures is not in ``data``, or the folder cannot be written.
+    """
+    train_set, test_set = (read_pictures(data / recipe.archive, split) for split in ("train", "test"))
+    normalise = Normalisation.of(train_set.pixels)
+    training = Training(recipe, len(train_set.classes), math.ceil(len(train_set.labels) / BATCH))
+    checkpoint = out / name / "training.pt"
+    if checkpoint.exists():
+        training.load(checkpoint)
+    for epoch in tqdm(range(training.epoch, recipe.epochs), initial=training.epoch, total=recipe.epochs, desc=name):
+        loss = training.run_epoch(train_set, normalise)
         if (epoch + 1) % 10 == 0 or epoch + 1 == recipe.epochs:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch + 1}
-            replace(checkpoint, state | {"schedule": schedule.state_dict()})
-            tqdm.write(
-                f"{name} epoch {epoch + 1}: loss {np.mean(losses):.3f}, "
-                f"test accuracy {accuracy(model, test_set, mean, std):.4f}"
-            )
-    plain = without_batch_norm(model.eval(), len(train_set.classes))
-    write_model(out / name, name, recipe, plain, train_set, test_set, mean_list, std_list)
+            training.save(checkpoint)
+            reached = accuracy(training.model, test_set, normalise)
+            tqdm.write(f"{name} epoch {epoch + 1}: loss {loss:.3f}, test accuracy {reached:.4f}")
+    plain = without_batch_norm(training.model.eval(), len(train_set.classes))
+    write_model(out / name, recipe, plain, (train_set, test_set), normalise)
     checkpoint.unlink()
 
 
-def replace(path: Path, state: dict) -> None:
-    """Write a training state whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(buffer.getvalue())
-    os.replace(temporary, path)
-
-
 def write_model(
-    folder: Path,
-    name: str,
-    recipe: Recipe,
-    model: nn.Module,
-    train_set: Pictures,
-    test_set: Pictures,
-    mean: list[float],
-    std: list[float],
+    folder: Path, recipe: Recipe, model: AlexNet64, sets: tuple[Pictures, Pictures], normalise: Normalisation
 ) -> None:
-    """Write the folder of a trained baseline; the accuracy is that of the rounded weights that are shipped."""
+    """Write the folder of a trained baseline; the accuracy is that of the rounded weights that are shipped.
+
+    Parameters
+    ----------
+    folder : its name is the model's.
+    recipe, normalise : how the model was trained.
+    model : without batch normalisation; its weights are rounded to half precision.
+    sets : the training pictures, and the test pictures.
+    """
     rounded = {key: value.half().contiguous() for key, value in model.state_dict().items()}
     model.load_state_dict({key: value.float() for key, value in rounded.items()})
-    mean_tensor, std_tensor = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean, std))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "weights.safetensors").write_bytes(save(rounded))
-    (folder / "classes.txt").write_text("".join(f"{c}\n" for c in train_set.classes))
+    train_set, test_set = sets
     description = {
-        "name": name,
+        "name": folder.name,
         "arch": "alexnet64",
         "input_shape": [1, 3, CROP, CROP],
-        "mean": mean,
-        "std": std,
+        "mean": normalise.mean,
+        "std": normalise.std,
         "train_images": len(train_set.labels),
         "test_images": len(test_set.labels),
-        "train_accuracy": round(accuracy(model, train_set, mean_tensor, std_tensor), 4),
-        "test_accuracy": round(accuracy(model, test_set, mean_tensor, std_tensor), 4),
+        "train_accuracy": round(accuracy(model, train_set, normalise), 4),
+        "test_accuracy": round(accuracy(model, test_set, normalise), 4),
         "chance": round(1 / len(train_set.classes), 4),
         "epochs": recipe.epochs,
         "batch": BATCH,
@@ -251,7 +293,9 @@ def write_model(
         "dropout": recipe.dropout,
         "trained_by": "tools/train_baselines.py",
     }
-    (folder / "model.json").write_text(json.dumps(description, indent=2) + "\n")
+    write_bytes(folder / "weights.safetensors", save(rounded))
+    write_text(folder / "classes.txt", "".join(f"{c}\n" for c in train_set.classes))
+    write_text(folder / "model.json", json.dumps(description, indent=2) + "\n")
 
 
 def main(
@@ -260,8 +304,11 @@ def main(
     out: Path = Path("models"),
 ) -> None:
     """Train the named baselines one after the other."""
-    for name in names:
-        train(name, RECIPES[name], data, out)
+    with errors_as_sentences("train_baselines"):
+        for name in names:
+            if name not in RECIPES:
+                raise FormatError(f"there is no baseline {name!r}; there are {', '.join(RECIPES)}")
+            train(name, RECIPES[name], data, out)
 
 
 if __name__ == "__main__":
