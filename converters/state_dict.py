@@ -15,10 +15,12 @@ from torch import Tensor, nn
 
 from converters.errors import ConversionError
 from prototxt.errors import FormatError
+from prototxt.file_kinds import kind_of, read_bytes
 
 StateDict = dict[str, Tensor]
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # keys under which training scripts put the weights
+_KINDS = ("a PyTorch or zip file", "a Python pickle")  # what torch.save writes and wrote, as `kind_of` calls it
 PREFIXES = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every name
 
 
@@ -36,7 +38,8 @@ def read_state_dict(path: Path | str) -> StateDict:
     """
     path = Path(path)
     if not path.is_file():
-        raise FormatError(f"{path}: there is no such file; give a .safetensors or .pth file of weights")
+        problem = "is a folder" if path.is_dir() else "there is no such file"
+        raise FormatError(f"{path}: {problem}; give a .safetensors or .pth file of weights")
     content = _load_safetensors(path) if path.suffix == ".safetensors" else _load_torch(path)
     for wrapper in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
@@ -100,15 +103,17 @@ def _load_safetensors(path: Path) -> StateDict:
 
 
 def _load_torch(path: Path) -> Any:
+    """What the file holds; torch tells of a broken one in many ways, some with pages of advice, some with a number."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise FormatError(
             f"{path}: is no file of weights alone, or is truncated; save it with torch.save(model.state_dict(), ...)"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise FormatError(f"{path}: cannot be read as PyTorch weights ({reason}); copy or make it again") from error
+    except Exception as error:  # whatever the unpickler stumbles over: IndexError, RuntimeError, UnicodeDecodeError ...
+        found = kind_of(path, read_bytes(path, "a PyTorch weights", 4096)) if path.stat().st_size else "empty"
+        reason = "is truncated or damaged" if found in _KINDS else f"is {found}, not PyTorch weights"
+        raise FormatError(f"{path}: {reason}; copy or make it again") from error
 
 
 def _without_prefixes(key: str) -> str:

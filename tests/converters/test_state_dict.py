@@ -74,15 +74,29 @@ def test_weights_that_do_not_fit(change: dict, message: str) -> None:
         fit(model(), state, "w.pth")
 
 
+NO_WEIGHTS = {
+    "missing.pth": "there is no such file",
+    "folder.pth": "is a folder",
+    "cut.pth": "is truncated or damaged",
+    "cut_old.pth": "truncated",
+    "cut.safetensors": "is no whole safetensors file",
+    "text.pth": r"is text \(a prototxt\?\), not PyTorch weights",
+    "empty.pth": "is empty, not PyTorch weights",
+    "pickled.pth": "is no file of weights alone",
+    "list.pth": "holds no weights by name",
+}
+
+
 def test_files_that_are_no_weights(tmp_path: Path) -> None:
-    whole = tmp_path / "whole.pth"
-    torch.save(model().state_dict(), whole)
-    (tmp_path / "cut.pth").write_bytes(whole.read_bytes()[:300])
+    (tmp_path / "folder.pth").mkdir()
+    for name, zipped in (("cut.pth", True), ("cut_old.pth", False)):
+        torch.save(model().state_dict(), tmp_path / name, _use_new_zipfile_serialization=zipped)
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:300])
     (tmp_path / "cut.safetensors").write_bytes(b"\x40\0\0\0\0\0\0\0{")
     (tmp_path / "text.pth").write_text("hello")
     (tmp_path / "empty.pth").write_bytes(b"")
     torch.save(model(), tmp_path / "pickled.pth")
     torch.save([1, 2], tmp_path / "list.pth")
-    for name in ("missing.pth", "cut.pth", "cut.safetensors", "text.pth", "empty.pth", "pickled.pth", "list.pth"):
-        with pytest.raises(FormatError, match=name):
+    for name, message in NO_WEIGHTS.items():
+        with pytest.raises(FormatError, match=rf"{name}: .*{message}.*; (give|copy|save) "):
             read_state_dict(tmp_path / name)
