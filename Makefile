@@ -4,7 +4,7 @@ BIN := .venv/bin
 # In CI the versions are those of constraints.txt; a newcomer gets the newest that pyproject.toml allows.
 CONSTRAINTS := $(if $(CI),--constraint constraints.txt,)
 
-.PHONY: help venv demo test test-long caffe lint bench
+.PHONY: help venv libraries test-libraries demo test test-long caffe lint bench
 
 help:
 	@echo "make demo    the whole idea on real photographs, into build/demo (IMAGES=folder for your own)"
@@ -19,21 +19,25 @@ venv: .venv/installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making .venv and installing the packages (torch is large: several minutes and 6 GB) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) --editable '.[dev]'
 	@touch $@
 
-demo: .venv/installed
+libraries:
 	@tools/install_system_libraries
+
+test-libraries:
+	@tools/install_system_libraries test
+
+demo: libraries .venv/installed
+	@echo "Running the demo into build/demo (a few minutes) ..."
 	@$(BIN)/python -m finetune run demo $(if $(IMAGES),--images "$(IMAGES)")
 
-test: .venv/installed
-	@tools/install_system_libraries test
+test: test-libraries .venv/installed
 	@echo "Running the tests ..."
 	@$(BIN)/python -m pytest
 
-test-long: .venv/installed
-	@tools/install_system_libraries test
+test-long: test-libraries .venv/installed
 	@echo "Running the tests that take minutes ..."
 	@$(BIN)/python -m pytest -m long
 
@@ -48,4 +52,5 @@ lint: .venv/installed
 	@$(BIN)/lint-imports
 
 bench: .venv/installed
+	@echo "Measuring; other work on the machine makes the numbers worse ..."
 	@for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python "$$bench" || exit 1; done

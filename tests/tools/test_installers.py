@@ -100,3 +100,25 @@ def test_missing_libraries_are_installed_as_root(run, tmp_path):
     result = run("install_system_libraries", fakes)
     assert result.returncode == 0
     assert "libxcb-cursor0" in (tmp_path / "calls").read_text()
+
+
+@pytest.mark.parametrize(("target", "libraries"), [("demo", ""), ("test", " test"), ("test-long", " test")])
+def test_make_checks_the_libraries_before_it_installs_packages(tmp_path, target, libraries):
+    """Where .venv is missing, on paper only; every target says what it is doing."""
+    make = shutil.which("make")
+    if make is None:
+        pytest.skip("needs make")
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(TOOLS.parent / name, tmp_path)
+    done = subprocess.run(
+        [make, "-n", target], cwd=tmp_path, env={"PATH": "/bin:/usr/bin"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    first, *others = done.stdout.splitlines()
+    assert first == f"tools/install_system_libraries{libraries}"
+    program = ".venv/bin/python -m " + ("finetune" if target == "demo" else "pytest")
+    install, says, last = (
+        next(place for place, line in enumerate(others) if word in line)
+        for word in ("pip install", "Running the", program)
+    )
+    assert install < says < last
