@@ -70,7 +70,7 @@ class Call:
         return value
 
     def constant(self, argument: str) -> np.ndarray | None:
-        """The argument as a float32 array, None where it is None.
+        """The argument (weights, a buffer or a constant) as a float32 array of its own shape, None where it is None.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class Call:
         bottoms : what it reads.
         part : the layer is called ``name/part``, or just ``name`` if it is empty.
         top : the same for the top, where it should be called differently from the layer.
-        blobs : weights, in Caffe's layout.
+        blobs : weights in Caffe's layout, of any float type and memory order; float32 copies are kept.
         frozen : no solver may move the blobs.
         fields : parameter messages, e.g. ``relu_param={"negative_slope": 0.1}``; empty ones are left out.
         """

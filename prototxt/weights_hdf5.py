@@ -48,7 +48,7 @@ def read_hdf5(path: Path | str, net: NetParameter | None = None) -> dict[str, li
 
 
 def write_hdf5(path: Path, net: NetParameter, weights: Mapping[str, Sequence[np.ndarray]]) -> None:
-    """Write all layers' blobs, a shared parameter with its owner only; ``path`` is written in place."""
+    """Write all layers' blobs, floats of any shape, a shared one with its owner only; ``path`` is written in place."""
     owners = shared_owners(net)
     with h5py.File(path, "w") as file:
         data = file.create_group("data")

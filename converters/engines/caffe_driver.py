@@ -13,7 +13,18 @@ import numpy as np
 
 
 def run(net: Any, images: np.ndarray, wanted: dict[tuple[str, int], int]) -> dict[str, np.ndarray]:
-    """What each wanted top holds just after its layer has run: later layers may work in place on the same blob."""
+    """What each wanted top holds just after its layer has run: later layers may work in place on the same blob.
+
+    Parameters
+    ----------
+    net : a ``caffe.Net``, whose input is called "data".
+    images : the input, batch first; the net is reshaped to it.
+    wanted : number of each top by (layer, index among the layer's tops).
+
+    Returns
+    -------
+    Float32 arrays by the number as text, which is what ``np.savez`` wants.
+    """
     net.blobs["data"].reshape(*images.shape)
     net.blobs["data"].data[...] = images
     results = {}

@@ -55,7 +55,7 @@ class Engine(ABC):
 
     @abstractmethod
     def run(self, jobs: Sequence[Job]) -> Iterator[dict[Top, np.ndarray]]:
-        """The wanted tops for every input of every job, in order.
+        """The wanted tops for every input of every job, in order: float arrays of the shapes that Caffe gives them.
 
         Raises
         ------

@@ -46,6 +46,8 @@ SHAPE_RULES: dict[str, RegisteredRule] = {}
 def shape_rule(*types: str, bottoms: Count = (1, 1), tops: Count = (1, 1)) -> Callable[[Rule], Rule]:
     """Register a rule for layer types; it is called with the node and its bottoms' shapes.
 
+    A rule raises `NetError` for what its layer's ``Reshape`` or ``LayerSetUp`` in Caffe stops at.
+
     Parameters
     ----------
     types : Caffe's type strings.
