@@ -50,6 +50,7 @@ class Case:
     passes : forward passes before the blobs are looked at.
     params : range of the parameters' values.
     force : ``force_backward``; off where Caffe refuses a gradient for a bottom.
+    selects : the numbers decide how many items there are, and Caffe knows only from the second pass on.
     learns : the first bottom comes from a learned layer, so that it gets a gradient without ``force``.
     """
 
@@ -65,6 +66,7 @@ class Case:
         params=(-1.0, 1.0),
         force=True,
         learns=False,
+        selects=False,
     ):
         self.layer = layer
         self.bottoms = bottoms
@@ -76,6 +78,7 @@ class Case:
         self.params = params
         self.force = force and not learns
         self.learns = learns
+        self.selects = selects
 
     @property
     def type(self):
@@ -339,6 +342,17 @@ CASES = {
     "tile_last": Case('type: "Tile" tile_param { axis: -1 tiles: 2 }', (2, 2, 3)),
     "silence": Case('type: "Silence"', MAP, (2, 3), tops=0),
     "batch_reindex": Case('type: "BatchReindex" loss_weight: 2', (4, 3, 2), (labels, (6,), 4), learns=True),
+    "filter": Case('type: "Filter" loss_weight: 2', (5, 3, 2), (labels, (5,), 2), passes=2, selects=True, learns=True),
+    "filter_several": Case(
+        'type: "Filter" loss_weight: 0 loss_weight: 1',
+        (6, 3),
+        (6,),
+        (coarse, (6, 1, 1)),
+        tops=2,
+        passes=2,
+        selects=True,
+        learns=True,
+    ),
     "parameter": Case('type: "Parameter" parameter_param { shape { dim: 2 dim: 3 } }'),
     # combinations
     "eltwise_sum": Case('type: "Eltwise"', MAP, MAP, MAP),
@@ -450,6 +464,7 @@ EXEMPT = {
     "DummyData": "reads no bottom; tests/torchcaffe/data",
     "ImageData": "reads files; tests/torchcaffe/data",
     "HDF5Data": "reads files; tests/torchcaffe/data",
+    "HDF5Output": "writes a file; tests/torchcaffe/data",
     "Data": "reads a database; tests/torchcaffe/data",
     "MemoryData": "delivers arrays; tests/torchcaffe/data",
 }

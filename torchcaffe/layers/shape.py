@@ -1,4 +1,4 @@
-"""Layers that only move numbers about: Concat, Slice, Split, Flatten, Reshape, Crop, Tile, Silence, BatchReindex."""
+"""Layers that only move numbers about: Concat, Slice, Split, Flatten, Reshape, Crop, Tile, Silence, and pickers."""
 
 from __future__ import annotations
 
@@ -188,3 +188,24 @@ class BatchReindex(Layer):
     def forward(self, x: Tensor, index: Tensor) -> tuple[Tensor, ...]:
         """(N, ...) and M indices → (M, ...)."""
         return (x.index_select(0, index.reshape(-1).long()),)
+
+
+@layer("Filter")
+class Filter(Layer):
+    """Lets those items of every bottom pass whose number in the last one, the selector, is not zero.
+
+    How many they are is known only when it runs; the shapes of a net count all of them.
+    """
+
+    bottoms = (2, None)
+    tops = (1, None)
+
+    def cuts_gradient(self, place: int, force_backward: bool = False) -> bool:
+        """Whether no gradient flows into a bottom: the selector gets none."""
+        return place == len(self.param.bottom) - 1 or super().cuts_gradient(place, force_backward)
+
+    def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
+        """Bottoms (N, ...) and a selector (N, 1, …) → (M, ...) each."""
+        *filtered, selector = bottoms
+        places = selector.flatten().nonzero().flatten()
+        return tuple(x.index_select(0, places) for x in filtered)

@@ -63,7 +63,8 @@ def test_shapes_are_known_beforehand(name):
     shapes = Network(parse_net(case.prototxt()), case.phase).shapes
     expected = _golden(name)
     for place in range(case.tops):
-        assert shapes.blob(f"top{place}") == expected[f"top{place}"].shape
+        known = shapes.blob(f"top{place}")[case.selects :]
+        assert known == expected[f"top{place}"].shape[case.selects :]
 
 
 @pytest.mark.parametrize("name", [name for name, case in layer_cases.CASES.items() if case.bottoms])
