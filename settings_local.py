@@ -30,4 +30,5 @@ file, ``~`` is the home folder. `deepvis settings` prints what is in force, docs
 # mirror_camera = True
 # window_size = (1500, 930)         # pixels, at least 640 by 480
 # font_size = 10                    # points, 6 to 40
+# keymap = "deepvis"                # "yosinski": its keys where they differ from arikpoz's
 # fast_step = 3                     # units that I J K L move by

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("unit_down_fast", "Unit", "Some rows down", ("Shift+K", "Shift+Down")),
     Command("next_back_mode", "Back-propagation", "Next mode: off, gradient, deconv, guided", ("B",)),
     Command("previous_back_mode", "Back-propagation", "Previous mode", ("Shift+B",)),
+    Command("next_back_step", "Back-propagation", "Off, gradient, its norm, deconv (as Yosinski's b)"),
     Command("toggle_origin", "Back-propagation", "Freeze the unit that it starts from", ("D",)),
     Command("toggle_diffs", "Back-propagation", "Grid: activations or diffs", ("A",)),
     Command("next_back_view", "Back-propagation", "Next view: raw, gray, norm, normblur, sum>0, histogram", ("N",)),
@@ -52,6 +54,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("next_zoom", "View", "In the middle: grid, unit, back-propagation", ("Z",)),
     Command("next_layer_mode", "View", "Layer as: activations, maximal images, histograms, …", ("S",)),
     Command("previous_layer_mode", "View", "Layer: previous way", ("Shift+S",)),
+    Command("toggle_patterns", "View", "Activations or synthesised images"),
     Command("toggle_first_only", "View", "One picture for each unit, or all", ("1",)),
     Command("next_colormap", "View", "Next colour map", ("M",)),
     Command("previous_colormap", "View", "Previous colour map", ("Shift+M",)),
@@ -73,9 +76,33 @@ COMMANDS: tuple[Command, ...] = (
 MENUS: tuple[str, ...] = ("File", "Input", "Unit", "Back-propagation", "View", "Panes", "Help")
 
 
-def command_of(action: str) -> Command:
-    """The command of an action; KeyError where no key leads to it."""
-    for command in COMMANDS:
+KEYMAPS: dict[str, Mapping[str, tuple[str, ...]]] = {
+    "deepvis": {},
+    "yosinski": {
+        "toggle_patterns": ("S",),
+        "next_layer_mode": ("Shift+S",),
+        "previous_layer_mode": ("Ctrl+Shift+S",),
+        "next_back_step": ("B",),
+        "next_back_mode": ("N",),
+        "previous_back_mode": ("Shift+N",),
+        "next_back_view": ("M",),
+        "previous_back_view": ("Shift+M",),
+        "next_colormap": ("Ctrl+M",),
+        "previous_colormap": ("Ctrl+Shift+M",),
+    },
+}
+"""By the name of a keymap, the keys of the actions that have others in it than in `COMMANDS`."""
+
+
+def commands_of(keymap: str) -> tuple[Command, ...]:
+    """All commands with the keys of a keymap; KeyError where there is no such keymap."""
+    changed = KEYMAPS[keymap]
+    return tuple(replace(command, keys=changed.get(command.action, command.keys)) for command in COMMANDS)
+
+
+def command_of(action: str, commands: Sequence[Command] = COMMANDS) -> Command:
+    """The command of an action; KeyError where nothing in the menus leads to it."""
+    for command in commands:
         if command.action == action:
             return command
     raise KeyError(action)

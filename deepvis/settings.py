@@ -64,6 +64,9 @@ class Settings(BaseModel):
         default=(1500, 930), description="width and height of the window in pixels"
     )
     font_size: Annotated[int, Field(ge=6, le=40)] = Field(default=10, description="size of text in points")
+    keymap: Literal["deepvis", "yosinski"] = Field(
+        default="deepvis", description="keys of arikpoz's toolbox, or those of Yosinski's where both differ"
+    )
     fast_step: Positive = Field(default=3, description="units that I J K L move by")
 
 

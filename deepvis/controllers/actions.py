@@ -18,6 +18,8 @@ from deepvis.models.viewer import (
     OVERLAYS,
     SCALES,
     ZOOMS,
+    BackMode,
+    BackView,
     Origin,
     ViewerModel,
 )
@@ -75,6 +77,23 @@ def toggle(name: str) -> Action:
     return cycle(name, (False, True))
 
 
+_BACK_STEPS: tuple[tuple[BackMode, BackView], ...] = (
+    ("off", "raw"),
+    ("gradient", "raw"),
+    ("gradient", "norm"),
+    ("deconv", "raw"),
+)
+
+
+def next_back_step(model: ViewerModel, state: DisplayState, net: NetInfo) -> None:
+    """Go on to the next of the four usual pairs of mode and view, from any other pair to the first."""
+    now = (model.back_mode, model.back_view)
+    place = _BACK_STEPS.index(now) if now in _BACK_STEPS else -1
+    if model.back_mode == "off":
+        place = 0
+    model.back_mode, model.back_view = _BACK_STEPS[(place + 1) % len(_BACK_STEPS)]
+
+
 def toggle_origin(model: ViewerModel, state: DisplayState, net: NetInfo) -> None:
     """Hold the selected unit as the origin of back-propagation, turning it on if it is off; or let it go."""
     if model.origin is not None:
@@ -109,12 +128,14 @@ ACTIONS: dict[str, Action] = {
     "unit_down_fast": move_unit(+1, 0, fast=True),
     "next_back_mode": cycle("back_mode", BACK_MODES),
     "previous_back_mode": cycle("back_mode", BACK_MODES, -1),
+    "next_back_step": next_back_step,
     "toggle_origin": toggle_origin,
     "toggle_diffs": toggle("show_diffs"),
     "next_back_view": cycle("back_view", BACK_VIEWS),
     "previous_back_view": cycle("back_view", BACK_VIEWS, -1),
     "next_layer_mode": cycle("layer_mode", LAYER_MODES),
     "previous_layer_mode": cycle("layer_mode", LAYER_MODES, -1),
+    "toggle_patterns": cycle("layer_mode", ("activations", "synthesised images")),
     "toggle_first_only": toggle("first_only"),
     "next_fit": cycle("fit", FITS),
     "toggle_timings": toggle("show_timings"),

@@ -57,7 +57,7 @@ def run(settings: Settings) -> int:
     session, problems = open_session(settings)
     model = first_state(settings, session.engine.net)
     app = make_application(settings.font_size)
-    window = Window(session, model, QSettings("deepvis", "window"))
+    window = Window(session, model, QSettings("deepvis", "window"), settings.keymap)
     window.resize(*settings.window_size)
     window.show()
     window.start()
@@ -86,7 +86,7 @@ def snapshot(settings: Settings, out: Path | str, wishes: Mapping[str, Any] | No
         raise ModelError(problems[0])
     model = first_state(settings, session.engine.net, wishes)
     app = make_application(settings.font_size)
-    window = Window(session, model)
+    window = Window(session, model, keymap=settings.keymap)
     try:
         window.resize(*settings.window_size)
         window.show()

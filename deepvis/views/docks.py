@@ -14,6 +14,8 @@ from deepvis.controllers.viewer import ViewerController
 from deepvis.models.viewer import ViewerModel
 from deepvis.views.panes.registry import PANE_WIDGETS
 
+_HEIGHT = 200  # pixels, at first
+
 
 class _Dock(QDockWidget):
     closed = Signal()
@@ -85,6 +87,7 @@ class Docks:
             self._window.tabifyDockWidget(first, second)
         if docks:
             docks[-1].raise_()
+            self._window.resizeDocks(docks[:1], [_HEIGHT], Qt.Orientation.Vertical)
 
     def _entry(self, name: str, menu: QMenu) -> QAction:
         entry = menu.addAction(PANES[name].title)

@@ -161,13 +161,12 @@ class GridFoot(QWidget):
         painter.fillRect(self.rect(), QColor(theme.PANEL))
         painter.setFont(theme.small(painter.font()))
         area = self.rect().adjusted(10, 4, -10, -4)
-        if self._content.scale is None:
-            return
-        width = min(220, area.width() // 3)
-        draw_bar(
-            painter, QRect(area.left(), area.top() + 2, width, bar_height(painter.fontMetrics())), self._content.scale
-        )
-        rest = area.adjusted(width + 14, 0, 0, 0)
+        rest = area
+        if self._content.scale is not None:
+            width = min(220, area.width() // 3)
+            bar = QRect(area.left(), area.top() + 2, width, bar_height(painter.fontMetrics()))
+            draw_bar(painter, bar, self._content.scale)
+            rest = area.adjusted(width + 14, 0, 0, 0)
         painter.setPen(QColor(theme.TEXT))
         read = painter.fontMetrics().horizontalAdvance(self.words)
         painter.drawText(rest, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), self.words)

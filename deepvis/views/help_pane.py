@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
@@ -15,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from deepvis.keys import COMMANDS, keys_text
+from deepvis.keys import COMMANDS, Command, keys_text
 from deepvis.views import theme
 
 MOUSE = (
@@ -31,7 +33,7 @@ class HelpPane(QFrame):
 
     closed = Signal()
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, commands: Sequence[Command] = COMMANDS) -> None:
         super().__init__(parent)
         self.setObjectName("help")
         self.setStyleSheet(
@@ -48,7 +50,7 @@ class HelpPane(QFrame):
         self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 5)
-        for command in COMMANDS:
+        for command in commands:
             self._add(keys_text(command), command.text, command.menu)
         for gesture, meaning in MOUSE:
             self._add(gesture, meaning, "Mouse")

@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from deepvis.keys import command_of, keys_text
+from deepvis.keys import COMMANDS, Command, command_of, keys_text
 from deepvis.models.viewer import (
     BACK_MODES,
     BACK_VIEWS,
@@ -81,12 +81,14 @@ class OptionsPane(QScrollArea):
     Parameters
     ----------
     model : the state.
+    commands : whose keys are shown.
     """
 
     acted = Signal(str)
 
-    def __init__(self, model: ViewerModel) -> None:
+    def __init__(self, model: ViewerModel, commands: Sequence[Command] = COMMANDS) -> None:
         super().__init__()
+        self._commands = commands
         self.setObjectName("options")
         self._model = model
         self.rows: dict[str, QComboBox | QCheckBox] = {}
@@ -125,12 +127,14 @@ class OptionsPane(QScrollArea):
     def _row(self, option: Option) -> QHBoxLayout:
         line = QHBoxLayout()
         line.setSpacing(6)
-        key = QLabel(keys_text(command_of(option.action)).split()[0])
+        command = command_of(option.action, self._commands)
+        keys = keys_text(command)
+        key = QLabel(keys.split()[0] if len(keys.split()[0]) == 1 else "")
         key.setFixedWidth(12)
         key.setStyleSheet(f"color: {theme.DIM};")
         widget = self._list(option) if option.choices else self._switch(option)
         widget.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        widget.setToolTip(command_of(option.action).text)
+        widget.setToolTip(f"{command.text} ({keys})")
         self.rows[option.field] = widget
         if option.choices:
             line.addWidget(QLabel(option.text))
@@ -141,7 +145,9 @@ class OptionsPane(QScrollArea):
 
     def _list(self, option: Option) -> QComboBox:
         widget = QComboBox()
-        widget.setFixedWidth(self.fontMetrics().horizontalAdvance("over inactive") + 34)
+        metrics = self.fontMetrics()
+        texts = ["over inactive", *map(str, option.choices)]
+        widget.setFixedWidth(max(metrics.horizontalAdvance(text) for text in texts) + 34)
         for choice in option.choices:
             widget.addItem(f"{choice:g}" if isinstance(choice, float) else str(choice), choice)
         widget.activated.connect(lambda place: setattr(self._model, option.field, widget.itemData(place)))

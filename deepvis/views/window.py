@@ -22,7 +22,7 @@ from deepvis.controllers.contents import ClassesContent, FactsContent, GridConte
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.session import Session
 from deepvis.controllers.viewer import ViewerController
-from deepvis.keys import COMMANDS, MENUS, Command
+from deepvis.keys import MENUS, Command, commands_of
 from deepvis.models.resolve import DisplayState
 from deepvis.models.viewer import ViewerModel
 from deepvis.progress import Progress
@@ -43,7 +43,7 @@ from deepvis.views.workers import Workers
 
 _SPLIT = 6  # pixels between panes
 _SHARES = (0.17, 0.22, 0.14)  # of the window's width at the start: left, right, far right; the middle takes the rest
-_NARROWEST = (210, 260, 224)  # pixels
+_NARROWEST = (210, 260, 260)  # pixels
 _ROWS = (14, 10, 10)
 _MIDDLES = {"grid": 0, "unit": 1, "back": 2}
 
@@ -56,12 +56,16 @@ class Window(QMainWindow):
     session : what is looked at.
     model : the state.
     memory : where the arrangement of the panes is kept; None keeps it nowhere.
+    keymap : a name of `deepvis.keys.KEYMAPS`.
     """
 
     closed = Signal()
 
-    def __init__(self, session: Session, model: ViewerModel, memory: QSettings | None = None) -> None:
+    def __init__(
+        self, session: Session, model: ViewerModel, memory: QSettings | None = None, keymap: str = "deepvis"
+    ) -> None:
         super().__init__()
+        self._commands = commands_of(keymap)
         self.setWindowTitle(session.title)
         self.setMinimumSize(900, 560)
         self._memory = memory
@@ -98,7 +102,7 @@ class Window(QMainWindow):
         self.big_unit = PicturePane("big_unit")
         self.big_back = PicturePane("big_back")
         self.facts_pane = FactsPane()
-        self.options_pane = OptionsPane(self._model)
+        self.options_pane = OptionsPane(self._model, self._commands)
         self.error_bar = ErrorBar()
 
     def _arrange(self) -> None:
@@ -127,13 +131,13 @@ class Window(QMainWindow):
         column.addWidget(self.error_bar)
         column.addWidget(self._columns, 1)
         self.setCentralWidget(body)
-        self.help_pane = HelpPane(self)
+        self.help_pane = HelpPane(self, self._commands)
         self.whole_picture = WholePicture(self)
 
     def _make_menus(self) -> None:
         menus = {title: self.menuBar().addMenu(title) for title in MENUS}
         self.actions_by_name: dict[str, QAction] = {}
-        for command in COMMANDS:
+        for command in self._commands:
             action = QAction(command.text, self)
             action.setShortcuts([QKeySequence(key) for key in command.keys])
             action.triggered.connect(self._runner(command))

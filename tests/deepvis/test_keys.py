@@ -1,7 +1,9 @@
 from pathlib import Path
 
+import pytest
+
 from deepvis.controllers.actions import ACTIONS
-from deepvis.keys import COMMANDS, command_of, keys_text
+from deepvis.keys import COMMANDS, KEYMAPS, command_of, commands_of, keys_text
 from deepvis.views.actions.registry import WINDOW_ACTIONS
 
 
@@ -9,8 +11,9 @@ def test_every_key_leads_to_something_and_everything_has_a_key():
     assert {command.action for command in COMMANDS} == set(ACTIONS) | set(WINDOW_ACTIONS)
 
 
-def test_no_key_means_two_things():
-    keys = [key for command in COMMANDS for key in command.keys]
+@pytest.mark.parametrize("keymap", KEYMAPS)
+def test_no_key_means_two_things(keymap):
+    keys = [key for command in commands_of(keymap) for key in command.keys]
     assert len(keys) == len(set(keys))
 
 
@@ -25,4 +28,17 @@ def test_keys_are_written_as_they_are_typed():
 def test_the_documentation_has_the_whole_table():
     text = (Path(__file__).parents[2] / "docs" / "window.md").read_text()
     for command in COMMANDS:
-        assert f"| `{keys_text(command)}` | {command.text} | {command.menu} |" in text
+        keys = f"`{keys_text(command)}`" if command.keys else ""
+        assert f"| {keys} | {command.text} | {command.menu} |" in text
+
+
+def test_yosinskis_keys():
+    commands = commands_of("yosinski")
+    keys = {action: keys_text(command_of(action, commands)) for action in KEYMAPS["yosinski"]}
+    assert (keys["toggle_patterns"], keys["next_back_step"], keys["next_back_mode"], keys["next_back_view"]) == (
+        "s",
+        "b",
+        "n",
+        "m",
+    )
+    assert set(KEYMAPS["yosinski"]) <= {command.action for command in COMMANDS}

@@ -66,6 +66,18 @@ def test_a_colour_map_from_the_settings_is_a_place_to_start_from():
     assert do(model, "previous_colormap").colormap == COLORMAPS[-1]
 
 
+def test_yosinskis_loop_of_back_propagation():
+    model = ViewerModel(layer="conv1")
+    seen = []
+    for _ in range(5):
+        do(model, "next_back_step")
+        seen.append((model.back_mode, model.back_view))
+    assert seen == [("gradient", "raw"), ("gradient", "norm"), ("deconv", "raw"), ("off", "raw"), ("gradient", "raw")]
+    model.back_mode = "guided"
+    do(model, "next_back_step")
+    assert model.back_mode == "off"
+
+
 def test_freezing_the_origin():
     model = ViewerModel(layer="fc", unit=7)
     state = do(model, "toggle_origin", "previous_layer")

@@ -37,6 +37,8 @@ CHANGES = {
     "previous_back_view": ({}, {"back_view": "histogram"}),
     "next_layer_mode": ({}, {"layer_mode": "maximal images"}),
     "previous_layer_mode": ({}, {"layer_mode": "activation correlation"}),
+    "next_back_step": ({}, {"back_mode": "gradient"}),
+    "toggle_patterns": ({}, {"layer_mode": "synthesised images"}),
     "toggle_first_only": ({}, {"first_only": False}),
     "next_fit": ({}, {"fit": "crop"}),
     "toggle_timings": ({}, {"show_timings": True}),
@@ -90,6 +92,26 @@ def test_every_key_does_what_the_table_says(qtbot, open_window):
                 correct = found < before if value == "less" else found > before if value == "more" else found == value
                 assert correct, f"{key}: {name} is {found!r}, not {value!r}"
     assert window.error_bar.isHidden()
+
+
+def test_the_other_keymap_is_in_menus_options_and_help(qtbot, open_window):
+    window = open_window(layer="conv1", keymap="yosinski")
+    for key, field, value in (
+        ("S", "layer_mode", "synthesised images"),
+        ("S", "layer_mode", "activations"),
+        ("B", "back_mode", "gradient"),
+        ("B", "back_view", "norm"),
+        ("N", "back_mode", "deconv"),
+        ("M", "back_view", "normblur"),
+        ("Ctrl+M", "colormap", "viridis"),
+    ):
+        press(qtbot, window, key)
+        assert getattr(window._model, field) == value
+    assert window.actions_by_name["next_back_view"].shortcut().toString() == "M"
+    assert window.options_pane.rows["back_view"].toolTip().endswith("(m)")
+    table = window.help_pane.table
+    keys = {table.item(row, 1).text(): table.item(row, 0).text() for row in range(table.rowCount())}
+    assert keys["Next colour map"] == "Ctrl+M"
 
 
 def test_menus_show_every_key(open_window):
