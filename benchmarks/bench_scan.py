@@ -38,6 +38,7 @@ EXTRAS = {
     "quantiles": {"quantiles": True},
     "before": {"before": True},
     "correlation": {"correlation": True},
+    "histograms": {"histograms": True},
     "classes": {},
     "importance": {"importance": True},
 }

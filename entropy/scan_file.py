@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entropy.errors import ScanError
+from entropy.streaming import MeanHistograms
 
 FORMAT_VERSION = 1
 IMPORTANCE = ("taylor", "mas")
@@ -57,6 +58,20 @@ def read_means(path: Path | str, layers: Sequence[str] | None = None, after: boo
             return _read_tables(file, str(path), layers, "means_post" if after else "means_pre")
     except OSError as error:
         raise ScanError(f"{path}: not a readable HDF5 file ({error}); make it again with: deepvis scan") from error
+
+
+def read_histograms(file: h5py.File, layer: str, table: str = "means_post") -> MeanHistograms | None:
+    """Read the histograms of a layer's means from an opened scan; None where it kept none.
+
+    Parameters
+    ----------
+    table : whose histograms, ``means_post`` or ``means_pre``.
+    """
+    group = file["layers"][_encode(layer)]
+    if f"{table}_counts" not in group:
+        return None
+    extremes = group[f"{table}_extremes"][()]
+    return MeanHistograms(group[f"{table}_counts"][()], extremes[:, 0], extremes[:, 1], group[f"{table}_zeros"][()])
 
 
 def _read_tables(file: h5py.File, path: str, layers: Sequence[str] | None, dataset: str) -> ScanTables:

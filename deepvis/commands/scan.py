@@ -43,6 +43,8 @@ def scan_command(
     correlation: Switch = False,
     bottom: bool = True,
     importance: Switch = False,
+    means: bool = True,
+    histograms: Switch = False,
     strict: Switch = False,
     fresh: Switch = False,
     extend: Switch = False,
@@ -88,6 +90,10 @@ def scan_command(
         keep the images with the least values of what goes into a unit's activation.
     importance
         keep how much the output depends on every unit (Taylor and MAS), with one backward pass more.
+    means
+        keep the mean of every unit for every image; with --no-means histograms, which do not grow with the images.
+    histograms
+        keep fine histograms of the means beside the table.
     strict
         stop at the first picture that cannot be used.
     fresh
@@ -135,6 +141,8 @@ def scan_command(
             correlation=correlation,
             bottom=bottom,
             importance=importance,
+            means=means,
+            histograms=histograms,
             strict=strict,
             fresh=fresh,
             extend=extend,

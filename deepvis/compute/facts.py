@@ -17,6 +17,8 @@ from deepvis.images import read_image
 from deepvis.model import Model
 from deepvis.scan.reader import Scan
 from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, entropy_bits, histogram_counts, value_range
+from entropy.scan_file import read_histograms
+from entropy.streamed_means import StreamedMeans
 
 PATCHES = 9
 _CACHED_UNITS = 512
@@ -89,14 +91,24 @@ def measure_layer(
     scan: Scan, layer: str, bins: int = DEFAULT_BINS, quantile: float = DEFAULT_QUANTILE
 ) -> LayerHistogram:
     """Make the histograms of a layer's units; ``bins`` and ``quantile`` as in `entropy.measure`."""
-    means = scan.means(layer)
-    means = means[np.isfinite(means).all(1)]
-    low, high = value_range(means, quantile)
-    counts = histogram_counts(means, low, high, bins)
+    low, high, counts = _histogram(scan, layer, bins, quantile)
     bits = entropy_bits(counts)
     ranks = np.empty(len(bits), np.int64)
     ranks[np.argsort(bits, kind="stable")] = np.arange(1, len(bits) + 1)
     return LayerHistogram(low, high, counts, bits, ranks)
+
+
+def _histogram(scan: Scan, layer: str, bins: int, quantile: float) -> tuple[float, float, NDArray[np.int64]]:
+    """Range and counts of a layer, from its table of means or the histograms that were kept in its place."""
+    kept = None if scan.keeps_means else read_histograms(scan.file, layer)
+    if kept is None:
+        means = scan.means(layer)
+        means = means[np.isfinite(means).all(1)]
+        low, high = value_range(means, quantile)
+        return low, high, histogram_counts(means, low, high, bins)
+    streamed = StreamedMeans(kept)
+    low, high = StreamedMeans.shared_range([streamed], quantile)
+    return low, high, streamed.bin_counts(low, high, bins)
 
 
 class Facts:

@@ -83,11 +83,11 @@ def top_classes(scan: Scan, layer: str, count: int = TOP_CLASSES) -> list[list[t
     Returns
     -------
     For each unit (class, mean over the images of the class of the unit's mean activation); empty lists where no image
-    has a class. Of equal means the class with the smaller number comes first.
+    has a class, or the scan kept no means. Of equal means the class with the smaller number comes first.
     """
     usable = scan.was_read & (scan.labels >= 0)
     units = scan.layers[layer].units
-    if not usable.any():
+    if not usable.any() or not scan.keeps_means:
         return [[] for _ in range(units)]
     order = np.argsort(scan.labels[usable], kind="stable")
     labels, starts, sizes = np.unique(scan.labels[usable][order], return_index=True, return_counts=True)

@@ -65,7 +65,7 @@ class Checkpoint:
         self.listing = listing
         self.done = 0
         self._saved_images = -1
-        self.totals = Totals.nothing(head.units, head.top)
+        self.totals = Totals.nothing(head.units, head.top, len(head.wanted.histograms))
         self.errors: list[tuple[int, str]] = []
         self._saved = monotonic()
         self._columns = [columns for _, columns in head.columns()]

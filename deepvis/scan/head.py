@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from deepvis.model import Model, UnitLayer
-from deepvis.scan.layout import FORMAT, TABLES, VERSION, group_name
+from deepvis.scan.layout import FORMAT, MEANS, TABLES, VERSION, group_name
 from prototxt.text import to_text
 
 PACKAGES = ("deepvis-caffe", "torch", "numpy", "opencv-python", "h5py")
@@ -25,6 +25,7 @@ COMPARED = {
     "layers": "layers scanned",
     "top": "top",
     "tables": "tables kept",
+    "histograms": "histograms kept",
     "bottom": "whether the least values are kept",
     "correlation": "whether correlations are kept",
     "classes": "classes",
@@ -46,6 +47,7 @@ class Wanted:
     tables : of `deepvis.scan.layout.TABLES`, in that order.
     bottom : the images with the least values.
     correlation : of every two units of a layer.
+    histograms : which of `deepvis.scan.layout.MEANS` are kept as histograms.
     """
 
     layers: tuple[str, ...] | None = None
@@ -53,6 +55,7 @@ class Wanted:
     tables: tuple[str, ...] = ("means_post", "maxima")
     bottom: bool = True
     correlation: bool = False
+    histograms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ class Head:
             "layers": [layer.name for layer in self.layers],
             "top": self.top,
             "tables": list(self.tables),
+            "histograms": list(self.wanted.histograms),
             "bottom": self.wanted.bottom,
             "correlation": self.wanted.correlation,
             "classes": list(self.classes),
@@ -157,7 +161,8 @@ def head_of_file(file: h5py.File) -> Head:
     classes = tuple(file["classes"].asstr()[()]) if "classes" in file else ()
     tables = tuple(table for table in TABLES if table in first)
     names = tuple(layer.name for layer in layers)
-    wanted = Wanted(names, int(attributes["top"]), tables, "bottom_image" in first, "correlation" in first)
+    histograms = tuple(name for name in MEANS if f"{name}_counts" in first)
+    wanted = Wanted(names, int(attributes["top"]), tables, "bottom_image" in first, "correlation" in first, histograms)
     return Head(attributes, tuple(layers), classes, wanted)
 
 

@@ -9,6 +9,7 @@ READ, UNREADABLE = 0, 1
 
 # Tables with a row for every image and a column for every unit, float32.
 IMPORTANCE = frozenset({"taylor", "mas"})
+MEANS = ("means_post", "means_pre")
 TABLES = ("means_post", "means_pre", "maxima", "taylor", "mas")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +12,7 @@ import numpy as np
 
 from deepvis.errors import ScanError
 from deepvis.scan.head import Head, LayerHead
-from deepvis.scan.layout import group_name
+from deepvis.scan.layout import MEANS, group_name
 from deepvis.scan.top_images import EMPTY, pack_arrays
 from deepvis.scan.totals import LIMBED, Totals
 
@@ -96,7 +97,17 @@ def _layer_totals(group: h5py.Group, layer: LayerHead) -> tuple[np.ndarray, ...]
         group["zero_count"][()],
         group["min"][()].astype(np.float32),
         group["max"][()].astype(np.float32),
+        *_histograms(group),
     )
+
+
+def _histograms(group: h5py.Group) -> Iterator[np.ndarray]:
+    """The histograms of means of a layer, as `Totals` has them."""
+    kept = [name for name in MEANS if f"{name}_counts" in group]
+    nothing = Totals.nothing(int(group.attrs["units"]), 1)
+    for name in ("counts", "extremes", "zeros"):
+        arrays = [group[f"{kind}_{name}"][()] for kind in kept]
+        yield np.stack(arrays, axis=1) if arrays else getattr(nothing, f"mean_{name}")
 
 
 def _entries(group: h5py.Group, which: str, sign: int, map_shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -250,7 +250,7 @@ class Scan:
         ScanError : for a layer that is not there, or a scan of images without labels.
         """
         group = self._group(layer)
-        self._need(group, "class_mean", "means of classes, as its images have no labels; scan a list with labels")
+        self._need(group, "class_mean", "means of classes: its images have no labels, or the means were not kept")
         return group["class_mean"][()]
 
     def top_classes(self, layer: str, unit: int) -> tuple[np.ndarray, np.ndarray]:
@@ -261,17 +261,12 @@ class Scan:
         ScanError : for a layer or unit that is not there, or a scan of images without labels.
         """
         group = self._group(layer, unit)
-        self._need(group, "top_class", "top classes, as its images have no labels; scan a list with labels")
+        self._need(group, "top_class", "top classes: its images have no labels, or the means were not kept")
         classes = group["top_class"][unit]
         return classes, group["class_mean"][:, unit][classes]
 
     def correlation(self, layer: str) -> np.ndarray:
-        """(C, C) float32 correlation of the units' mean activations over the images; NaN for constant units.
-
-        Raises
-        ------
-        ScanError : for a layer that is not there, or a scan that kept none.
-        """
+        """(C, C) float32 correlation of the units' means over images, NaN for constant units; or a `ScanError`."""
         group = self._group(layer)
         self._need(group, "correlation", "correlations; scan again with --correlation")
         return group["correlation"][()]
@@ -306,10 +301,15 @@ class Scan:
         layer : name of a layer; a `ScanError` if it is not there.
         before : the means before the activation; a `ScanError` if the scan did not keep them.
         """
-        table = "means_pre" if before else "means_post"
+        table, option = ("means_pre", " with --before") if before else ("means_post", "")
         group = self._group(layer)
-        self._need(group, table, "means before the activation; scan again with --before")
+        self._need(group, table, f"table {table} of means; scan again{option} and without --no-means")
         return group[table][()]
+
+    @cached_property
+    def keeps_means(self) -> bool:
+        """Whether the tables of means are there, or only histograms of them."""
+        return all("means_post" in self._group(layer) for layer in self.layers)
 
     def statistics(self, layer: str) -> Statistics:
         """Give the statistics of a layer's units; a `ScanError` if the layer is not there."""

@@ -19,7 +19,7 @@ from deepvis.progress import Progress
 from deepvis.scan.checkpoint import Checkpoint, folder_of
 from deepvis.scan.head import Head, Wanted, head_of_file, head_of_model
 from deepvis.scan.joining import new_images, open_to_extend
-from deepvis.scan.layout import IMPORTANCE, TABLES
+from deepvis.scan.layout import IMPORTANCE, MEANS, TABLES
 from deepvis.scan.parts import FilePart, Listing
 from deepvis.scan.processes import ALONE, Processes
 from deepvis.scan.reader import Scan
@@ -52,6 +52,8 @@ def scan(
     correlation: bool = False,
     bottom: bool = True,
     importance: bool = False,
+    means: bool = True,
+    histograms: bool = False,
     strict: bool = False,
     fresh: bool = False,
     extend: bool = False,
@@ -78,6 +80,9 @@ def scan(
     correlation : keep the correlation of every two units of a layer.
     bottom : keep the images with the least values of what goes into the activation.
     importance : keep how much the output depends on every unit (`deepvis.scan.importance`); takes a backward pass.
+    means : keep the table of means; without it histograms take its place, and there are no means of classes and no
+        correlation.
+    histograms : keep fine histograms of the means too (`entropy.streaming`), from which H can be measured as well.
     strict : raise on the first picture that cannot be used.
     fresh : throw a checkpoint away and begin anew.
     extend : add the images that ``out`` does not have yet to it; layers and what is kept are those of the file.
@@ -93,17 +98,21 @@ def scan(
 
     Raises
     ------
-    ScanError : if no image can be used, the net gives NaN, a batch does not fit into the device's memory, or there is
-        a checkpoint of another scan (what differs is named).
+    ScanError : if no image can be used, the net gives NaN, a batch does not fit into the device's memory, there is a
+        checkpoint of another scan (what differs is named), or the correlation is wanted without the means.
     ImageError : if ``strict`` and a picture cannot be used.
     ModelError : for an unknown layer or device.
     FormatError : if ``out`` cannot be written.
     """
     out = Path(out)
     place = pick_device(processes.device(device))
-    asked = {"means_post": True, "means_pre": before, "maxima": quantiles, **dict.fromkeys(IMPORTANCE, importance)}
+    if correlation and not means:
+        raise ScanError("correlations are computed from the table of means; keep it, or leave the correlation out")
+    asked = {"means_post": means, "means_pre": means and before, "maxima": quantiles}
+    asked |= dict.fromkeys(IMPORTANCE, importance)
     tables = tuple(table for table in TABLES if asked.get(table))
-    wanted = Wanted(None if layers is None else tuple(layers), top, tables, bottom, correlation)
+    kinds = MEANS[: 1 + before] if histograms or not means else ()
+    wanted = Wanted(None if layers is None else tuple(layers), top, tables, bottom, correlation, kinds)
     identity: dict[str, Any] = {"batch": batch}
     old: list[FilePart] = []
     with ExitStack() as stack:

@@ -10,6 +10,7 @@ import torch
 
 from deepvis.scan.exact_sum import LIMBS, ExactSums, mean_and_variance
 from deepvis.scan.top_images import EMPTY, renumber, strongest
+from entropy.streaming import CELLS, MeanHistograms, merge_histograms
 
 LIMBED = ("sums", "squares")  # whose units are their second axis
 
@@ -25,6 +26,8 @@ class Totals:
     sums, squares : (LIMBS, C) int64 of `deepvis.scan.exact_sum.ExactSums`, carried.
     zeros : (C,) int64, how many values were zero.
     min, max : (C,) float32.
+    mean_counts, mean_extremes, mean_zeros : (C, T, cells) uint32, (C, T, 2) float32, (C, T) int64 of the T histograms
+        of means that are kept (`entropy.streaming.MeanHistograms`).
     """
 
     top_keys: np.ndarray
@@ -36,10 +39,13 @@ class Totals:
     zeros: np.ndarray
     min: np.ndarray
     max: np.ndarray
+    mean_counts: np.ndarray
+    mean_extremes: np.ndarray
+    mean_zeros: np.ndarray
 
     @classmethod
-    def nothing(cls, units: int, top: int) -> Totals:
-        """Totals over no image."""
+    def nothing(cls, units: int, top: int, histograms: int = 0) -> Totals:
+        """Totals over no image, with so many histograms of means."""
         keys, positions = np.full((units, top), EMPTY, np.int64), np.zeros((units, top), np.int64)
         limbs = np.zeros((LIMBS, units), np.int64)
         return cls(
@@ -52,6 +58,7 @@ class Totals:
             np.zeros(units, np.int64),
             np.full(units, np.inf, np.float32),
             np.full(units, -np.inf, np.float32),
+            *stacked([MeanHistograms.nothing(units) for _ in range(histograms)], units),
         )
 
     def of_units(self, units: slice) -> Totals:
@@ -59,6 +66,14 @@ class Totals:
         return Totals(
             **{name: array[:, units] if name in LIMBED else array[units] for name, array in vars(self).items()}
         )
+
+    def histograms(self) -> list[MeanHistograms]:
+        """Give the histograms of means, one for each that is kept; they share no memory with these totals."""
+        found = []
+        for kind in range(self.mean_counts.shape[1]):
+            low, high = self.mean_extremes[:, kind].T.copy()
+            found.append(MeanHistograms(self.mean_counts[:, kind].copy(), low, high, self.mean_zeros[:, kind].copy()))
+        return found
 
     def statistics(self, counts: np.ndarray) -> dict[str, np.ndarray]:
         """Give (C,) float64 each of mean, std (of the population), min, max, zeros (a share, 0 to 1).
@@ -96,6 +111,22 @@ def joined(parts: Sequence[Totals], images: Sequence[int]) -> Totals:
         np.sum([part.zeros for part in parts], 0),
         np.min([part.min for part in parts], 0),
         np.max([part.max for part in parts], 0),
+        *_join_histograms([part.histograms() for part in parts], len(parts[0].zeros)),
+    )
+
+
+def _join_histograms(parts: Sequence[list[MeanHistograms]], units: int) -> tuple[np.ndarray, ...]:
+    return stacked([merge_histograms(kind) for kind in zip(*parts, strict=True)], units)
+
+
+def stacked(kinds: Sequence[MeanHistograms], units: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the last three arrays of `Totals`, copies, from the histograms that are kept."""
+    if not kinds:
+        return np.zeros((units, 0, CELLS), np.uint32), np.zeros((units, 0, 2), np.float32), np.zeros((units, 0), int)
+    return (
+        np.stack([kind.counts for kind in kinds], axis=1),
+        np.stack([np.stack([kind.min, kind.max], axis=1) for kind in kinds], axis=1),
+        np.stack([kind.zeros for kind in kinds], axis=1),
     )
 
 

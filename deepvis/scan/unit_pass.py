@@ -17,7 +17,7 @@ from deepvis.scan.importance import run_with_importance
 from deepvis.scan.layout import IMPORTANCE
 from deepvis.scan.reduction import Moments, Reduced, first_maximum, first_minimum, reduce_maps
 from deepvis.scan.top_images import TopImages
-from deepvis.scan.totals import Totals
+from deepvis.scan.totals import Totals, stacked
 from prototxt.errors import NetError
 from prototxt.graph import ACTIVATION_TYPES, Value
 
@@ -43,13 +43,15 @@ class UnitPass:
         self.network = model.network(device)
         self.driving = [into_activation(model, layer) for layer in layers]
         values = [layer.value for layer in layers] + [value for value in self.driving if wanted.bottom]
-        values += [layer.before for layer in layers if "means_pre" in wanted.tables]
+        self._asked = {*wanted.tables, *wanted.histograms}
+        values += [layer.before for layer in layers if "means_pre" in self._asked]
         self.keep = list(dict.fromkeys(values))
         self.moments = Moments(totals, device)
         units, top = totals.top_keys.shape
         self.top, self.bottom = TopImages(units, top, device), TopImages(units, top, device)
         self.top.load(totals.top_keys, totals.top_positions)
         self.bottom.load(totals.bottom_keys, totals.bottom_positions)
+        self.histograms = dict(zip(wanted.histograms, totals.histograms(), strict=True))
         self._ends = np.cumsum([layer.units for layer in layers])
 
     @torch.inference_mode()
@@ -87,9 +89,12 @@ class UnitPass:
             self._add_minima(values, reduced, numbers)
         self.moments.update(reduced)
         rows |= {"means_post": _means(reduced, maps), "maxima": maxima}
-        if "means_pre" in self.wanted.tables:
+        if "means_pre" in self._asked:
             rows["means_pre"] = self._means_before(values)
-        return {name: rows[name].float().cpu().numpy() for name in self.wanted.tables}
+        found = {name: rows[name].float().cpu().numpy() for name in self._asked}
+        for name, histograms in self.histograms.items():
+            histograms.add(found[name])
+        return {name: found[name] for name in self.wanted.tables}
 
     def totals(self) -> Totals:
         """Copies of everything accumulated so far."""
@@ -98,7 +103,9 @@ class UnitPass:
         moments.squares.carry()
         entries = (self.top.keys, self.top.positions, self.bottom.keys, self.bottom.positions)
         sums = (moments.sums.limbs, moments.squares.limbs, moments.zeros, moments.min, moments.max)
-        return Totals(*(array.cpu().numpy().copy() for array in (*entries, *sums)))
+        arrays = [array.cpu().numpy().copy() for array in (*entries, *sums)]
+        arrays += stacked(list(self.histograms.values()), len(moments.zeros))
+        return Totals(*arrays)
 
     def _forward(self, blobs: Tensor) -> tuple[dict[Value, Tensor], dict[str, Tensor]]:
         """Values that are wanted, and rows of the tables that take a backward pass."""

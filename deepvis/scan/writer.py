@@ -21,11 +21,12 @@ from deepvis.scan.derived import (
     class_counts,
 )
 from deepvis.scan.exact_sum import LIMBS
-from deepvis.scan.head import Head, LayerHead
+from deepvis.scan.head import Head, LayerHead, Wanted
 from deepvis.scan.layout import IMPORTANCE, READ, UNREADABLE, group_name, position_axes
 from deepvis.scan.parts import Listing, Part
 from deepvis.scan.top_images import unpack
 from deepvis.scan.totals import Totals, joined
+from entropy.streaming import CELLS
 
 COPIED_ROWS = 1024
 # Rows and columns of a piece of a table in the file: means are read by rows, maxima by columns.
@@ -60,7 +61,7 @@ def write_scan(path: Path, head: Head, parts: Sequence[Part]) -> Iterator[Progre
         totals = joined([part.totals for part in parts], [len(part.listing) for part in parts])
         used = file["images/status"][()] == READ
         for group, (layer, columns) in zip(groups, head.columns(), strict=True):
-            _write_totals(group, layer, totals.of_units(columns), int(used.sum()), head.wanted.bottom)
+            _write_totals(group, layer, totals.of_units(columns), int(used.sum()), head.wanted)
         yield from _write_derived(file, head, groups, used)
 
 
@@ -79,6 +80,7 @@ def _size(head: Head, listing: Listing) -> int:
     images = len(listing) + COPIED_ROWS
     classes = int(listing.labels.max(initial=-1)) + 1
     of_a_unit = 4 * images * len(head.tables) + 72 * head.top + 4 * classes + 16 * LIMBS + 256
+    of_a_unit += (4 * CELLS + 64) * len(head.wanted.histograms)
     correlation = sum(4 * layer.units**2 for layer in head.layers) if head.wanted.correlation else 0
     return int(1.1 * (names + 64 * images + head.units * of_a_unit + correlation)) + (1 << 20)
 
@@ -152,8 +154,8 @@ def _write_images(file: h5py.File, parts: Sequence[Part]) -> None:
     file["images"].create_dataset("error", (len(errors),), h5py.string_dtype(), [text for _, text in errors])
 
 
-def _write_totals(group: h5py.Group, layer: LayerHead, totals: Totals, used: int, bottom: bool) -> None:
-    for which, sign in (("top", 1), ("bottom", -1))[: 1 + bottom]:
+def _write_totals(group: h5py.Group, layer: LayerHead, totals: Totals, used: int, wanted: Wanted) -> None:
+    for which, sign in (("top", 1), ("bottom", -1))[: 1 + wanted.bottom]:
         values, images = unpack(getattr(totals, f"{which}_keys"))
         group[f"{which}_value"] = sign * values + np.float32(0)
         group[f"{which}_image"] = images
@@ -161,6 +163,10 @@ def _write_totals(group: h5py.Group, layer: LayerHead, totals: Totals, used: int
         group[f"{which}_position"] = _positions(positions, images, layer.map_shape)
     group.create_dataset("exact_sums", data=np.stack([totals.sums, totals.squares]), compression="gzip", shuffle=True)
     group["zero_count"] = totals.zeros
+    for kind, name in enumerate(wanted.histograms):
+        counts = totals.mean_counts[:, kind]
+        group.create_dataset(f"{name}_counts", data=counts, compression="gzip", compression_opts=1, shuffle=True)
+        group[f"{name}_extremes"], group[f"{name}_zeros"] = totals.mean_extremes[:, kind], totals.mean_zeros[:, kind]
     counts = np.full(layer.units, used * layer.positions, np.int64)
     for name, array in totals.statistics(counts).items():
         group[name] = array
@@ -177,7 +183,7 @@ def _write_derived(file: h5py.File, head: Head, groups: Sequence[h5py.Group], us
         yield Progress(done, len(groups), f"scan: {layer.name}")
         if "maxima" in head.tables:
             add_quantiles(group, used.nonzero()[0], head.top)
-        if len(counts):
+        if len(counts) and "means_post" in head.tables:
             add_classes(group, labels, counts)
         if head.wanted.correlation:
             add_correlation(group, used)

@@ -22,7 +22,7 @@ from deepvis.scan.run import scan
 from prototxt.text import write_message
 from prototxt.weights import write_weights
 
-OPTIONS = {"top": 3, "batch": 4, "device": "cpu", "before": True, "correlation": True}
+OPTIONS = {"top": 3, "batch": 4, "device": "cpu", "before": True, "histograms": True, "correlation": True}
 LABELS = (2, 0, 0, -1, 4, 2, 2, 0, 4, 4, 4, 2, -1)
 
 
@@ -65,7 +65,9 @@ def whole(model, images: ImageFiles, tmp_path: Path) -> Path:
     return tmp_path / "whole.h5"
 
 
-@pytest.mark.parametrize("options", [{}, {"bottom": False, "quantiles": False, "before": False}])
+@pytest.mark.parametrize(
+    "options", [{}, {"bottom": False, "quantiles": False, "before": False}, {"means": False, "correlation": False}]
+)
 @pytest.mark.parametrize("bounds", [(0, 8, 13), (0, 1, 5, 10, 13), (0, 9, 10, 13)])
 def test_merged(bounds: tuple[int, ...], options, model, images: ImageFiles, tmp_path: Path) -> None:
     options = OPTIONS | options

@@ -25,7 +25,7 @@ from prototxt.errors import FormatError
 from prototxt.text import write_message
 from prototxt.weights import write_weights
 
-OPTIONS = {"top": 3, "batch": 2, "device": "cpu", "before": True}
+OPTIONS = {"top": 3, "batch": 2, "device": "cpu", "before": True, "histograms": True}
 
 
 def datasets(path: Path) -> dict[str, np.ndarray]:
@@ -122,7 +122,8 @@ def slow(self, index):
     time.sleep(0.02)
     return read(self, index)
 ImageFiles.read = slow
-work = scan(open_model(model), open_images(pictures), Path(out), top=3, batch=2, device="cpu", workers=0, before=True)
+options = {"top": 3, "batch": 2, "device": "cpu", "before": True, "histograms": True}
+work = scan(open_model(model), open_images(pictures), Path(out), workers=0, **options)
 for step in work:
     print(step.done, flush=True)
 """
