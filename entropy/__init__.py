@@ -8,7 +8,8 @@ from entropy.merging import Change, Merged, merge
 from entropy.planning import LayerPlan, Plan, plan, read_plan
 from entropy.replanning import replan
 from entropy.solver_file import SolverSettings
-from entropy.table import Provenance, Table, read_csv
+from entropy.table import Provenance, Table
+from entropy.table_files import read_csv, read_table, write_table
 from entropy.task import Task
 from entropy.updates import ScaledUpdates, scale_updates
 from entropy.writing import Written, write
@@ -36,7 +37,9 @@ __all__ = [
     "plan",
     "read_csv",
     "read_plan",
+    "read_table",
     "replan",
     "scale_updates",
     "write",
+    "write_table",
 ]

@@ -11,14 +11,16 @@ import tyro
 from tqdm import tqdm
 
 from entropy import checking, merging, planning, replanning, reporting, writing
+from entropy.binning import Rule, Scope
 from entropy.bootstrap import DEFAULT_CONFIDENCE
 from entropy.errors import PlanError
 from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE
-from entropy.measurement import Scope, measure
+from entropy.measurement import measure
 from entropy.measures import MeasureName
 from entropy.quantize import DEFAULT_LEVELS
+from entropy.scan_file import Kept
 from entropy.solver_file import SolverSettings
-from entropy.table import read_csv
+from entropy.table_files import check_ending, read_table, write_table
 from entropy.task import Task, TaskOptions
 from prototxt.errors import errors_as_sentences
 
@@ -31,10 +33,12 @@ def measure_command(
     scan: tyro.conf.Positional[Path],
     out: Path = Path("entropy.csv"),
     layers: tuple[str, ...] = (),
-    bins: int = DEFAULT_BINS,
+    bins: int | Rule = DEFAULT_BINS,
+    width: float | None = None,
     quantile: float = DEFAULT_QUANTILE,
     scope: Scope = "layer",
     before_activation: bool = False,
+    kept: Kept = "auto",
     resamples: int = 0,
     confidence: float = DEFAULT_CONFIDENCE,
     seed: int = 0,
@@ -46,17 +50,21 @@ def measure_command(
     scan
         scan.h5, from deepvis scan.
     out
-        the table, CSV.
+        the table, CSV or HDF5 (.h5).
     layers
         layers to measure (default: all convolutions).
     bins
-        bins of the histograms.
+        bins of the histograms: a number, or a rule of NumPy's.
+    width
+        of a bin, in place of their number.
     quantile
         upper end of their range, as a quantile of the mean activations.
     scope
         whose mean activations make the range.
     before_activation
         use the means before the activation function.
+    kept
+        measure the scan's table of means, or its histograms of them (auto: the table where it is there).
     resamples
         resampled data sets for a bootstrap confidence interval of each H, such as 1000 (default: no intervals).
     confidence
@@ -64,21 +72,24 @@ def measure_command(
     seed
         of the resampling.
     """
+    check_ending(out)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         table = measure(
             scan,
             layers or None,
             bins=bins,
+            width=width,
             quantile=quantile,
             scope=scope,
             after=not before_activation,
+            kept=kept,
             resamples=resamples,
             confidence=confidence,
             seed=seed,
             progress=_layer_bar if resamples else None,
         )
-    table.write_csv(out)
+    write_table(table, out)
     print(reporting.describe_table(table))
     for warning in caught:
         print(f"note: {warning.message}")
@@ -110,7 +121,7 @@ def plan_command(
     Parameters
     ----------
     table
-        entropy.csv, from measure.
+        entropy.csv (or .h5), from measure.
     method
         1-3 free filters below a threshold of H; 4-6 are soft functions of H / Hmax.
     function
@@ -139,7 +150,7 @@ def plan_command(
         keep every multiplier; one Caffe layer for each.
     """
     made = planning.plan(
-        read_csv(table),
+        read_table(table),
         method,
         function=function,
         by=by,
@@ -170,7 +181,7 @@ def plot_command(
     Parameters
     ----------
     table
-        entropy.csv, from measure.
+        entropy.csv (or .h5), from measure.
     out
         folder of the pictures.
     scan
@@ -184,7 +195,7 @@ def plot_command(
     """
     from entropy import figures  # matplotlib takes a second to import
 
-    read = read_csv(table)
+    read = read_table(table)
     if units and scan is None:
         raise PlanError("histograms of units need the scan that was measured: give --scan")
     made = {

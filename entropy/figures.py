@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from entropy.binning import as_means
 from entropy.errors import PlanError, ScanError
-from entropy.histograms import histogram_counts, value_range
+from entropy.histograms import Binning
 from entropy.planning import Plan
 from entropy.scan_file import read_means
 from entropy.table import Table
@@ -79,11 +80,12 @@ def draw_histograms(table: Table, scan: Path | str, units: Sequence[Unit]) -> Fi
     figure = Figure(figsize=(4.5 * len(units), 3.4), layout="constrained")
     axes = figure.subplots(1, len(units), squeeze=False)[0]
     for axis, (layer, index) in zip(axes, units, strict=True):
-        means = tables.means[layer][:, [index]]
-        low, high = value_range(means, source.quantile) if source.scope == "neuron" else source.ranges[layer]
-        shares = histogram_counts(means, low, high, source.bins)[0] / len(means)
-        axis.stairs(100 * shares, np.linspace(low, high, source.bins + 1), fill=True)
-        axis.set_title(f"{layer}, unit {index}\nH = {table.of_layer(layer)['h'][index]:.3f} bits", fontsize=10)
+        part = table.of_layer(layer)
+        low, high, bins = (part[name][index] for name in ("low", "high", "bins"))
+        binning = Binning(part["low"], part["high"], part["bins"])
+        counts = as_means(tables.means[layer], layer).measure(binning).counts[index, :bins]
+        axis.stairs(100 * counts / source.images, np.linspace(low, high, bins + 1), fill=True)
+        axis.set_title(f"{layer}, unit {index}\nH = {part['h'][index]:.3f} bits", fontsize=10)
         axis.set_xlabel("mean activation")
         axis.set_xlim(low, high if high > low else low + 1)
     axes[0].set_ylabel("share of images, %")
@@ -124,7 +126,7 @@ def draw_distributions(table: Table, plan: Plan | None = None) -> Figure:
     axes = figure.subplots(len(layers), 1, sharex=True, squeeze=False)[:, 0]
     lines = thresholds_of(table, plan)
     lowest = min(table.h.min(), *(min(of_layers.values()) for of_layers in lines.values()))
-    edges = np.linspace(max(np.floor(lowest), 0), np.log2(table.provenance.bins), 81)
+    edges = np.linspace(max(np.floor(lowest), 0), np.log2(table.bins.max()), 81)
     for axis, name in zip(axes, layers, strict=True):
         h = table.of_layer(name)["h"]
         axis.hist(h, edges, color="0.7")

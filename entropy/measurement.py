@@ -1,29 +1,22 @@
-"""H of every filter from a scan's means table."""
+"""H of every filter, from the means of a scan."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from entropy.binning import BinChoice, Means, Rule, Scope, as_means, choose_bins
 from entropy.bootstrap import DEFAULT_CONFIDENCE, bootstrap_interval
 from entropy.errors import ScanError
-from entropy.histograms import (
-    DEFAULT_BINS,
-    DEFAULT_QUANTILE,
-    entropy_bits,
-    histogram_counts,
-    miller_madow_bits,
-    value_range,
-)
-from entropy.scan_file import ScanTables, read_means
+from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning, entropy_bits, miller_madow_bits
+from entropy.scan_file import Kept, ScanTables, read_means
 from entropy.table import Interval, Provenance, Table
 
-Scope = Literal["layer", "network", "neuron"]
 Progress = Callable[[Sequence[str]], Iterable[str]]
 
 
@@ -35,10 +28,12 @@ def measure(
     scan: Path | str | ScanTables,
     layers: Sequence[str] | None = None,
     *,
-    bins: int = DEFAULT_BINS,
+    bins: int | Rule = DEFAULT_BINS,
+    width: float | None = None,
     quantile: float = DEFAULT_QUANTILE,
     scope: Scope = "layer",
     after: bool = True,
+    kept: Kept = "auto",
     resamples: int = 0,
     confidence: float = DEFAULT_CONFIDENCE,
     seed: int = 0,
@@ -53,11 +48,15 @@ def measure(
     ----------
     scan : a ``scan.h5``, or its tables.
     layers : layers to measure; by default every convolution, not the fully connected layers.
-    bins : number of bins, at least 2; H is at most log2(bins).
+    bins : number of bins, at least 2; H is at most log2(bins). Or a rule of `numpy.histogram_bin_edges` ("auto", "fd",
+        "scott", ...), applied to all means that share a range.
+    width : of a bin, in place of their number.
     quantile : upper end of the range, in (0.5, 1].
     scope : whose means make the range: the ``layer``'s, the ``network``'s (all layers measured), or each ``neuron``'s
         own (which makes H independent of how strongly a filter answers: another measure).
     after : the means after the activation, or before it.
+    kept : measure the ``table`` of means, the ``histograms`` that a scan kept of them (`entropy.streamed_means` says
+        how near they come), or (auto) the table where it is there.
     resamples : data sets to resample for a bootstrap confidence interval of each H; 0 for none.
     confidence, seed : of the interval, in (0, 1), and of its random numbers.
     progress : shows progress over layers, such as ``tqdm.tqdm``.
@@ -78,31 +77,23 @@ def measure(
     ----------
     Basarte (2019), section 3.2.
     """
-    if bins < 2 or not 0.5 < quantile <= 1:
-        raise ScanError(f"bins must be at least 2 and the quantile above 0.5 and at most 1; got {bins} and {quantile}")
-    if resamples < 0 or resamples == 1 or not 0 < confidence < 1:
-        raise ScanError(
-            f"an interval needs at least 2 resamples (0 for none) and a confidence between 0 and 1; got {resamples} "
-            f"and {confidence:g}"
-        )
-    tables = scan if isinstance(scan, ScanTables) else read_means(scan, layers, after)
-    means = tables.means if layers is None else {name: tables.means[name] for name in tables.means if name in layers}
-    images = _image_count(means, tables.source)
-    if images < 10 * bins:
-        advice = f"use at most {images // 10} bins" if images >= 20 else "use more images"
-        warnings.warn(
-            f"{images} images are few for {bins} bins: H comes out too small and depends on the number of images; "
-            f"{advice} (10 images per bin), or compare the Miller-Madow column",
-            FewImagesWarning,
-            stacklevel=2,
-        )
-    ranges = _ranges(means, quantile, scope)
-    interval = Interval(resamples, confidence, seed)
+    choice, interval = BinChoice(bins, width), Interval(resamples, confidence, seed)
+    _check_settings(quantile, scope, interval)
+    tables = scan if isinstance(scan, ScanTables) else read_means(scan, layers, after, kept)
+    where = tables.source or "the scan"
+    means = {
+        name: as_means(table, f"{where}: layer {name!r}")
+        for name, table in tables.means.items()
+        if layers is None or name in layers
+    }
+    images = _image_count(means, where)
+    binnings = choose_bins(means, quantile, scope, choice)
+    _warn_of_few_images(images, max(binning.most for binning in binnings.values()))
     names = list(means) if progress is None else progress(list(means))
-    columns = [_measure_layer(name, means[name], ranges[name], bins, interval) for name in names]
+    columns = [_measure_layer(name, means[name], binnings[name], interval) for name in names]
     stacked = {key: np.concatenate([layer[key] for layer in columns]) for key in columns[0]}
     stacked |= {key: np.concatenate([of[name] for name in means]) for key, of in tables.importance.items()}
-    shown = {name: (0.0, 0.0) if scope == "neuron" else _scalar(ranges[name]) for name in means}
+    shown = {name: (0.0, 0.0) if scope == "neuron" else _ends(binnings[name]) for name in means}
     provenance = Provenance(
         images,
         bins,
@@ -114,60 +105,66 @@ def measure(
         tables.images_hash,
         tables.preprocessing_hash,
         interval if resamples else None,
+        width,
     )
     return _with_comparisons(stacked, scope, provenance)
 
 
-def _image_count(means: dict[str, NDArray[np.float32]], source: str) -> int:
-    where = source or "the scan"
-    counts = {len(table) for table in means.values()}
+def _check_settings(quantile: float, scope: str, interval: Interval) -> None:
+    if not 0.5 < quantile <= 1:
+        raise ScanError(f"the quantile must lie above 0.5 and be at most 1; got {quantile}")
+    if scope not in ("layer", "network", "neuron"):
+        raise ScanError(f"the scope must be layer, network or neuron; got {scope!r}")
+    if interval.resamples < 0 or interval.resamples == 1 or not 0 < interval.confidence < 1:
+        raise ScanError(
+            f"an interval needs at least 2 resamples (0 for none) and a confidence between 0 and 1; got "
+            f"{interval.resamples} and {interval.confidence:g}"
+        )
+
+
+def _image_count(means: Mapping[str, Means], where: str) -> int:
+    counts = {each.images for each in means.values()}
     if len(counts) != 1 or counts == {0}:
         raise ScanError(f"{where}: the tables hold {sorted(counts) or 'no'} images; all must hold the same, at least 1")
-    for name, table in means.items():
-        if not np.isfinite(table).all():
-            unit = int(np.flatnonzero(~np.isfinite(table).all(axis=0))[0])
-            raise ScanError(f"{where}: layer {name!r}, unit {unit} has a mean that is not finite; scan again")
     return counts.pop()
 
 
-def _ranges(means: dict[str, NDArray[np.float32]], quantile: float, scope: Scope) -> dict[str, Any]:
-    if scope == "network":
-        pooled = np.concatenate([table.ravel() for table in means.values()])
-        return dict.fromkeys(means, value_range(pooled[:, None], quantile))
-    if scope == "layer":
-        return {name: value_range(table, quantile) for name, table in means.items()}
-    return {
-        name: np.array([value_range(column[:, None], quantile) for column in table.T]).T
-        for name, table in means.items()
-    }
+def _warn_of_few_images(images: int, bins: int) -> None:
+    if images >= 10 * bins:
+        return
+    advice = f"use at most {images // 10} bins" if images >= 20 else "use more images"
+    warnings.warn(
+        f"{images} images are few for {bins} bins: H comes out too small and depends on the number of images; "
+        f"{advice} (10 images per bin), or compare the Miller-Madow column",
+        FewImagesWarning,
+        stacklevel=3,
+    )
 
 
-def _scalar(bounds: Any) -> tuple[float, float]:
-    low, high = bounds
-    return float(low), float(high)
+def _ends(binning: Binning) -> tuple[float, float]:
+    return float(binning.low[0]), float(binning.high[0])
 
 
-def _measure_layer(
-    name: str, means: NDArray[np.float32], bounds: Any, bins: int, interval: Interval
-) -> dict[str, NDArray[Any]]:
-    low, high = bounds
-    counts = histogram_counts(means, low, high, bins)
-    units = means.shape[1]
-    zeros = (means == 0).mean(axis=0)
-    bounds_of_h = {}
+def _measure_layer(name: str, means: Means, binning: Binning, interval: Interval) -> dict[str, NDArray[Any]]:
+    found = means.measure(binning)
+    ends = {}
     if interval.resamples:
-        low_h, high_h = bootstrap_interval(counts, interval.resamples, interval.confidence, interval.seed)
-        bounds_of_h = {"h_low": low_h, "h_high": high_h}
+        low, high = bootstrap_interval(found.counts, interval.resamples, interval.confidence, interval.seed)
+        most = np.log2(binning.bins)
+        ends = {"h_low": np.minimum(low, most), "h_high": np.minimum(high, most)}
     return {
-        "layer": np.array([name] * units),
-        "index": np.arange(units),
-        "h": entropy_bits(counts),
-        "h_miller_madow": miller_madow_bits(counts),
-        "mean": means.mean(axis=0, dtype=np.float64),
-        "std": means.std(axis=0, dtype=np.float64),
-        "zeros": zeros,
-        "dead": zeros == 1,
-        **bounds_of_h,
+        "layer": np.array([name] * means.units),
+        "index": np.arange(means.units),
+        "h": np.minimum(entropy_bits(found.counts), np.log2(binning.bins)),
+        "h_miller_madow": miller_madow_bits(found.counts),
+        "mean": found.mean,
+        "std": found.std,
+        "zeros": found.zeros,
+        "dead": found.zeros == 1,
+        "low": binning.low,
+        "high": binning.high,
+        "bins": binning.bins,
+        **ends,
     }
 
 

@@ -56,7 +56,7 @@ def _entropy(source: Source) -> Array:
 
 
 def _inverse(source: Source) -> Array:
-    return np.log2(source.table.provenance.bins) - source.table.h
+    return np.log2(source.table.bins) - source.table.h
 
 
 def _mean(source: Source) -> Array:
@@ -73,8 +73,8 @@ def _random(source: Source) -> Array:
 
 def _range_width(table: Table) -> Array:
     """Width of the histogram range of every filter's layer; 1 where there is none, or each filter has its own."""
-    widths = {name: high - low for name, (low, high) in table.provenance.ranges.items()}
-    return np.array([widths[name] or 1.0 for name in table.layer.tolist()])
+    width = table.high - table.low
+    return np.where((width > 0) & (table.provenance.scope != "neuron"), width, 1.0)
 
 
 def _taylor(source: Source) -> Array:

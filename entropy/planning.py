@@ -186,6 +186,7 @@ def plan(
         measured={
             "images": source.images,
             "bins": source.bins,
+            "width": source.width,
             "quantile": source.quantile,
             "scope": source.scope,
             "after": source.after,

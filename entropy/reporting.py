@@ -35,9 +35,10 @@ def describe_table(table: Table) -> str:
         rows.append([name, len(h), top, *quartiles, tied, int(part["dead"].sum())])
     source = table.provenance
     header = ["layer", "filters", "range to", "H min", "25 %", "median", "75 %", "max", "tied", "dead"]
-    summary = f"{len(table)} filters, {source.images} images, {source.bins} bins; H in bits (at most "
+    bins = " to ".join(f"{number}" for number in dict.fromkeys((table.bins.min(), table.bins.max())))
+    summary = f"{len(table)} filters, {source.images} images, {bins} bins; H in bits (at most "
     dead = int(table.dead.sum())
-    lines = [text_table(header, rows), f"{summary}{np.log2(source.bins):.3g})"]
+    lines = [text_table(header, rows), f"{summary}{np.log2(table.bins.max()):.3g})"]
     if source.interval is not None and table.h_low is not None and table.h_high is not None:
         width = float(np.median(table.h_high - table.h_low))
         lines.append(

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from entropy.binning import Means
 from entropy.errors import ScanError
+from entropy.streamed_means import StreamedMeans
 from entropy.streaming import MeanHistograms
+from entropy.table_means import TableMeans
 
 FORMAT_VERSION = 1
 IMPORTANCE = ("taylor", "mas")
+Kept = Literal["auto", "table", "histograms"]
+ROWS = 2048  # of a table in the file, read at once; whole pieces of the file
 CONVOLUTIONS = ("Convolution", "Deconvolution")
 
 
@@ -24,12 +30,13 @@ class ScanTables:
 
     Parameters
     ----------
-    means : layer name to (N, units) float32 mean activations, in net order; images that could not be used left out.
+    means : layer name to what can be measured of its means, in net order: (N, units) arrays, tables in the file, or
+        histograms (`entropy.binning.Means`); images that could not be used are left out.
     importance : measure (of `IMPORTANCE`) to layer name to (units,), those that the scan has of all these layers.
     model_hash, images_hash, preprocessing_hash : as in the scan's root attributes.
     """
 
-    means: dict[str, NDArray[np.float32]]
+    means: Mapping[str, NDArray[np.floating] | Means]
     model_hash: str = ""
     images_hash: str = ""
     preprocessing_hash: str = ""
@@ -37,14 +44,17 @@ class ScanTables:
     source: str = field(default="", compare=False)
 
 
-def read_means(path: Path | str, layers: Sequence[str] | None = None, after: bool = True) -> ScanTables:
-    """Read the means tables of a scan.
+def read_means(
+    path: Path | str, layers: Sequence[str] | None = None, after: bool = True, kept: Kept = "auto"
+) -> ScanTables:
+    """Read what a scan kept of the means; tables are read when they are measured, block by block.
 
     Parameters
     ----------
     path : a ``scan.h5``.
     layers : the names wanted; by default every Convolution and Deconvolution layer.
     after : the means after the activation, or before it (only when the scan stored them).
+    kept : measure the ``table`` of means, their ``histograms``, or (auto) the table where it is there.
 
     Raises
     ------
@@ -55,7 +65,7 @@ def read_means(path: Path | str, layers: Sequence[str] | None = None, after: boo
         raise ScanError(f"{path}: no such file; make one with: deepvis scan")
     try:
         with h5py.File(path, "r") as file:
-            return _read_tables(file, str(path), layers, "means_post" if after else "means_pre")
+            return _read_tables(file, str(path), layers, "means_post" if after else "means_pre", kept)
     except OSError as error:
         raise ScanError(f"{path}: not a readable HDF5 file ({error}); make it again with: deepvis scan") from error
 
@@ -74,7 +84,7 @@ def read_histograms(file: h5py.File, layer: str, table: str = "means_post") -> M
     return MeanHistograms(group[f"{table}_counts"][()], extremes[:, 0], extremes[:, 1], group[f"{table}_zeros"][()])
 
 
-def _read_tables(file: h5py.File, path: str, layers: Sequence[str] | None, dataset: str) -> ScanTables:
+def _read_tables(file: h5py.File, path: str, layers: Sequence[str] | None, dataset: str, kept: Kept) -> ScanTables:
     if _text(file.attrs.get("format", "")) != "deepvis-scan" or "layers" not in file:
         raise ScanError(f"{path}: an HDF5 file, but no scan (its attribute format is not 'deepvis-scan')")
     if int(file.attrs.get("format_version", 1)) > FORMAT_VERSION:
@@ -92,15 +102,39 @@ def _read_tables(file: h5py.File, path: str, layers: Sequence[str] | None, datas
         if strangers:
             raise ScanError(f"{path}: no layer {', '.join(map(repr, strangers))}; it holds {', '.join(known)}")
         wanted = [name for name in known if name in layers]
-    missing = [name for name in wanted if dataset not in groups[name]]
-    if missing:
-        raise ScanError(
-            f"{path}: layer {missing[0]!r} has no table {dataset}; scan again with it, or use the other one"
-        )
-    used = _used_images(file)
-    means = {name: groups[name][dataset][()] if used is None else groups[name][dataset][()][used] for name in wanted}
+    means = _means(file, path, {name: groups[name] for name in wanted}, dataset, kept)
     hashes = {key: _text(file.attrs.get(key, "")) for key in ("model_hash", "images_hash", "preprocessing_hash")}
     return ScanTables(means, importance=_importance({name: groups[name] for name in wanted}), source=path, **hashes)
+
+
+def _means(file: h5py.File, path: str, groups: Mapping[str, h5py.Group], dataset: str, kept: Kept) -> dict[str, Means]:
+    tables = all(dataset in group for group in groups.values())
+    if tables and kept != "histograms":
+        used = _used_images(file)
+        return {name: _table(path, group, dataset, used, name) for name, group in groups.items()}
+    histograms = {name: read_histograms(file, name, dataset) for name in groups if kept != "table"}
+    found = {name: StreamedMeans(each) for name, each in histograms.items() if each is not None and each.images}
+    missing = [name for name in groups if name not in found]
+    if missing:
+        what = {"histograms": f"histograms of {dataset}", "auto": f"table {dataset} and no histograms of it"}
+        raise ScanError(
+            f"{path}: layer {missing[0]!r} has no {what.get(kept, f'table {dataset}')}; scan again with it, or use the "
+            "other one"
+        )
+    return dict(found)
+
+
+def _table(path: str, group: h5py.Group, dataset: str, used: NDArray[np.bool_] | None, name: str) -> TableMeans:
+    file_path, place, (images, units) = Path(path).absolute(), f"{group.name}/{dataset}", group[dataset].shape
+
+    def blocks() -> Iterator[NDArray[np.floating]]:
+        with h5py.File(file_path, "r") as file:
+            table = file[place]
+            for start in range(0, images, ROWS):
+                block = table[start : start + ROWS]
+                yield block if used is None else block[used[start : start + ROWS]]
+
+    return TableMeans(blocks, images if used is None else int(used.sum()), units, f"{path}: layer {name!r}")
 
 
 def _importance(groups: dict[str, h5py.Group]) -> dict[str, dict[str, NDArray[np.float64]]]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from entropy.errors import ScanError
+from entropy.histograms import Binning
 from entropy.streaming import MeanHistograms, grid
+from entropy.table_means import Measured
 
 Array = NDArray[np.float64]
 HALVINGS = 64  # of a range in the search for a quantile: down to neighbouring numbers
@@ -28,19 +31,17 @@ class StreamedMeans:
     Attributes
     ----------
     images, units : N, C.
-    mean, std, zeros : (C,) over images, as in `entropy.table.Table`; ``zeros`` is exact.
     """
 
     def __init__(self, histograms: MeanHistograms) -> None:
         self.images, self.units = histograms.images, len(histograms)
-        self.zeros = histograms.zeros / self.images
         self._zeros = histograms.zeros
         self._low, self._high = histograms.min.astype(np.float64), histograms.max.astype(np.float64)
         self._exponents, self._first = grid(self._low, self._high, histograms.counts.shape[1])
-        self._counts = histograms.counts.astype(np.int64)
-        self._counts[np.arange(self.units), -self._first] -= self._zeros
-        self._before = np.concatenate([np.zeros((self.units, 1), np.int64), self._counts.cumsum(1)], axis=1)
-        self.mean, self.std = self._moments()
+        self._counts = histograms.counts.copy()
+        self._counts[np.arange(self.units), -self._first] -= self._zeros.astype(np.uint32)
+        self._before = np.zeros((self.units, self._counts.shape[1] + 1), np.uint32)
+        np.cumsum(self._counts, axis=1, out=self._before[:, 1:])
 
     def _moments(self) -> tuple[Array, Array]:
         cells = np.arange(self._counts.shape[1]) + 0.5
@@ -71,15 +72,20 @@ class StreamedMeans:
         inside = np.rint((place - cell) * self._counts[rows, cell])
         return self._before[rows, cell] + inside + self._zeros[:, None] * (values > 0)
 
-    def bin_counts(self, low: ArrayLike, high: ArrayLike, bins: ArrayLike) -> NDArray[np.int64]:
-        """Give (C, bins) counts, as `entropy.histograms.histogram_counts`."""
-        lows, highs, numbers = (np.broadcast_to(np.asarray(each), self.units) for each in (low, high, bins))
-        edges = np.full((self.units, int(numbers.max()) + 1), np.inf)
-        for row, start, stop, number in zip(edges, lows, highs, numbers, strict=True):
-            if stop > start:
-                row[:number] = np.linspace(start, stop, number + 1)[:-1]
+    def measure(self, binning: Binning) -> Measured:
+        """Count into bins, as `entropy.table_means.TableMeans.measure`; ``zeros`` is exact."""
+        edges = binning.edges.copy()
         edges[:, 0] = -np.inf
-        return np.diff(self.below(edges), axis=1).astype(np.int64)
+        edges[np.arange(self.units), np.where(binning.high > binning.low, binning.bins, 1)] = np.inf
+        counts = np.diff(self.below(edges), axis=1).astype(np.int64)
+        return Measured(counts, *self._moments(), self._zeros / self.images)
+
+    def values(self) -> NDArray[np.floating]:
+        """Raise a `ScanError`: there are none."""
+        raise ScanError(
+            "this needs the mean of every image, but the scan kept histograms of them only; give a number of bins or a "
+            "width, or scan without --no-means"
+        )
 
     def unit_ranges(self, quantile: float) -> tuple[Array, Array]:
         """Give the range of every unit alone, (C,) each; see `entropy.histograms.value_range`."""

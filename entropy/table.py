@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from entropy.errors import ScanError
 from prototxt import atomic
 
 
@@ -34,14 +33,14 @@ class Provenance:
     Parameters
     ----------
     images : number of images N.
-    bins, quantile, scope, after : the settings of `entropy.measure`.
+    bins, quantile, scope, after, width : the settings of `entropy.measure`.
     ranges : layer to (low, high) of its histograms; empty when every filter has a range of its own.
     model_hash, images_hash, preprocessing_hash : copied from the scan.
     interval : of the confidence intervals of H, or None without.
     """
 
     images: int
-    bins: int
+    bins: int | str
     quantile: float
     scope: str
     after: bool
@@ -50,6 +49,7 @@ class Provenance:
     images_hash: str = ""
     preprocessing_hash: str = ""
     interval: Interval | None = None
+    width: float | None = None
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -80,6 +80,7 @@ class Table:
     dead : true where that share is 1: the filter was never active.
     rank : 1 for the smallest H of all; equal H are ordered by (std, mean, layer, index).
     ties : number of other filters of the same layer with exactly the same H.
+    low, high, bins : range of the filter's histogram, and number of its bins.
     provenance : what it was measured from.
     h_low, h_high : ends of the confidence interval of H in bits, or None without.
     taylor, mas : mean importance of the filter over images (docs/scan-format.md), or None where the scan has none.
@@ -96,6 +97,9 @@ class Table:
     dead: NDArray[np.bool_]
     rank: NDArray[np.int64]
     ties: NDArray[np.int64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    bins: NDArray[np.int64]
     provenance: Provenance
     h_low: NDArray[np.float64] | None = None
     h_high: NDArray[np.float64] | None = None
@@ -157,49 +161,9 @@ COLUMNS: dict[str, Callable[[str], Any]] = {
     "dead": _flag,
     "rank": int,
     "ties": int,
+    "low": float,
+    "high": float,
+    "bins": int,
 }
 # Only in tables that were measured with confidence intervals, or from a scan with importance.
 OPTIONAL_COLUMNS: dict[str, Callable[[str], Any]] = {"h_low": float, "h_high": float, "taylor": float, "mas": float}
-
-
-def read_csv(path: Path | str) -> Table:
-    """Read a table that `Table.write_csv` wrote; rows may have been reordered by a spreadsheet.
-
-    Raises
-    ------
-    ScanError : missing file, missing column, or a cell that is not what its column holds; names the line.
-    """
-    path = Path(path)
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text())))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ScanError(f"{path}: cannot be read ({error}); make it with: python -m entropy measure") from error
-    missing = {*COLUMNS, "provenance"} - set(rows[0] if rows else ())
-    if missing:
-        raise ScanError(f"{path}: column {', '.join(sorted(missing))} is missing; it is no table of entropy measure")
-    readers = COLUMNS | {name: read for name, read in OPTIONAL_COLUMNS.items() if name in rows[0]}
-    values: dict[str, list[Any]] = {name: [] for name in readers}
-    for line, row in enumerate(rows, 2):
-        for name, read in readers.items():
-            try:
-                values[name].append(read(row[name]))
-            except (ValueError, TypeError) as error:
-                raise ScanError(f"{path}:{line}: column {name} holds {row[name]!r}, which is no {name}") from error
-    return _in_order(values, _provenance(path, [row["provenance"] for row in rows]))
-
-
-def _provenance(path: Path, cells: list[str]) -> Provenance:
-    try:
-        return Provenance.from_json(next(cell for cell in cells if cell))
-    except (StopIteration, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ScanError(f"{path}: no row holds the provenance of the table; make it again from the scan") from error
-
-
-def _in_order(values: dict[str, list[Any]], provenance: Provenance) -> Table:
-    arrays = {name: np.array(column) for name, column in values.items()}
-    place = {layer: number for number, layer in enumerate(provenance.ranges)}
-    order = sorted(
-        range(len(arrays["h"])),
-        key=lambda row: (place.get(values["layer"][row], len(place)), values["index"][row]),
-    )
-    return Table(**{name: array[order] for name, array in arrays.items()}, provenance=provenance)

@@ -16,7 +16,7 @@ from deepvis.errors import ScanError
 from deepvis.images import read_image
 from deepvis.model import Model
 from deepvis.scan.reader import Scan
-from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, entropy_bits, histogram_counts, value_range
+from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning, entropy_bits, histogram_counts, value_range
 from entropy.scan_file import read_histograms
 from entropy.streamed_means import StreamedMeans
 
@@ -108,7 +108,7 @@ def _histogram(scan: Scan, layer: str, bins: int, quantile: float) -> tuple[floa
         return low, high, histogram_counts(means, low, high, bins)
     streamed = StreamedMeans(kept)
     low, high = StreamedMeans.shared_range([streamed], quantile)
-    return low, high, streamed.bin_counts(low, high, bins)
+    return low, high, streamed.measure(Binning.of(streamed.units, low, high, bins)).counts
 
 
 class Facts:

@@ -82,7 +82,7 @@ def test_the_range_of_a_histogram_follows_the_scope(scope, small):
     shares = figure.axes[0].patches[0].get_data().values / 100
     shares = shares[shares > 0]
     assert -(shares * np.log2(shares)).sum() == pytest.approx(table.h[2])
-    assert len(read_means(small.scan).means["conv1"]) == 400
+    assert read_means(small.scan).means["conv1"].images == 400
 
 
 def test_the_command(table, small, tmp_path, monkeypatch, capsys):

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from entropy import ScanError, measure, read_csv
+from entropy import ScanError, measure, read_csv, read_table, write_table
 from entropy.histograms import entropy_bits
 from entropy.measurement import FewImagesWarning
 from entropy.scan_file import ScanTables, read_means
@@ -27,7 +27,7 @@ def test_convolutions_only_by_default_and_others_on_request(small, table):
 
 
 def test_every_column_against_numpy(small, table):
-    means = read_means(small.scan).means["branch/conv2"].astype(np.float64)
+    means = read_means(small.scan).means["branch/conv2"].values().astype(np.float64)
     columns = table.of_layer("branch/conv2")
     low, high = table.provenance.ranges["branch/conv2"]
     assert (low, high) == (0, pytest.approx(np.quantile(means, 0.999)))
@@ -62,7 +62,7 @@ def test_scopes_change_the_range(small):
     assert (network.h_relative == 1).sum() == 1
     neuron = measure(small.scan, bins=BINS, scope="neuron")
     means = read_means(small.scan).means
-    scaled = ScanTables({name: table * np.float32(4) for name, table in means.items()})
+    scaled = ScanTables({name: table.values() * np.float32(4) for name, table in means.items()})
     np.testing.assert_allclose(measure(scaled, bins=BINS, scope="neuron").h, neuron.h)
 
 
@@ -84,13 +84,43 @@ def test_csv_comes_back_the_same_also_when_sorted_by_others(table, tmp_path):
         assert again.dead.dtype == bool
 
 
+@pytest.mark.parametrize("name", ["entropy.h5", "entropy.hdf5", "entropy.csv"])
+def test_the_ending_of_a_table_says_its_form(name, small, tmp_path):
+    table = measure(small.scan, bins=BINS, resamples=20)
+    write_table(table, tmp_path / name)
+    again = read_table(tmp_path / name)
+    assert again.to_csv() == table.to_csv()
+    assert again.provenance == table.provenance
+    for column in table.columns:
+        assert getattr(again, column).dtype == getattr(table, column).dtype
+
+
+def test_hdf5_tables_that_are_none(table, small, tmp_path):
+    with pytest.raises(ScanError, match=r"a table is CSV or HDF5; give a name that ends in \.csv, \.h5, \.hdf5"):
+        write_table(table, tmp_path / "entropy.txt")
+    with pytest.raises(ScanError, match="no table of entropy measure"):
+        read_table(small.scan)
+    with pytest.raises(ScanError, match="make it with: python -m entropy measure"):
+        read_table(tmp_path / "none.h5")
+    for change, message in (
+        (lambda file: file.__delitem__("ties"), "column ties is missing"),
+        (lambda file: file.attrs.__setitem__("provenance", "{}"), "no row holds the provenance"),
+        (lambda file: file.attrs.__setitem__("format_version", 9), "has format version 9"),
+    ):
+        write_table(table, tmp_path / "x.h5")
+        with h5py.File(tmp_path / "x.h5", "a") as file:
+            change(file)
+        with pytest.raises(ScanError, match=message):
+            read_table(tmp_path / "x.h5")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "is missing"),
         ("layer,index\n", "is missing"),
-        ("{header}\nconv1,0,oops,1,1,1,1,0,0,1,0,\n", r"csv:2: column h holds 'oops'"),
-        ("{header}\nconv1,0,1,1,1,1,1,0,0,1,0,\n", "no row holds the provenance"),
+        ("{header}\nconv1,0,oops,1,1,1,1,0,0,1,0,0,1,8,\n", r"csv:2: column h holds 'oops'"),
+        ("{header}\nconv1,0,1,1,1,1,1,0,0,1,0,0,1,8,\n", "no row holds the provenance"),
     ],
 )
 def test_a_csv_that_is_none_of_ours(text, message, table, tmp_path):
@@ -128,7 +158,7 @@ def test_bad_scans(small, tmp_path):
 
 def test_images_that_could_not_be_used_are_left_out(small, tmp_path):
     path = shutil.copy(small.scan, tmp_path / "scan.h5")
-    expected = read_means(path).means["conv1"]
+    expected = read_means(path).means["conv1"].values()
     with h5py.File(path, "a") as file:
         status = np.zeros(400, np.uint8)
         status[[5, 399]] = 1
@@ -136,7 +166,7 @@ def test_images_that_could_not_be_used_are_left_out(small, tmp_path):
         for table in ("conv1", "branch%2Fconv2"):
             for image in (5, 399):
                 file[f"layers/{table}/means_post"][image] = np.nan
-    np.testing.assert_array_equal(read_means(path).means["conv1"], np.delete(expected, [5, 399], axis=0))
+    np.testing.assert_array_equal(read_means(path).means["conv1"].values(), np.delete(expected, [5, 399], axis=0))
     assert measure(path, bins=16).provenance.images == 398
 
 
@@ -148,9 +178,21 @@ def test_a_newer_format_is_refused(small, tmp_path):
         measure(path)
 
 
-@pytest.mark.parametrize("settings", [{"bins": 1}, {"quantile": 0.5}, {"quantile": 1.1}])
-def test_settings_out_of_range(settings, small):
-    with pytest.raises(ScanError, match="bins must be at least 2"):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"bins": 1}, "bins must be at least 2 and at most 65536; got 1"),
+        ({"bins": "stone"}, "no rule 'stone' for bins; give a number, or one of auto, doane, fd"),
+        ({"width": 0.0}, "the width of a bin must be greater than 0"),
+        ({"width": 1e-9}, "a width of 1e-09 gives .* at most 65536 can be had"),
+        ({"quantile": 0.5}, "the quantile must lie above 0.5"),
+        ({"quantile": 1.1}, "the quantile must lie above 0.5"),
+        ({"scope": "net"}, "the scope must be layer, network or neuron"),
+        ({"kept": "histograms"}, "layer 'conv1' has no histograms of means_post"),
+    ],
+)
+def test_settings_out_of_range(settings, message, small):
+    with pytest.raises(ScanError, match=message):
         measure(small.scan, **settings)
 
 

@@ -78,7 +78,7 @@ def test_the_means_are_those_of_a_scan(small, tmp_path):
             expected = read_means(tmp_path / "scan.h5", layers, after)
             found = network_means(network, batches, layers, after=after)
             assert list(found.means) == list(expected.means)
-            assert all(np.array_equal(found.means[name], expected.means[name]) for name in expected.means)
+            assert all(np.array_equal(found.means[name], expected.means[name].values()) for name in expected.means)
             assert found.model_hash == expected.model_hash
             tables = [measure(each, layers, bins=4) for each in (found, expected)]
             assert np.array_equal(tables[0].h, tables[1].h)

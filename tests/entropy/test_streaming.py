@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from entropy.histograms import histogram_counts
+from entropy.histograms import Binning, histogram_counts
 from entropy.streamed_means import StreamedMeans
 from entropy.streaming import MeanHistograms, grid, merge_histograms
 
@@ -76,5 +76,6 @@ def test_bins_on_edges_of_cells_are_exact(means, bins, seed):
     highs = lows + np.ldexp(float(CELLS), exponents)
     streamed = StreamedMeans(histograms_of(means))
     np.testing.assert_array_equal(
-        streamed.bin_counts(lows, highs, bins), histogram_counts(means.astype(np.float64), lows, highs, bins)
+        streamed.measure(Binning.of(means.shape[1], lows, highs, bins)).counts,
+        histogram_counts(means.astype(np.float64), lows, highs, bins),
     )
