@@ -29,9 +29,12 @@ def pack(values: Tensor, images: Tensor) -> Tensor:
     -------
     int64: the float's bits in an order-preserving form in the upper half, the mirrored image number in the lower.
     """
-    bits = (values + 0.0).view(torch.int32).to(torch.int64)
-    ordered = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
-    return (ordered << 32) | (IMAGE_MASK - images)
+    bits = (values + 0.0).view(torch.int32)
+    bits ^= (bits >> 31).bitwise_and_(0x7FFFFFFF)
+    keys = bits.to(torch.int64)
+    keys <<= 32
+    keys |= IMAGE_MASK - images
+    return keys
 
 
 def pack_arrays(values: np.ndarray, images: np.ndarray) -> np.ndarray:
@@ -79,7 +82,8 @@ class TopImages:
         Parameters
         ----------
         maxima : (B, C) float32, not NaN: maximum of every unit's map.
-        images : (B,) int64 numbers of the images.
+        images : (B,) int64 numbers of the images, different and not far apart: a table from the least to the greatest
+            is made.
         locate : gives the flat positions of the maxima of units (n,) on rows (n,) of the batch. It is asked only about
             entries that are kept, which soon are few; units come in ascending order.
         """
@@ -89,24 +93,27 @@ class TopImages:
             return
         new = pack(maxima[:, changed].T.contiguous(), images)
         keys = greatest(torch.cat([self.keys[changed], new], 1), self.keys.shape[1])
-        entered, rows = _find(IMAGE_MASK - (keys & IMAGE_MASK), images)
+        entered, rows = _find((IMAGE_MASK - (keys & IMAGE_MASK)).view(-1), images)
+        old = torch.ones_like(keys)
+        old.view(-1)[entered] = 0
         # What stays of the old entries are the best of them in their old order: the first one stays before the second.
-        stayed = (~entered).cumsum(1) - 1
-        positions = self.positions[changed].gather(1, stayed.clamp(min=0))
-        positions[entered] = locate(changed[:, None].expand_as(keys)[entered], rows)
+        stayed = old.cumsum_(1).sub_(1).clamp_(min=0)
+        positions = self.positions[changed].gather(1, stayed)
+        positions.view(-1)[entered] = locate(changed[entered // keys.shape[1]], rows)
         self.keys[changed] = keys
         self.positions[changed] = positions
 
 
 def _find(chosen: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Say which of the chosen images are in the batch, and on which row of the batch each of those is."""
-    ordered, order = images.sort()
-    entered = (chosen >= ordered[0]) & (chosen <= ordered[-1])
-    candidates = chosen[entered]
-    places = torch.searchsorted(ordered, candidates)
-    found = ordered[places] == candidates
-    entered[entered.clone()] = found
-    return entered, order[places[found]]
+    """Say which of (n,) chosen images are in the batch, and on which row of the batch each of those is."""
+    first, last = images.aminmax()
+    row_of = images.new_full((int(last - first) + 1,), -1)
+    row_of[images - first] = torch.arange(len(images), device=images.device)
+    places = ((chosen >= first) & (chosen <= last)).nonzero()[:, 0]
+    rows = row_of[chosen[places] - first]
+    if len(row_of) > len(images):
+        places, rows = places[rows >= 0], rows[rows >= 0]
+    return places, rows
 
 
 def renumber(keys: np.ndarray, offset: int) -> np.ndarray:
