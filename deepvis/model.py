@@ -26,6 +26,8 @@ from prototxt.text import read_net
 from prototxt.weights import Weights, read_weights, weights_hash
 from torchcaffe.network import Network
 
+COMMON_STEMS = frozenset({"deploy", "train_val", "train_test"})  # files that everybody calls so
+
 
 @dataclass(frozen=True)
 class UnitLayer:
@@ -216,7 +218,7 @@ def opening(
     known = _read_preprocessing(preprocessing) if preprocessing else files.preprocessing
     names = classes or files.classes
     return Model(
-        name=net.name or files.net.stem,
+        name=net.name or _name_of(files.net),
         path=files.net,
         net=net,
         weights=arrays,
@@ -244,6 +246,11 @@ def assumed_preprocessing(net: NetParameter, path: Path) -> Preprocessing:
         resized = tuple(round(length * 256 / 227) for length in (height, width))
         return replace(Preprocessing.caffe_imagenet((1, 3, height, width)), resize_to=resized)
     raise ModelError(f"{path}: takes {channels} channels; say what they are with a preprocessing (JSON)")
+
+
+def _name_of(net: Path) -> str:
+    """Name a net that has none after its file, or its folder where the file is one of `COMMON_STEMS`."""
+    return net.absolute().parent.name if net.stem in COMMON_STEMS else net.stem
 
 
 def pick_device(name: str) -> torch.device:

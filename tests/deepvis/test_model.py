@@ -89,6 +89,9 @@ def test_a_folder_with_several_nets(folder: Path) -> None:
         open_model(folder)
     (folder / "small.prototxt").rename(folder / "deploy.prototxt")
     assert open_model(folder).name == "small"
+    text = (folder / "deploy.prototxt").read_text()
+    (folder / "deploy.prototxt").write_text("\n".join(line for line in text.splitlines() if line != 'name: "small"'))
+    assert open_model(folder).name == folder.name  # not "deploy", as half of all nets would be called
 
 
 def test_what_is_no_model(tmp_path: Path) -> None:
