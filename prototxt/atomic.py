@@ -6,9 +6,12 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from prototxt.errors import FormatError
+
+PART = ".part"
 
 
 @contextmanager
@@ -23,7 +26,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     FormatError : if the folder cannot be written to, the disk is full, or ``path`` is a folder.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{PART}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -37,6 +40,13 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # what went wrong above is what the user must hear
             temporary.unlink()
+
+
+def remove_leftovers(path: Path | str) -> None:
+    """Remove what processes that were killed left of ``path``; only where no other process can be writing it."""
+    path = Path(path)
+    for temporary in path.parent.glob(f".{escape(path.name)}.{'[0-9a-f]' * 8}{PART}"):
+        temporary.unlink()
 
 
 def write_bytes(path: Path | str, data: bytes) -> None:

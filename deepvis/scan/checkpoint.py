@@ -28,13 +28,23 @@ from deepvis.scan.totals import Totals
 from prototxt.atomic import write_bytes, write_text
 
 SUFFIX = ".partial"
-SECONDS = 20.0  # between checkpoints; with the time that a batch may take, half a minute at most is lost
+SECONDS = 25.0  # between checkpoints at most, as far as batches do not take longer; half a minute with the saving
+TOTALS = "totals.npz"
 SIZES = "sizes"
 
 
 def folder_of(out: Path) -> Path:
     """Where the checkpoint of a scan is."""
     return out.with_name(out.name + SUFFIX)
+
+
+def discard(folder: Path) -> None:
+    """Remove a checkpoint, or a share of one; it is renamed first, so that a part of it is never taken for a whole."""
+    removed = folder.with_name(f".{folder.name}.removed")
+    if removed.exists():  # the program was killed here before
+        shutil.rmtree(removed)
+    folder.rename(removed)
+    shutil.rmtree(removed)
 
 
 class Checkpoint:
@@ -67,7 +77,8 @@ class Checkpoint:
         self._saved_images = -1
         self.totals = Totals.nothing(head.units, head.top, len(head.wanted.histograms))
         self.errors: list[tuple[int, str]] = []
-        self._saved = monotonic()
+        self._saved = self._appended = monotonic()
+        self._longest = 0.0  # seconds from one batch to the next
         self._columns = [columns for _, columns in head.columns()]
         self._widths = {SIZES: 2, **dict.fromkeys(head.tables, head.units)}
         self._files: dict[str, BinaryIO] = {}
@@ -79,12 +90,11 @@ class Checkpoint:
             else:
                 write_text(self._path("images.txt"), _as_lines(listing))
                 write_text(self._path("identity.json"), json.dumps(dict(identity)))
-            if self._path("totals.npz").is_file():
+            if self._path(TOTALS).is_file():
                 self._load()
                 self._saved_images = self.done
             for name, width in self._widths.items():
-                self._files[name] = stack.enter_context(self._path(f"{name}.rows").open("ab"))
-                self._files[name].truncate(self.done * width * 4)
+                self._files[name] = stack.enter_context(self._open_rows(name, self.done * width * 4))
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Checkpoint:
@@ -92,7 +102,7 @@ class Checkpoint:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-        if self.folder.exists() and not self._path("totals.npz").is_file():
+        if self.folder.exists() and not self._path(TOTALS).is_file():
             self.remove()
 
     def close(self) -> None:
@@ -120,11 +130,14 @@ class Checkpoint:
                 values = whole
             self._files[name].write(np.ascontiguousarray(values, np.float32).data)
         self.done += count
+        now = monotonic()
+        self._longest = max(self._longest, now - self._appended)
+        self._appended = now
 
     @property
     def due(self) -> bool:
-        """Whether it is time to `save`."""
-        return monotonic() - self._saved > SECONDS
+        """Whether it is time to `save`: another batch as long as the longest so far would be too late."""
+        return monotonic() + self._longest - self._saved > SECONDS
 
     def save(self, totals: Totals) -> None:
         """Make everything up to here safe."""
@@ -134,8 +147,8 @@ class Checkpoint:
             os.fsync(file.fileno())
         buffer = io.BytesIO()
         np.savez(buffer, done=self.done, errors=json.dumps(self.errors), **asdict(totals))
-        write_bytes(self._path("totals.npz"), buffer.getvalue())
-        self._saved = monotonic()
+        write_bytes(self._path(TOTALS), buffer.getvalue())
+        self._saved = self._appended = monotonic()
         self._saved_images = self.done
 
     @property
@@ -154,12 +167,21 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Take the folder away; the one above it too when that is empty then."""
-        shutil.rmtree(self.folder)
+        discard(self.folder)
         with suppress(OSError):
             self.folder.parent.rmdir()
 
     def _path(self, name: str) -> Path:
         return self.folder / name
+
+    def _open_rows(self, name: str, size: int) -> BinaryIO:
+        """Open a file of rows to append to it, without what is beyond the ``size`` that the totals count."""
+        file = self._path(f"{name}.rows").open("ab")
+        if file.tell() < size:
+            file.close()
+            raise ScanError(f"{self.folder}: is damaged, {name}.rows is too short; give --fresh to begin anew")
+        file.truncate(size)
+        return file
 
     def _mapped(self, name: str, kind: type) -> np.ndarray:
         if not self.done:
@@ -186,7 +208,7 @@ class Checkpoint:
             )
 
     def _load(self) -> None:
-        with np.load(self._path("totals.npz")) as arrays:
+        with np.load(self._path(TOTALS)) as arrays:
             self.done = int(arrays["done"])
             self.errors = [(int(index), str(text)) for index, text in json.loads(str(arrays["errors"]))]
             self.totals = Totals(**{name: arrays[name] for name in asdict(self.totals)})

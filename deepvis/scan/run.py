@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from deepvis.images import ImageSource
 from deepvis.loader import batches
 from deepvis.model import Model, UnitLayer, pick_device
 from deepvis.progress import Progress
-from deepvis.scan.checkpoint import Checkpoint, folder_of
+from deepvis.scan.checkpoint import Checkpoint, discard, folder_of
 from deepvis.scan.head import Head, Wanted, head_of_file, head_of_model
 from deepvis.scan.joining import new_images, open_to_extend
 from deepvis.scan.layout import IMPORTANCE, MEANS, TABLES
@@ -25,7 +24,7 @@ from deepvis.scan.processes import ALONE, Processes
 from deepvis.scan.reader import Scan
 from deepvis.scan.unit_pass import UnitPass
 from deepvis.scan.writer import write_scan
-from prototxt.atomic import atomic_path
+from prototxt.atomic import atomic_path, remove_leftovers
 from prototxt.errors import FormatError
 
 
@@ -173,11 +172,12 @@ def _finish(
         errors = [ImageError(text) for other in parts for _, text in other.errors]
         summary = Summary(sum(len(other.listing) for other in parts) - len(errors), errors)
         if not summary.read:
-            shutil.rmtree(shares.folder)
+            discard(shares.folder)
             raise ScanError(f"none of the {len(errors)} images could be used; the first: {errors[0]}")
+        remove_leftovers(out)  # of a process that was killed; the lock of the share says that there is no other
         with atomic_path(out) as temporary:
             yield from write_scan(temporary, shares.head, [*old, *parts])
-        shutil.rmtree(shares.folder)
+        discard(shares.folder)
     processes.wait()
     return summary
 
@@ -195,7 +195,7 @@ def prepare_folder(out: Path, processes: Processes, fresh: bool) -> Path:
     folder = folder_of(out)
     if fresh:
         if processes.rank == 0 and folder.exists():
-            shutil.rmtree(folder)
+            discard(folder)
         processes.wait()
     for share in folder.glob("share-*-of-*") if folder.exists() else ():
         count = share.name.rpartition("-")[2]
@@ -212,12 +212,15 @@ def place_to_write(out: Path) -> Iterator[None]:
     """Tell of a full disk or a place that cannot be written to in a sentence; what was saved before is still there."""
     try:
         yield
-    except OSError as error:
+    except (OSError, FormatError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__  # files are written by `prototxt.atomic`
+        if not isinstance(cause, OSError):
+            raise
         kept = f"; what {folder_of(out)} holds is good" if folder_of(out).exists() else ""
         raise FormatError(
-            f"{out}: cannot be written ({error.strerror or error}); choose another place or free some space, then give"
+            f"{out}: cannot be written ({cause.strerror or cause}); choose another place or free some space, then give"
             f" the same command again{kept}"
-        ) from error
+        ) from cause
 
 
 def _scan_rest(

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from prototxt.atomic import atomic_path, write_bytes, write_text
+from prototxt.atomic import atomic_path, remove_leftovers, write_bytes, write_text
 from prototxt.errors import FormatError
 
 
@@ -43,3 +43,13 @@ def test_places_that_cannot_be_written(tmp_path):
             write_text(path, "y")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
     assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    with atomic_path(tmp_path / "file[1]") as temporary:
+        temporary.write_text("whole")
+        others = [tmp_path / ".file[1].mine.part", tmp_path / ".other.01234567.part"]
+        for path in [*others, tmp_path / ".file[1].01234567.part"]:
+            path.touch()
+    remove_leftovers(tmp_path / "file[1]")
+    assert set(tmp_path.iterdir()) == {tmp_path / "file[1]", *others}
