@@ -13,6 +13,7 @@ from deepvis.images import ImageFiles
 from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from entropy.histograms import Binning
 from entropy.scan_file import read_histograms
 from entropy.streamed_means import StreamedMeans
 from entropy.streaming import MeanHistograms
@@ -61,7 +62,9 @@ def test_a_scan_without_the_table(make_model, images: ImageFiles, tmp_path: Path
         assert top_classes(opened, "conv1") == [[]] * units
         shown = measure_layer(opened, "conv1", bins=8)
         streamed = StreamedMeans(read_histograms(opened.file, "conv1"))
-        np.testing.assert_array_equal(shown.counts, streamed.bin_counts(shown.low, shown.high, 8))
+        np.testing.assert_array_equal(
+            shown.counts, streamed.measure(Binning.of(units, shown.low, shown.high, 8)).counts
+        )
         assert (shown.counts.sum(1) == 11).all()
         assert opened.statistics("conv1").mean == pytest.approx(streamed.mean, abs=np.ptp(streamed.mean) / 500)
     with scanned(model, images, tmp_path / "table.h5") as opened:
