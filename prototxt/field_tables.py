@@ -108,10 +108,10 @@ def union(tables: Sequence[Table]) -> Table:
         return first
     length = max(table.length for table in tables)
     fixed = [table for table in tables if table.length == 1 < length]
-    pace = {(table.advance * lcm(*(t.period for t in tables)) // table.period) for table in tables}
+    period = lcm(*{table.period for table in tables})
+    pace = {table.advance * period // table.period for table in tables}
     if fixed or len(pace) > 1:
         return Table(_hull(tables, length, length), length)
-    period = lcm(*(table.period for table in tables))
     return Table(_hull(tables, length, max(length, period)), length, period, pace.pop())
 
 

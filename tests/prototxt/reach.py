@@ -17,12 +17,12 @@ from prototxt.shapes import Shapes
 
 
 def measured_reach(graph: NetGraph, shapes: Shapes) -> dict[Value, np.ndarray]:
-    """Return (height, width, *spatial axes of the value), bool: whether a pixel reaches a position of any channel.
+    """Return (*spatial axes of the input, *those of the value), bool: which pixel reaches which position.
 
     Values that mix the batch axis with others are left out: the interpreter has its pixels there.
     """
-    _, channels, height, width = shapes.values[graph.inputs[0]]
-    pixels = torch.eye(height * width, dtype=torch.float64).reshape(-1, 1, height, width).expand(-1, channels, -1, -1)
+    _, channels, *lengths = shapes.values[graph.inputs[0]]
+    pixels = torch.eye(prod(lengths), dtype=torch.float64).reshape(-1, 1, *lengths).repeat_interleave(channels, 1)
     values = {graph.inputs[0]: pixels}
     for node in graph.layers[1:]:
         if not all(value in values for value in node.bottoms):
@@ -33,7 +33,7 @@ def measured_reach(graph: NetGraph, shapes: Shapes) -> dict[Value, np.ndarray]:
                 continue  # something mixed the batch axis, where the pixels are, with others
             assert tuple(output.shape[1:]) == shapes.values[value][1:], (node.type, value, output.shape)
             values[value] = (output != 0).double()
-    return {value: flat(reached).reshape(height, width, *reached.shape[2:]) for value, reached in values.items()}
+    return {value: flat(reached).reshape(*lengths, *reached.shape[2:]) for value, reached in values.items()}
 
 
 def gradient_reach(graph: NetGraph, shapes: Shapes, target: Value, position: tuple[int, ...]) -> np.ndarray:
