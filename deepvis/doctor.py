@@ -139,7 +139,7 @@ def diagnose(
     *,
     geometry: Preprocessing | None = None,
     mean_image: NDArray[np.float32] | None = None,
-    limit: int = 300,
+    limit: int = 1000,
     batch: int = 16,
     device: str = "auto",
     workers: int | None = None,

@@ -6,17 +6,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from deepvis.commands.option_types import Place, Switch
+from deepvis.commands.pixels import read_mean_image
 from deepvis.doctor import OWN, Diagnosis, Row, diagnose
 from deepvis.errors import SettingsError
 from deepvis.images import open_images
 from deepvis.model import opening
 from deepvis.progress import with_bar
 from prototxt.atomic import write_text
-from prototxt.blob import read_blob
 from prototxt.preprocess import Preprocessing
 
 ROWS_SHOWN = 15
@@ -32,7 +29,7 @@ class DoctorOptions:
     """For --doctor: caffemodel, if it is not beside the prototxt under the same name."""
     mean_file: Place = None
     """For --doctor: .binaryproto or .npy with a mean image 0-255 in the order of the net's channels, to try too."""
-    limit: int = 300
+    limit: int = 1000
     """For --doctor: images to use at most."""
     class_folders: Switch = False
     """For --doctor: the first folder below the images' folder is the class of a picture."""
@@ -64,7 +61,7 @@ def examine(
             model,
             open_images(images, options.class_folders, model.classes),
             geometry=None if own_geometry else geometry,
-            mean_image=None if options.mean_file is None else _mean_image(options.mean_file),
+            mean_image=None if options.mean_file is None else read_mean_image(options.mean_file),
             limit=options.limit,
             device=options.device,
             workers=workers,
@@ -73,19 +70,6 @@ def examine(
     if out is not None:
         write_text(out, found.chosen.variant.preprocessing.to_json() + "\n")
     _report(found, out)
-
-
-def _mean_image(file: Path) -> NDArray[np.float32]:
-    """(C, H, W) from .binaryproto or .npy."""
-    try:
-        array = np.load(file, allow_pickle=False) if file.suffix == ".npy" else read_blob(file)
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"--mean-file {file}: cannot be read ({error}); give a .binaryproto or .npy") from error
-    array = np.asarray(array, np.float32)
-    array = array[0] if array.ndim == 4 and len(array) == 1 else array
-    if array.ndim != 3:
-        raise SettingsError(f"--mean-file {file}: has shape {array.shape}; it must be (channels, height, width)")
-    return array
 
 
 def _report(found: Diagnosis, out: Path | None) -> None:

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 import tyro
+from numpy.typing import NDArray
 
 from deepvis.commands.option_types import Factor, Place, Text
 from deepvis.errors import SettingsError
+from prototxt.blob import read_blob
 from prototxt.preprocess import Preprocessing
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ class PixelOptions:
     """Mean and standard deviation from what `deepvis mean --out` wrote, in the model's channel order and scale."""
     mean: Text = None
     """One number per channel of the input, after the raw scale: 104,117,123."""
+    mean_file: Place = None
+    """Mean image for pixels 0-255 in the order of the input's channels, .binaryproto or .npy, as Caffe's mean_file."""
     std: Text = None
     """One number per channel of the input, after the raw scale: 58.4,57.1,57.4."""
     raw_scale: Factor = None
@@ -57,6 +62,11 @@ class PixelOptions:
         if self.statistics is not None:
             scale = changes.get("raw_scale", current.raw_scale)
             changes |= _statistics(self.statistics, changes.get("channel_order", current.channel_order), scale)
+        if self.mean is not None and self.mean_file is not None:
+            raise SettingsError("--mean and --mean-file are two means; give one of them")
+        if self.mean_file is not None:
+            scale = changes.get("raw_scale", current.raw_scale)
+            changes |= {"mean": (), "mean_image": read_mean_image(self.mean_file) * np.float32(scale)}
         if self.mean is not None:
             changes |= {"mean": numbers(self.mean, "mean"), "mean_image": None}
         if self.std is not None:
@@ -82,6 +92,19 @@ def resize_rule(text: str) -> dict[str, Any]:
         return {"resize": "none", "resize_to": ()}
     lengths = whole_numbers(text, "resize", (1, 2))
     return {"resize": "shorter side" if len(lengths) == 1 else "stretch", "resize_to": lengths}
+
+
+def read_mean_image(file: Path) -> NDArray[np.float32]:
+    """Read (C, H, W) from .binaryproto or .npy; a `SettingsError` says what is wrong with the file."""
+    try:
+        array = np.load(file, allow_pickle=False) if file.suffix == ".npy" else read_blob(file)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--mean-file {file}: cannot be read ({error}); give a .binaryproto or .npy") from error
+    array = np.asarray(array, np.float32)
+    array = array[0] if array.ndim == 4 and len(array) == 1 else array
+    if array.ndim != 3:
+        raise SettingsError(f"--mean-file {file}: has shape {array.shape}; it must be (channels, height, width)")
+    return array
 
 
 def whole_numbers(text: str, option: str, counts: tuple[int, ...]) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import deepvis.__main__ as command
+from deepvis.commands.pixels import read_mean_image
 from deepvis.images import ImageFiles
 from deepvis.scan.reader import Scan
 from prototxt.blob import read_blob
@@ -89,6 +90,24 @@ def test_options_change_the_preprocessing(model_folder: Path, make_pictures) -> 
     assert run("scan", model_folder, "--images", images.root, "--mean", "1,2,3", "--std", "4,5,6") == 0
     with Scan("scan.h5") as opened:
         assert (opened.preprocessing.mean, opened.preprocessing.std) == ((1, 2, 3), (4, 5, 6))
+
+
+def test_a_mean_image_goes_from_mean_to_scan(model_folder: Path, make_pictures, capsys) -> None:
+    images = make_pictures(3).root
+    for name in ("mean.binaryproto", "mean.npy"):
+        assert run("mean", "--images", images, "--crop", "9,11", "--mean-image", name) == 0
+        assert run("scan", model_folder, "--images", images, "--mean-file", name, "--raw-scale", 0.5) == 0
+        with Scan("scan.h5") as opened:
+            used = opened.preprocessing
+        assert used.mean == ()
+        np.testing.assert_array_equal(used.mean_image, read_mean_image(Path(name)) / 2)
+    Path("odd.npy").write_bytes(b"no array")
+    np.save("flat.npy", np.zeros(3))
+    scan = ("scan", model_folder, "--images", images, "--mean-file")
+    assert "odd.npy: cannot be read" in error(capsys, *scan, "odd.npy")
+    assert "flat.npy: has shape (3,); it must be (channels, height, width)" in error(capsys, *scan, "flat.npy")
+    assert "none.binaryproto" in error(capsys, *scan, "none.binaryproto")
+    assert "--mean and --mean-file are two means" in error(capsys, *scan, "mean.npy", "--mean", "1,2,3")
 
 
 def test_labels_from_folders_and_lists(model_folder: Path, make_pictures, tmp_path: Path) -> None:

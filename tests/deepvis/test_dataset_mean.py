@@ -46,11 +46,25 @@ def test_equals_numpy_over_all_pixels(photographs: ImageFiles, geometry: Preproc
     np.testing.assert_allclose(found.std("GRAY"), [np.concatenate(grey).std()], rtol=1e-12)
 
 
-def test_any_order_gives_the_same_numbers(photographs: ImageFiles) -> None:
-    backwards = ImageFiles(photographs.root, photographs.paths[::-1])
-    one, other = sums(photographs, Preprocessing()), sums(backwards, Preprocessing())
+@pytest.mark.parametrize("seed", range(3))
+def test_any_order_gives_the_same_bits(photographs: ImageFiles, seed: int) -> None:
+    shuffled = ImageFiles(photographs.root, tuple(np.random.default_rng(seed).permutation(photographs.paths).tolist()))
+    geometry = Preprocessing(resize="stretch", resize_to=(6, 5))
+    one, other = sums(photographs, geometry, mean_image=True), sums(shuffled, geometry, mean_image=True)
     assert (one.sums, one.squares) == (other.sums, other.squares)
-    assert one.std("RGB") == other.std("RGB")
+    assert (one.mean("BGR"), one.std("RGB")) == (other.mean("BGR"), other.std("RGB"))
+    assert one.mean_image("BGR").tobytes() == other.mean_image("BGR").tobytes()
+
+
+def test_numbers_of_a_million_pictures_are_exact() -> None:
+    """Sums are whole numbers of any size, where float64 would lose digits, and those of a mean image fit int64."""
+    pixels = 10**18
+    sums = PixelSums(10**12, pixels, [128 * pixels] * 4, [128**2 * pixels + pixels // 10**6] * 4)
+    assert sums.mean("GRAY") == [128.0]
+    assert sums.std("GRAY") == pytest.approx([1e-3], rel=1e-12)
+    sums.image = np.full((4, 1, 1), 2**55, np.int64)
+    sums.add(np.full((4, 1, 1), 255, np.uint8), place_by_place=True)
+    assert int(sums.image[0, 0, 0]) == 2**55 + 255
 
 
 def test_mean_image(photographs: ImageFiles) -> None:

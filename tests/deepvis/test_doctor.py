@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,13 +16,14 @@ from sklearn.linear_model import LogisticRegression
 from deepvis.dataset_mean import PixelSums
 from deepvis.doctor import CONVENTIONS, IMAGENET, LEAST, TEMPERATURES, Diagnosis, diagnose, variants
 from deepvis.errors import ImageError, ModelError
-from deepvis.images import ImageFiles, images_in_list
+from deepvis.images import ImageFiles, images_in_list, open_images
 from deepvis.model import Model, open_model
 from deepvis.progress import with_bar
 from prototxt.blob import read_blob
 from prototxt.preprocess import Preprocessing
 from prototxt.text import parse_net
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 SIDE, CLASSES = 6, 4
 NET = """
 name: "linear"
@@ -203,6 +205,7 @@ def test_cifar10_quick_took_rgb_minus_its_mean_image(data_folder: Path, tmp_path
 
 @pytest.mark.data
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_squeezenet_took_bgr_minus_the_mean_of_imagenet(data_folder: Path, tmp_path: Path) -> None:
     pictures = imagenet_pictures(data_folder, tmp_path / "photographs")
     paths = tuple(path.relative_to(tmp_path).as_posix() for path in pictures)
@@ -212,3 +215,27 @@ def test_squeezenet_took_bgr_minus_the_mean_of_imagenet(data_folder: Path, tmp_p
     assert (chosen.order, chosen.mean, chosen.spread) == ("BGR", IMAGENET, "0-255")
     assert chosen.preprocessing.mean == pytest.approx((104, 117, 123), abs=0.5)
     assert found.chosen.accuracy > 0.55
+
+
+@pytest.mark.data
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("name", "pictures", "limit"), [("indoor39", "scenes_indoor39_64", 1000), ("flowers96", "flowers96_64", 200)]
+)
+def test_the_bundled_models_took_the_statistics_of_their_own_pictures(
+    name: str, pictures: str, limit: int, data_folder: Path, tmp_path: Path
+) -> None:
+    with tarfile.open(data_folder / f"{pictures}.tar") as tar:
+        tar.extractall(tmp_path, filter="data")
+    model = open_model(REPOSITORY / "models" / name)
+    images = open_images(next(tmp_path.rglob("test")), True, model.classes)
+    truth = model.preprocessing
+    found = find(replace(model, assumed=True), images, limit=limit)
+    chosen = found.chosen.variant
+    assert (chosen.order, chosen.mean, chosen.spread) == ("RGB", "data set", "data set std")
+    np.testing.assert_allclose(chosen.preprocessing.mean, truth.mean, atol=0.02)
+    np.testing.assert_allclose(chosen.preprocessing.std, truth.std, atol=0.02)
+    assert not found.guessing
+    said = find(model, images, limit=60).chosen.variant
+    assert said.preprocessing == truth
