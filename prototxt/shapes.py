@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -11,6 +11,8 @@ from prototxt.graph import NetGraph, Node, Value
 from prototxt.schema import NetParameter, ParamSpec
 from prototxt.shape_rules import SHAPE_RULES, LayerShapes, Shape
 from prototxt.shape_rules.inputs import ShapeNotInFieldsError
+
+Ask = Callable[[Node, Sequence[Shape]], Sequence[Shape]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ class Shapes:
         return self.values[versions[-1]]
 
 
-def infer_shapes(net: NetParameter | NetGraph, input_shapes: Mapping[str, Sequence[int]] | None = None) -> Shapes:
+def infer_shapes(
+    net: NetParameter | NetGraph, input_shapes: Mapping[str, Sequence[int]] | None = None, ask: Ask | None = None
+) -> Shapes:
     """Return the shapes of all values and parameters of a net.
 
     Parameters
@@ -47,6 +51,8 @@ def infer_shapes(net: NetParameter | NetGraph, input_shapes: Mapping[str, Sequen
     net : the net of one phase, or its graph.
     input_shapes : shapes of blobs that Input, data and Python layers make; they replace what the layer says, and are
         needed where only a file or Python code knows (Data, HDF5Data, ImageData without crop or resize).
+    ask : called with a layer whose tops only its Python code knows and the shapes of its bottoms; gives those of its
+        tops.
 
     Raises
     ------
@@ -59,7 +65,7 @@ def infer_shapes(net: NetParameter | NetGraph, input_shapes: Mapping[str, Sequen
     for blob in given:
         _require_source(graph, blob)
     for node in graph.layers:
-        layer_shapes = _layer_shapes(node, [shapes.values[value] for value in node.bottoms], given)
+        layer_shapes = _layer_shapes(node, [shapes.values[value] for value in node.bottoms], given, ask)
         shapes.values.update(zip(node.tops, layer_shapes.tops, strict=True))
         if layer_shapes.params:
             if node.name in shapes.params:
@@ -69,7 +75,7 @@ def infer_shapes(net: NetParameter | NetGraph, input_shapes: Mapping[str, Sequen
     return shapes
 
 
-def _layer_shapes(node: Node, bottoms: list[Shape], given: Mapping[str, Shape]) -> LayerShapes:
+def _layer_shapes(node: Node, bottoms: list[Shape], given: Mapping[str, Shape], ask: Ask | None) -> LayerShapes:
     if node.type not in SHAPE_RULES:
         known = ", ".join(sorted(SHAPE_RULES))
         raise NetError(f"layer {node.name!r}: unknown layer type {node.type!r}; known are {known}")
@@ -77,6 +83,8 @@ def _layer_shapes(node: Node, bottoms: list[Shape], given: Mapping[str, Shape]) 
     try:
         found = SHAPE_RULES[node.type](node, bottoms)
     except ShapeNotInFieldsError as error:
+        if None in replaced and ask is not None and node.bottoms:
+            return LayerShapes(ask(node, bottoms))
         if None in replaced:
             raise NetError(f"{error}; give input_shapes for {', '.join(top.blob for top in node.tops)}") from None
         return LayerShapes([shape for shape in replaced if shape is not None])

@@ -4,6 +4,7 @@ The names here are pycaffe's: ``import torchcaffe as caffe``.
 """
 
 from torchcaffe.blob import Blob
+from torchcaffe.layers.python import UserLayer as Layer
 from torchcaffe.mode import (
     TEST,
     TRAIN,
@@ -33,6 +34,7 @@ __all__ = [
     "AdaGradSolver",
     "AdamSolver",
     "Blob",
+    "Layer",
     "NesterovSolver",
     "Net",
     "Network",

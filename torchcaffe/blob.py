@@ -158,6 +158,11 @@ class ParameterBlob(Blob):
             parameter.grad = torch.zeros_like(parameter)
         return self._memory("diff", parameter.grad)
 
+    def upload(self) -> None:
+        """Bring what was written into `data` and `diff` to where the net computes."""
+        for _, memory in self._memories.values():
+            memory.tensor()
+
     def _memory(self, which: str, tensor: Tensor) -> SyncedMemory:
         """The memory of a tensor, which a solver or ``share_with`` may have put in the place of another."""
         known, memory = self._memories.get(which, (None, None))

@@ -41,7 +41,8 @@ class Layer(nn.Module):
         them through `blob`.
     specs : lr_mult, decay_mult and the name of every blob, Caffe's defaults filled in.
     loss_weights : of every top; all zero where the layer is no loss.
-    top_shapes : of a layer without bottoms (data, Input, Parameter), set in `setup`; None for all others.
+    top_shapes : of a layer without bottoms (data, Input, Parameter) or of a user's code (Python), set in `setup`; None
+        for all others.
     """
 
     forward: Callable[..., tuple[Tensor, ...]]
@@ -103,6 +104,10 @@ class Layer(nn.Module):
 
     def setup(self, bottom_shapes: list[Shape]) -> None:
         """Read the layer's fields and add its blobs; a ``ValueError`` from here becomes a `NetError`."""
+
+    def shapes_of_tops(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        """Shapes of the tops where they are in no field of the prototxt and only the layer's own code knows them."""
+        raise NotImplementedError(self.type)
 
     # -- for subclasses ---------------------------------------------------------------------------------------------
 

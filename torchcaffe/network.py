@@ -151,6 +151,15 @@ class Network(nn.Module):
                 del values[value]
         return {value: values[value] for value in (self._results() if wanted is None else wanted)}
 
+    def shapes_for(self, given: Mapping[str, Shape]) -> Shapes:
+        """Shapes of all values when the blobs of layers without bottoms have the given ones.
+
+        Raises
+        ------
+        NetError : they do not fit the net.
+        """
+        return infer_shapes(self.graph, given, lambda node, bottoms: self.layers[node.index].shapes_of_tops(bottoms))
+
     def loss(self, values: Mapping[Value, Tensor]) -> Tensor:
         """The sum of all losses by their weights, a scalar; ``values`` come from `run` with ``keep=None``."""
         terms = [values[value].sum() * weight for value, weight in self.loss_weights.items()]
@@ -229,9 +238,14 @@ class Network(nn.Module):
             if not node.bottoms:
                 source = layers[node.index] = self._make_layer(classes[node.index], node, (), loaded)
                 delivered |= {top.blob: shape for top, shape in zip(node.tops, source.top_shapes or (), strict=True)}
-        shapes = infer_shapes(self.graph, delivered)
+
+        def ask(node: Node, bottom_shapes: Sequence[Shape]) -> Sequence[Shape]:
+            made = layers[node.index] = self._make_layer(classes[node.index], node, bottom_shapes, loaded)
+            return made.top_shapes or ()
+
+        shapes = infer_shapes(self.graph, delivered, ask)
         for node in self.graph.layers:
-            if node.bottoms:
+            if node.index not in layers:
                 bottom_shapes = [shapes.values[value] for value in node.bottoms]
                 layers[node.index] = self._make_layer(classes[node.index], node, bottom_shapes, loaded)
         return tuple(layers[node.index] for node in self.graph.layers), shapes

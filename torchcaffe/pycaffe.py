@@ -19,7 +19,6 @@ import numpy as np
 
 from prototxt.errors import NetError
 from prototxt.graph import Value
-from prototxt.shapes import infer_shapes
 from prototxt.text import read_net
 from prototxt.weights import read_weights, write_weights
 from prototxt.weights_hdf5 import read_hdf5, write_hdf5
@@ -259,7 +258,7 @@ class Net:
         NetError : a layer's parameters do not fit the new shapes.
         """
         sources = {top.blob for node in self.network.graph.layers if not node.bottoms for top in node.tops}
-        shapes = infer_shapes(self.network.graph, {name: self.blobs[name].shape for name in sources})
+        shapes = self.network.shapes_for({name: self.blobs[name].shape for name in sources})
         for layer, params in ((self.network.layer(name), params) for name, params in shapes.params.items()):
             if [tuple(shape) for shape in params] != layer.blob_shapes:
                 raise NetError(
