@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from entropy import plan
+from entropy.cost import step_cost
 from entropy.measurement import measure
 from entropy.real_caffe import find_caffe
 from entropy.scan_file import ScanTables
@@ -83,12 +84,13 @@ def main(iterations: int = 5) -> None:
     for _ in range(ROUNDS if caffe else 0):
         for name, net in nets.items():
             times[name].append(seconds(caffe, net, iterations))
-    print("| net | layers | s per iteration | against unsplit |\n|---|---|---|---|")
+    print("| net | layers | s per iteration | against unsplit | expected |\n|---|---|---|---|---|")
+    whole = step_cost(plain).total
     for name, net in nets.items():
         timed = bool(times[name])
         middle = f"{np.median(times[name]):.2f}" if timed else "no real Caffe"
         ratio = f"{np.median(times[name]) / np.median(times['unsplit']):.2f}" if timed else ""
-        print(f"| {name} | {len(net.layer)} | {middle} | {ratio} |")
+        print(f"| {name} | {len(net.layer)} | {middle} | {ratio} | {step_cost(net).total / whole:.2f} |")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from contextlib import chdir
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from prototxt.schema import NetParameter, SolverParameter
 from prototxt.weights import Weights
@@ -12,7 +15,14 @@ from torchcaffe.solver import SGDSolver
 from torchcaffe.solvers import find_rule
 
 
-def complete_weights(net: NetParameter, phase: str, weights: Weights, seed: int, folder: Path) -> Weights:
+class Complete(NamedTuple):
+    """All blobs of a net, and the shapes of what its data layers deliver, by blob."""
+
+    weights: Weights
+    inputs: dict[str, tuple[int, ...]]
+
+
+def complete(net: NetParameter, phase: str, weights: Weights, seed: int, folder: Path) -> Complete:
     """All blobs of a net: those given, by layer name, and for other layers what their fillers give.
 
     Parameters
@@ -24,14 +34,26 @@ def complete_weights(net: NetParameter, phase: str, weights: Weights, seed: int,
 
     Returns
     -------
-    Weights in the net's order and shapes.
+    Weights in the net's order and shapes; shapes of the inputs, which only a file may know.
 
     Raises
     ------
     NetError : the weights do not fit the net.
     """
     with chdir(folder):
-        return Network(net, phase, weights=weights, seed=seed).weights()
+        network = Network(net, phase, weights=weights, seed=seed)
+    sources = [
+        node for node in network.graph.layers if not node.bottoms and node.type not in ("DummyData", "Parameter")
+    ]
+    inputs = {top.blob: tuple(network.shapes.values[top]) for node in sources for top in node.tops}
+    blobs = {}
+    for name, parameters in network.params.items():
+        if weights.get(name):  # as they are, rather than a copy: they may be large
+            pairs = zip(weights[name], parameters, strict=True)
+            blobs[name] = [np.asarray(blob, np.float32).reshape(parameter.shape) for blob, parameter in pairs]
+        else:
+            blobs[name] = [parameter.detach().numpy() for parameter in parameters]
+    return Complete(blobs, inputs)
 
 
 def first_loss(net: NetParameter, weights: Weights, folder: Path, seed: int) -> tuple[float, Weights]:

@@ -52,6 +52,8 @@ def replan(
     CheckError : the snapshot is of another run.
     NetError, FormatError : a file cannot be read, or does not belong to the net.
     """
+    from entropy import engine
+
     folder, out, snapshot = Path(folder), Path(out), Path(snapshot)
     if out.resolve() == folder.resolve():
         raise PlanError(f"{out}: holds the training that goes on; choose another folder for what comes")
@@ -78,6 +80,7 @@ def replan(
         split,
         _notes(folder, old, plan, state.iter),
         state=names.STATE.format(state.iter),
+        inputs=engine.complete(plain, "TRAIN", whole, 0, folder).inputs,
     )
     refuse_what_caffe_would(written, trainer)
     _write(written, folder, lists, whole, state, trainer)

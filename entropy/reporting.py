@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from entropy.checking import Loss
+from entropy.cost import StepCost
 from entropy.measures import MEASURES
 from entropy.merging import Merged
 from entropy.planning import Plan
@@ -93,12 +94,18 @@ def describe_written(written: Written) -> str:
         [
             text_table(header, rows),
             f"layers: {before} before, {after} after the split",
+            _describe_cost(*written.costs),
             *(f"note: {note}" for note in written.notes),
             f"check it with: python -m entropy check {written.folder}",
             "train it with:",
             f"  {written.command}",
         ]
     )
+
+
+def _describe_cost(plain: StepCost, split: StepCost) -> str:
+    counts = f"{split.multiply_adds / 1e9:.3g} G multiply-adds instead of {plain.multiply_adds / 1e9:.3g} G"
+    return f"expected cost of a step: {counts}, {split.total / plain.total:.2f} of the plain net's time (CPU)"
 
 
 def describe_loss(loss: Loss) -> str:

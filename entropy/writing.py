@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from entropy import folder as names
+from entropy.cost import StepCost, step_cost
 from entropy.data_layers import MEAN_FILE, ImageList, pixel_layers
 from entropy.data_paths import seen_from
 from entropy.errors import PlanError
@@ -23,7 +25,7 @@ from prototxt.blob import write_blob
 from prototxt.errors import InputError
 from prototxt.lint import lint_net, lint_solver
 from prototxt.preprocess import Preprocessing
-from prototxt.schema import NetParameter, SolverParameter
+from prototxt.schema import LayerParameter, NetParameter, SolverParameter
 from prototxt.split import Split, fill_param_specs, split_net, split_weights
 from prototxt.text import read_net, write_message
 from prototxt.weights import Weights, read_weights, weights_hash, write_weights
@@ -45,6 +47,7 @@ class Written:
     plain, split : the training nets.
     notes : what the user should know.
     state : name of the solver state that training goes on from; empty where it starts from the weights.
+    inputs : shapes of what the data layers deliver in training.
     """
 
     folder: Path
@@ -53,6 +56,12 @@ class Written:
     split: Split
     notes: list[str] = field(default_factory=list)
     state: str = ""
+    inputs: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def costs(self) -> tuple[StepCost, StepCost]:
+        """What a training step of the plain and of the split net is estimated to cost."""
+        return step_cost(self.plain, self.inputs), step_cost(self.split.net, self.inputs)
 
     @property
     def command(self) -> str:
@@ -74,6 +83,7 @@ class _Parts:
     copies: dict[str, Pictures] = field(default_factory=dict)
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     notes: list[str] = field(default_factory=list)
+    inputs: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def write(
@@ -132,7 +142,9 @@ def write(
         out, parts, net, weights, solver if isinstance(solver, str | Path) else None,
         *([task.images, task.test_images] if task and parts.copies else []),
     )  # fmt: skip
-    written = Written(out, plan.model_copy(update={"split": split.layers}), plain, split, parts.notes)
+    written = Written(
+        out, plan.model_copy(update={"split": split.layers}), plain, split, parts.notes, inputs=parts.inputs
+    )
     _write_files(written, parts, trainer, progress)
     return written
 
@@ -176,7 +188,7 @@ def _for_task(deploy: NetParameter, weights: Weights, net_path: Path, out: Path,
     top = input_blob(deploy)
     with_new_head = with_head(deploy, head)
     _check_complete(with_new_head, weights, head.name, net_path)
-    filled = engine.complete_weights(with_new_head, "TEST", weights, seed, Path.cwd())
+    filled, inputs = engine.complete(with_new_head, "TEST", weights, seed, Path.cwd())
     preprocessing = read_preprocessing(task.preprocessing, net_path)
     lists = {"train": train} | ({"test": test} if test else {})
     copies: dict[str, Pictures] = {}
@@ -192,6 +204,7 @@ def _for_task(deploy: NetParameter, weights: Weights, net_path: Path, out: Path,
     return _Parts(
         net=training_net(with_new_head, pixels.layers),
         weights=pixels.weights | filled,
+        inputs=_delivered(pixels.layers[0], inputs[top], layers[0].batch),
         texts={f"{name}.txt": pictures.text for name, pictures in lists.items()},
         copies=copies,
         preprocessing=preprocessing,
@@ -213,6 +226,12 @@ def _check_complete(net: NetParameter, weights: Weights, head: str, path: Path) 
         )
 
 
+def _delivered(data: LayerParameter, image: Sequence[int], batch: int) -> dict[str, tuple[int, ...]]:
+    """What a data layer of pictures and labels delivers; pictures have the size of the deploy net's input."""
+    pictures, labels = data.top
+    return {pictures: (batch, *image[1:]), labels: (batch,)}
+
+
 def _as_it_is(net: NetParameter, weights: Weights, out: Path, seed: int) -> _Parts:
     from entropy import engine
 
@@ -222,11 +241,11 @@ def _as_it_is(net: NetParameter, weights: Weights, out: Path, seed: int) -> _Par
             "it, or give a train_val net"
         )
     start = Path.cwd()
-    filled = engine.complete_weights(net, "TRAIN", weights, seed, start)
+    filled, inputs = engine.complete(net, "TRAIN", weights, seed, start)
     new = [name for name in filled if not weights.get(name)]
     notes = [f"new layers, filled with seed {seed}: {', '.join(new)}"] if new else []
     moved, lists = seen_from(net, start, out.resolve())
-    return _Parts(net=moved, weights=filled, texts=lists, notes=notes)
+    return _Parts(net=moved, weights=filled, texts=lists, notes=notes, inputs=inputs)
 
 
 def in_channels(net: NetParameter, weights: Weights) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """The commands, in process; one as a user types it."""
 
+import re
 import subprocess
 import sys
 
@@ -30,6 +31,7 @@ def test_from_scan_to_checked_folder(small, tmp_path, monkeypatch, capsys):
     run("write", "plan.json", *arguments, "--images", small.images, "--head", "fc_new", "--no-mirror")
     out = capsys.readouterr().out
     assert "branch/conv2" in out
+    assert re.search(r"expected cost of a step: \S+ G multiply-adds instead of \S+ G, [01]\.\d\d of the plain", out)
     assert out.endswith("cd run && caffe train -solver solver.prototxt -weights split.caffemodel\n")
     assert read_plan("run/plan.json").split
 
