@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -69,7 +69,7 @@ def split_net(
     check_rates(net, rates)
     net = fill_param_specs(net, rates, bias_lr=bias_lr, bias_decay=bias_decay)
     splitters = [
-        _Splitter(net, place, rates[layer.name], in_channels or {})
+        Splitter(net, place, parts_by_rate(layer.name, rates[layer.name], group_count(layer)), in_channels or {})
         for place, layer in enumerate(net.layer)
         if layer.name in rates
     ]
@@ -88,26 +88,26 @@ def split_net(
     return Split(result, tuple(sorted(described.values(), key=lambda split: order[split.layer])))
 
 
-class _Splitter:
+class Splitter:
     """Splits one layer and its companions.
 
     Parameters
     ----------
     net : the whole net.
     place : of the layer in ``net.layer``.
-    rates : multiplier of each filter.
+    parts : the layers that take its place.
     in_channels : channels of the bottom of each grouped convolution.
     """
 
-    def __init__(self, net: NetParameter, place: int, rates: Rates, in_channels: Mapping[str, int]) -> None:
+    def __init__(self, net: NetParameter, place: int, parts: Sequence[Part], in_channels: Mapping[str, int]) -> None:
         self.net = net
         self.place = place
         self.base = net.layer[place]
         self.axis = filter_axis(self.base)
         self.groups = group_count(self.base)
         self.in_channels = in_channels
-        self.companions = companions(net, place, self.axis) if any(rate != 1 for rate in rates) else ()
-        self.parts = parts_by_rate(self.base.name, [float(rate) for rate in rates], self.groups)
+        self.companions = companions(net, place, self.axis) if any(part.lr_mult != 1 for part in parts) else ()
+        self.parts = tuple(parts)
         # Blob name, as the chain of companions knows it, to the blob of each part.
         self.blobs: dict[str, list[str]] = {}
 
