@@ -39,7 +39,8 @@ def apply_plan(solver: Solver, plan: Plan, *, exact: bool = True) -> None:
 
     Raises
     ------
-    PlanError : ``clip_gradients`` or a BatchNorm that moves its statistics, together with frozen filters.
+    PlanError : the solver runs a split net joined; or ``clip_gradients``, or a BatchNorm that moves its statistics,
+        together with frozen filters.
     NetError : a layer of the plan is not in the net or has another number of filters, or shared parameters would get
         unequal rates. Nothing is changed then.
 
@@ -48,6 +49,10 @@ def apply_plan(solver: Solver, plan: Plan, *, exact: bool = True) -> None:
     ``solver = torchcaffe.get_solver("run/solver_plain.prototxt")``, ``solver.load_weights("run/plain.caffemodel")``,
     ``entropy.apply_plan(solver, plan)``, ``solver.solve()``.
     """
+    if solver.stored[0].layers:
+        raise PlanError(
+            "the solver trains a split net, whose rates stand in its prototxt; make one of solver_plain.prototxt"
+        )
     net = solver.network.net
     rates = {name: np.array(layer.requested if exact else layer.realised) for name, layer in plan.layers.items()}
     check_rates(net, rates)

@@ -209,9 +209,11 @@ class Network(nn.Module):
         ------
         NetError : a layer has another number of blobs, or a blob another shape; nothing is changed then.
         """
-        found = [(layer, weights[layer.name]) for layer in self.layers if layer.name in weights]
-        for layer, arrays in found:
-            _check_weights(layer, arrays)
+        found = [
+            (layer, fitting_blobs(layer.name, layer.type, layer.blob_shapes, weights[layer.name]))
+            for layer in self.layers
+            if layer.name in weights
+        ]
         with torch.no_grad():
             for layer, arrays in found:
                 for blob, array in zip(layer.blobs, arrays, strict=True):
@@ -319,16 +321,23 @@ def _from_numpy(array: np.ndarray) -> Tensor:
     return torch.from_numpy(np.require(array, np.float32, ["C", "W"]))
 
 
-def _check_weights(layer: Layer, arrays: Sequence[np.ndarray]) -> None:
-    if len(arrays) != len(layer.blobs):
+def fitting_blobs(name: str, type: str, shapes: Sequence[Shape], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Give a layer's weights the shapes of its blobs.
+
+    Raises
+    ------
+    NetError : they are for another layer; names it.
+    """
+    if len(arrays) != len(shapes):
         raise NetError(
-            f"layer {layer.name!r} ({layer.type}): has {len(layer.blobs)} parameter blobs, but the weights have "
+            f"layer {name!r} ({type}): has {len(shapes)} parameter blobs, but the weights have "
             f"{len(arrays)}; they come from another net"
         )
-    for index, (shape, array) in enumerate(zip(layer.blob_shapes, arrays, strict=True)):
+    for index, (shape, array) in enumerate(zip(shapes, arrays, strict=True)):
         legacy = (1,) * (4 - len(shape)) + shape
         if array.shape not in (shape, legacy):
             raise NetError(
-                f"layer {layer.name!r} ({layer.type}): blob {index} has shape {shape}, but the weights have "
+                f"layer {name!r} ({type}): blob {index} has shape {shape}, but the weights have "
                 f"{array.shape}; they come from another net: rename the layer to keep its own initial weights"
             )
+    return [array.reshape(shape) for array, shape in zip(arrays, shapes, strict=True)]

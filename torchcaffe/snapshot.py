@@ -15,7 +15,7 @@ from prototxt.errors import FormatError, NetError
 from prototxt.schema import SolverParameter
 from prototxt.solverstate import SolverState, read_solverstate, write_solverstate
 from prototxt.weights import read_weights, write_weights
-from torchcaffe.network import Network
+from torchcaffe.stored import Stored
 
 log = logging.getLogger(__name__)
 
@@ -27,16 +27,16 @@ FORMATS = {
 
 
 def write_snapshot(
-    solver: SolverParameter, network: Network, iteration: int, current_step: int, history: Sequence[Tensor]
+    solver: SolverParameter, stored: Stored, iteration: int, current_step: int, history: Sequence[Tensor]
 ) -> tuple[Path, Path]:
     """Write weights and solver state.
 
     Parameters
     ----------
     solver : its ``snapshot_prefix`` and ``snapshot_format``.
-    network : the net that is trained.
+    stored : the net that is trained.
     iteration, current_step : where the solver is.
-    history : what the update rule keeps, in Caffe's order.
+    history : what the update rule keeps for the net that runs, in Caffe's order.
 
     Returns
     -------
@@ -50,14 +50,13 @@ def write_snapshot(
     stem = f"{solver.snapshot_prefix}_iter_{iteration}"
     model, state = Path(f"{stem}.caffemodel{ending}"), Path(f"{stem}.solverstate{ending}")
     log.info("Snapshotting to %s file %s", kind, model)
-    write_weights(model, network.net, network.weights())
+    write_weights(model, stored.net, stored.weights())
     log.info("Snapshotting solver state to %s file %s", kind, state)
-    arrays = [tensor.detach().cpu().numpy() for tensor in history]
-    write_solverstate(state, SolverState(iteration, str(model), current_step, arrays))
+    write_solverstate(state, SolverState(iteration, str(model), current_step, stored.take_apart(history)))
     return model, state
 
 
-def restore_snapshot(path: Path | str, network: Network, history: Sequence[Tensor]) -> tuple[int, int]:
+def restore_snapshot(path: Path | str, stored: Stored, history: Sequence[Tensor]) -> tuple[int, int]:
     """Bring a net's weights and a solver's history back to where a snapshot was made.
 
     The weights are read from the file that the state names; if it is gone from there, from beside the state.
@@ -72,12 +71,12 @@ def restore_snapshot(path: Path | str, network: Network, history: Sequence[Tenso
     NetError : the state belongs to another net or another solver type; nothing is changed then.
     """
     state = read_solverstate(path)
-    _check_history(path, state.history, history)
+    blobs = _fitting_history(path, state.history, stored.take_apart(history))
     if state.learned_net:
         model = find_model(path, state.learned_net)
-        load_weights(network, [model])
+        load_weights(stored, [model])
     with torch.no_grad():
-        for tensor, array in zip(history, state.history, strict=True):
+        for tensor, array in zip(history, stored.put_together(blobs), strict=True):
             tensor.copy_(torch.from_numpy(np.ascontiguousarray(array, np.float32)).reshape(tensor.shape))
     return state.iter, state.current_step
 
@@ -98,7 +97,7 @@ def find_model(state: Path | str, learned_net: str) -> Path:
     )
 
 
-def load_weights(network: Network, paths: Sequence[Path | str]) -> None:
+def load_weights(stored: Stored, paths: Sequence[Path | str]) -> None:
     """Copy weights of files into the layers of the same names, one file after the other.
 
     Raises
@@ -107,9 +106,9 @@ def load_weights(network: Network, paths: Sequence[Path | str]) -> None:
     NetError : a blob has another shape than the net's; names the file.
     """
     for path in paths:
-        weights = read_weights(path, network.net)
+        weights = read_weights(path, stored.net)
         try:
-            ignored = network.load(weights)
+            ignored = stored.load(weights)
         except NetError as error:
             raise NetError(f"{path}: {error}") from None
         for name in ignored:
@@ -130,15 +129,16 @@ def check_writable(prefix: str) -> None:
     probe.unlink()
 
 
-def _check_history(path: Path | str, found: Sequence[np.ndarray], history: Sequence[Tensor]) -> None:
+def _fitting_history(path: Path | str, found: Sequence[np.ndarray], history: Sequence[np.ndarray]) -> list[np.ndarray]:
     if len(found) != len(history):
         raise NetError(
             f"{path}: holds {len(found)} history blobs and this solver keeps {len(history)}; "
             "it is the state of another net or another solver type"
         )
-    for index, (array, tensor) in enumerate(zip(found, history, strict=True)):
-        if array.size != tensor.numel():
+    for index, (array, blob) in enumerate(zip(found, history, strict=True)):
+        if array.size != blob.size:
             raise NetError(
-                f"{path}: history blob {index} has shape {array.shape}, the parameter {tuple(tensor.shape)}; "
+                f"{path}: history blob {index} has shape {array.shape}, the parameter {blob.shape}; "
                 "it is the state of another net"
             )
+    return [array.reshape(blob.shape) for array, blob in zip(found, history, strict=True)]

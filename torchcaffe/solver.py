@@ -14,16 +14,16 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from prototxt.schema import Phase, SolverParameter
+from prototxt.schema import SolverParameter
 from torchcaffe import policies, solver_nets
 from torchcaffe.mode import current_device
-from torchcaffe.network import Network
 from torchcaffe.passes import Pass, run_engine, run_net
 from torchcaffe.pycaffe import Net
 from torchcaffe.scores import MeanScores, Score
 from torchcaffe.snapshot import check_writable, load_weights, restore_snapshot, write_snapshot
 from torchcaffe.solver_settings import check_settings, read_settings
 from torchcaffe.solvers import Rate, find_rule
+from torchcaffe.stored import make_stored
 from torchcaffe.unit_rates import UnitRates, blob_rate
 from torchcaffe.update import Updater
 
@@ -45,12 +45,16 @@ class Solver:
     ----------
     param : a solver's prototxt, or its message.
     device : where nets compute; by default what `torchcaffe.mode` says (``set_mode_gpu``).
+    join : run every layer that was split by learning rate (`prototxt.split`) as one layer with a rate for every unit.
+        It is the same training, in less time. Weights and snapshots in files stay those of the split net; ``network``,
+        ``net`` and `set_lr_mult` are about the joined one.
 
     Attributes
     ----------
     type : solver type of the class; None for what the prototxt says.
     param : the message.
     network, test_networks : the engines. The test nets' parameters *are* those of the training net.
+    stored : how the files hold these nets, in the same order; of nets that are not joined, as they are.
     iter : updates made so far.
     current_step : steps of the learning rate made so far.
     updater : the learnable parameters, their multipliers and history.
@@ -63,20 +67,26 @@ class Solver:
 
     type: ClassVar[str | None] = None
 
-    def __init__(self, param: SolverParameter | Path | str, device: torch.device | str | None = None) -> None:
+    def __init__(
+        self, param: SolverParameter | Path | str, device: torch.device | str | None = None, *, join: bool = False
+    ) -> None:
         source = "solver" if isinstance(param, SolverParameter) else str(param)
         self.param = param if isinstance(param, SolverParameter) else read_settings(param)
         check_settings(self.param, source)
         if self.param.snapshot:
             check_writable(self.param.snapshot_prefix)
-        device = current_device() if device is None else device
-        self.network = self._make_network(solver_nets.training_net(self.param, source), device)
-        self.test_networks = [self._make_network(net, device) for net in solver_nets.testing_nets(self.param, source)]
+        nets = [solver_nets.training_net(self.param, source), *solver_nets.testing_nets(self.param, source)]
+        seed = self.param.random_seed if self.param.random_seed >= 0 else None
+        self.stored, lr_mults = make_stored(nets, current_device() if device is None else device, seed, join)
+        self.network, *self.test_networks = (each.network for each in self.stored)
         for weights in self.param.weights:
             self.load_weights(weights)
         for test_network in self.test_networks:
             solver_nets.share_trained_layers(test_network, self.network)
         self.updater = Updater(self.param, find_rule(self.type or self.param.type, source), self.network.learnable)
+        for entry in self.network.learnable:
+            if entry.layer in lr_mults:
+                self.set_unit_lr_mults(entry.layer, entry.index, lr_mults[entry.layer][entry.index])
         self.iter = 0
         self.current_step = 0
         self.request: Callable[[], Action] = lambda: Action.NONE
@@ -245,7 +255,7 @@ class Solver:
 
     def snapshot(self) -> tuple[Path, Path]:
         """Write ``<prefix>_iter_<N>.caffemodel`` and ``.solverstate`` (or ``.h5``); returns the two paths."""
-        return write_snapshot(self.param, self.network, self.iter, self.current_step, self.updater.history)
+        return write_snapshot(self.param, self.stored[0], self.iter, self.current_step, self.updater.history)
 
     def restore(self, state_file: Path | str) -> None:
         """Go on from a ``.solverstate`` or ``.solverstate.h5`` of this program or of Caffe.
@@ -254,14 +264,14 @@ class Solver:
         ------
         FormatError, NetError : it cannot be read, or belongs to another net or solver type.
         """
-        self.iter, self.current_step = restore_snapshot(state_file, self.network, self.updater.history)
+        self.iter, self.current_step = restore_snapshot(state_file, self.stored[0], self.updater.history)
 
     def load_weights(self, files: str) -> None:
         """Copy the weights of one or several caffemodels, separated by commas, into all nets."""
         paths = [name.strip() for name in files.split(",") if name.strip()]
         log.info("Finetuning from %s", ", ".join(paths))
-        for network in (self.network, *self.test_networks):
-            load_weights(network, paths)
+        for stored in self.stored:
+            load_weights(stored, paths)
 
     def share_weights(self, net: Net) -> None:
         """Use the parameters of another net's layers of the same names, and update those from then on."""
@@ -272,12 +282,6 @@ class Solver:
         self._callbacks.append((on_start, on_gradients_ready))
 
     # -- internal ---------------------------------------------------------------------------------------------------
-
-    def _make_network(self, source: solver_nets.NetSource, device: torch.device | str) -> Network:
-        phase = Phase.Name(source.net.state.phase)
-        seed = self.param.random_seed if self.param.random_seed >= 0 else None
-        log.info("Creating %s net from %s", phase, source.source)
-        return Network(source.net, phase, device, seed=seed)
 
     def _compute_gradients(self) -> Pass:
         """Run the net forward and backward ``iter_size`` times; gradients add up, the loss is the mean."""

@@ -33,6 +33,7 @@ class Flags:
     phase: str
     level: int
     stage: str
+    split: str
     iterations: int
     sigint_effect: str
     sighup_effect: str
@@ -95,6 +96,13 @@ def _make_parser() -> argparse.ArgumentParser:
     flag("phase", "TRAIN or TEST; by default TEST for test and TRAIN for time", choices=("TRAIN", "TEST", ""))
     flag("level", "level of the net's state", type=int, default=0)
     flag("stage", "stages of the net's state, separated by commas")
+    flag(
+        "split",
+        "layers that were split by learning rate: joined, each as one layer, the same training in less time; or apart, "
+        "as the prototxt has them (train)",
+        choices=("joined", "apart"),
+        default="joined",
+    )
     flag("iterations", "batches to score, or passes to time", type=int, default=50)
     flag("sigint_effect", "on SIGINT (Ctrl-C): stop, snapshot or none", choices=EFFECTS, default="stop")
     flag("sighup_effect", "on SIGHUP: snapshot, stop or none", choices=EFFECTS, default="snapshot")

@@ -14,6 +14,7 @@ from torchcaffe.commands.flags import Flags
 from torchcaffe.network import Network
 from torchcaffe.scores import MeanScores, scores
 from torchcaffe.snapshot import load_weights
+from torchcaffe.stored import Stored
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ def test(flags: Flags) -> None:
     model = flags.required("model", "a model definition to score")
     weights = flags.required("weights", "model weights to score")
     network = open_network(model, flags, "TEST")
-    load_weights(network, weights.split(","))
+    load_weights(Stored(network), weights.split(","))
     log.info("Running for %d iterations.", flags.iterations)
     means = MeanScores()
     for index in trange(flags.iterations, unit="batch", disable=None):

@@ -32,7 +32,7 @@ def train(flags: Flags) -> None:
         raise InputError("give -snapshot to resume training or -weights to finetune, not both")
     _take_flags(param, flags)
     wanted = param.HasField("solver_mode") and param.solver_mode == SolverParameter.GPU
-    solver = SOLVERS[param.type](param, choose_device(flags.gpu, wanted, param.device_id))
+    solver = SOLVERS[param.type](param, choose_device(flags.gpu, wanted, param.device_id), join=flags.split == "joined")
     if flags.snapshot:
         log.info("Resuming from %s", flags.snapshot)
         solver.restore(flags.snapshot)

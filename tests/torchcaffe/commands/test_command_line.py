@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from prototxt.errors import InputError
-from prototxt.text import parse_net
+from prototxt.split import split_net
+from prototxt.text import parse_net, write_message
 from prototxt.weights import read_weights, write_weights
 from torchcaffe.__main__ import COMMANDS, main
 from torchcaffe.commands import flags as flags_module
@@ -340,3 +341,17 @@ def test_as_a_program(workplace):
     assert finished.returncode == 1
     assert finished.stderr.startswith("torchcaffe: error: gone.prototxt: no such file")
     assert len(finished.stderr.splitlines()) == 1
+
+
+def test_split_layers_are_trained_as_one_and_stored_in_parts(run):
+    write_message("net.prototxt", split_net(parse_net(NET), {"conv": [0, 1, 1, 0.5]}).net)
+    joined = run("train", "-solver", "solver.prototxt")
+    assert "Running 3 layers of one learning rate each as 1 layers" in joined
+    found = read_weights("out/run_iter_6.caffemodel")
+    apart = run("train", "--split=apart", "-solver", "solver.prototxt")
+    assert "Running" not in apart
+    expected = read_weights("out/run_iter_6.caffemodel")
+    assert list(found) == list(expected) == ["conv__g0_lr0", "conv__g1_lr0.5", "conv__g2_lr1", "ip"]
+    for name, blobs in expected.items():
+        for blob, other in zip(blobs, found[name], strict=True):
+            np.testing.assert_allclose(other, blob, atol=1e-6, err_msg=name)

@@ -1,0 +1,117 @@
+"""Nets as files hold them: a split net that is trained joined is loaded and stored in its parts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from prototxt.build import input_layer
+from prototxt.build import net as make_net
+from prototxt.phases import filter_net
+from prototxt.schema import Phase
+from prototxt.solverstate import SolverState
+from prototxt.split import Joined, Split, join_nets, merge_state, merge_weights, split_state, split_weights
+from prototxt.weights import Weights
+from torchcaffe.network import Network, fitting_blobs
+from torchcaffe.solver_nets import NetSource
+
+log = logging.getLogger(__name__)
+
+
+class Stored:
+    """A net that runs, as its files hold it.
+
+    Parameters
+    ----------
+    network : the net that runs.
+    split : the net in the files and what of it was joined; None where it is the net that runs.
+
+    Attributes
+    ----------
+    net : the net in the files.
+    layers : those that run as one layer, and their parts in the files.
+    """
+
+    def __init__(self, network: Network, split: Split | None = None) -> None:
+        self.network = network
+        self.net, self.layers = split or Split(network.net, ())
+
+    def weights(self) -> Weights:
+        """Copies of all parameters, by the layers of the net in the files."""
+        return split_weights(self.network.weights(), self.layers)
+
+    def load(self, weights: Weights) -> list[str]:
+        """Copy weights into the layers of the same names, as `Network.load`."""
+        if not self.layers:
+            return self.network.load(weights)
+        own, found = self.weights(), {}
+        for layer in self.net.layer:
+            if layer.name in weights:
+                shapes = [blob.shape for blob in own.get(layer.name, [])]
+                found[layer.name] = fitting_blobs(layer.name, layer.type, shapes, weights[layer.name])
+        self.network.load(merge_weights(own | found, self.layers))
+        return [name for name in weights if name not in found]
+
+    def take_apart(self, history: Sequence[Tensor]) -> list[np.ndarray]:
+        """The history of a solver (one tensor for every learnable blob, or two) in the order of the files."""
+        arrays = [tensor.detach().cpu().numpy() for tensor in history]
+        if not self.layers:
+            return arrays
+        state = SolverState(0, "", 0, arrays)
+        return split_state(state, self.network.net, self.network.weights(), Split(self.net, self.layers)).history
+
+    def put_together(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Undo `take_apart`."""
+        if not self.layers:
+            return list(arrays)
+        state = SolverState(0, "", 0, list(arrays))
+        return merge_state(state, Split(self.net, self.layers), self.weights(), self.network.net).history
+
+
+def make_stored(
+    sources: Sequence[NetSource], device: torch.device | str, seed: int | None, join: bool
+) -> tuple[list[Stored], Mapping[str, list[np.ndarray]]]:
+    """Make the nets of a solver.
+
+    Parameters
+    ----------
+    sources : the training net, then the test nets.
+    device, seed : as of `Network`.
+    join : run every layer that was split by learning rate as one layer.
+
+    Returns
+    -------
+    The nets; and the ``lr_mult`` of every unit of the joined layers of the training net, for every blob of them.
+
+    Raises
+    ------
+    NetError : as `Network`.
+    """
+    nets = [filter_net(source.net, Phase.Name(source.net.state.phase)) for source in sources]
+    joined = join_nets(nets) if join else [Joined(net, (), {}) for net in nets]
+    made = []
+    for source, net, whole in zip(sources, nets, joined, strict=True):
+        phase = Phase.Name(net.state.phase)
+        log.info("Creating %s net from %s", phase, source.source)
+        made.append(Stored(Network(whole.net, phase, device, seed=seed), Split(net, whole.layers)))
+        if whole.layers:
+            parts = sum(len(layer.parts) for layer in whole.layers)
+            log.info("Running %d layers of one learning rate each as %d layers", parts, len(whole.layers))
+            made[-1].network.load(_filled(made[-1]))
+    return made, joined[0].lr_mults
+
+
+def _filled(stored: Stored) -> Weights:
+    """What the fillers of the parts give: other numbers than those of the whole layers would."""
+    network = stored.network
+    whole = {(layer.name, layer.type) for layer in network.net.layer}
+    parts = [layer for layer in stored.net.layer if (layer.name, layer.type) not in whole]
+    inner = {blob for layer in parts for blob in layer.top}
+    outer = dict.fromkeys(blob for layer in parts for blob in layer.bottom if blob not in inner)
+    inputs = [input_layer(blob, network.shapes.blob(blob)) for blob in outer]
+    filled = Network(make_net("parts", [*inputs, *parts]), network.phase, seed=network.seed).weights()
+    return merge_weights(filled, stored.layers)
