@@ -9,9 +9,15 @@ file, ``~`` is the home folder. `deepvis settings` prints what is in force, docs
 # weights = None                    # .caffemodel; None: the one that belongs to the model
 # preprocessing = None              # JSON of a preprocessing; None: the model's own
 # classes = None                    # text file, one class name per line; None: the model's own
+# mean = None                       # .binaryproto, .npy, or a number per channel; None: the model's own
+# std = None                        # one number, or one per channel; None: the model's own
+# raw_scale = None                  # factor on the pixels 0-255, before the mean; None: the model's own
+# channel_order = None              # "RGB", "BGR", "GRAY"; None: the model's own
+# resize_to = None                  # (height, width) or (shorter side,); None: the model's own
 # images = None                     # folder or image list; None: the scanned pictures, or sample photographs
 # scan = None                       # scan.h5; None: the one beside the model
 # plan = None                       # plan.json with learning-rate multipliers; None: the one beside the scan
+# unit_pictures = None              # folder of an older toolbox or of `deepvis export --form folders`
 # cache = "~/.cache/deepvis/models" # where models are kept that had to be converted
 
 # --- computing ---------------------------------------------------------------------------------------------------
@@ -21,10 +27,19 @@ file, ``~`` is the home folder. `deepvis settings` prints what is in force, docs
 # top = 9                           # images that a scan keeps for every unit, 1 to 100
 
 # --- the window at its start -------------------------------------------------------------------------------------
+# hidden_layers = ()                # layers that the window leaves out: names, or a function of the name
+# layer_names = None                # shorter names: a table, or a function of the name
+# label_layers = None               # layers whose units are the classes; None: found by their number
+# class_layer = None                # layer of the class probabilities; None: the last
 # layer = None                      # None: the first layer
 # unit = 0
 # backprop = "off"                  # "off", "gradient", "deconv", "guided"
 # colormap = "viridis"              # any name of the cmap package
+# gamma = 1.0                       # exponent that lifts small values, above 0 to 1
+# boost = 0.0                       # how far weak units are lifted, 0 to 1
+# fit = "as trained"                # or "crop", "stretch": how a picture is brought into the net's input
+# show_classes = True               # the class probabilities
+# show_patches = True               # patches and histogram
 # scale = "layer"                   # brightness relative to the "layer", the "frame", or the "unit"
 # camera = 0                        # number of the camera
 # mirror_camera = True

@@ -13,6 +13,7 @@ import torch
 
 from deepvis.errors import ModelError
 from deepvis.model_files import CACHE, find_model
+from deepvis.pixel_settings import preprocessing_changes
 from deepvis.progress import Progress
 from deepvis.settings import Settings
 from prototxt.fit import fit_weights
@@ -229,8 +230,12 @@ def opening(
 
 
 def opening_settings(settings: Settings) -> Generator[Progress, None, Model]:
-    """Do `opening` with what the settings say."""
-    return opening(settings.model, settings.weights, settings.preprocessing, settings.classes, settings.cache)
+    """Do `opening` with what the settings say, of the preprocessing too."""
+    model = yield from opening(
+        settings.model, settings.weights, settings.preprocessing, settings.classes, settings.cache
+    )
+    changes = preprocessing_changes(settings, model.preprocessing)
+    return model.with_preprocessing(**changes) if changes else model
 
 
 def assumed_preprocessing(net: NetParameter, path: Path) -> Preprocessing:

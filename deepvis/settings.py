@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import runpy
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Literal
@@ -11,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deepvis.errors import SettingsError
+from deepvis.old_settings import is_old, translate
 
 FILE = "settings_local.py"
 BUNDLED_MODEL = Path(__file__).resolve().parent.parent / "models" / "indoor39"
@@ -30,10 +33,28 @@ class Settings(BaseModel):
     weights: Path | None = Field(default=None, description="caffemodel; None: the one that belongs to the model")
     preprocessing: Path | None = Field(default=None, description="JSON of a Preprocessing; None: the model's own")
     classes: Path | None = Field(default=None, description="text file, one class name per line; None: the model's own")
+    mean: Path | tuple[float, ...] | None = Field(
+        default=None, description="mean image (.binaryproto, .npy) or a number per channel; None: the model's own"
+    )
+    std: float | tuple[float, ...] | None = Field(
+        default=None, description="one number, or one per channel; None: the model's own"
+    )
+    raw_scale: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="factor on the pixels 0-255 before the mean; None: the model's own"
+    )
+    channel_order: Literal["RGB", "BGR", "GRAY"] | None = Field(
+        default=None, description="order of the input's channels; None: the model's own"
+    )
+    resize_to: tuple[Positive, ...] | None = Field(
+        default=None, description="(height, width), or (shorter side,); None: the model's own"
+    )
     images: Path | None = Field(default=None, description="folder or image list; None: the sample photographs")
     scan: Path | None = Field(default=None, description="scan.h5; None: the one beside the model")
     plan: Path | None = Field(
         default=None, description="plan.json with learning-rate multipliers; None: beside the scan"
+    )
+    unit_pictures: Path | None = Field(
+        default=None, description="folder of an older toolbox or of deepvis export --form folders; None: none"
     )
     cache: Path = Field(
         default_factory=lambda: Path("~/.cache/deepvis/models").expanduser(),
@@ -49,12 +70,29 @@ class Settings(BaseModel):
     )
     top: Annotated[int, Field(ge=1, le=100)] = Field(default=9, description="images kept for every unit by a scan")
 
+    hidden_layers: tuple[str, ...] | Callable[[str], bool] = Field(
+        default=(), description="layers that the window leaves out: names, or a function of the name"
+    )
+    layer_names: dict[str, str] | Callable[[str], str] | None = Field(
+        default=None, description="shorter names of layers: a table, or a function of the name"
+    )
+    label_layers: tuple[str, ...] | None = Field(
+        default=None, description="layers whose units are the classes; None: found by their number"
+    )
+    class_layer: str | None = Field(default=None, description="layer of the class probabilities; None: the last")
     layer: str | None = Field(default=None, description="layer shown at the start; None: the first")
     unit: Annotated[int, Field(ge=0)] = Field(default=0, description="unit selected at the start")
     backprop: Literal["off", "gradient", "deconv", "guided"] = Field(default="off", description="back-propagation mode")
     colormap: str = Field(
         default="inferno", min_length=1, description="colour map of activations, any name of the cmap package"
     )
+    gamma: Annotated[float, Field(gt=0, le=1)] = Field(default=1.0, description="exponent that lifts small values")
+    boost: Annotated[float, Field(ge=0, le=1)] = Field(default=0.0, description="how far weak units are lifted")
+    fit: Literal["as trained", "crop", "stretch"] = Field(
+        default="as trained", description="how a picture is brought into the net's input"
+    )
+    show_classes: bool = Field(default=True, description="whether the class probabilities are shown at the start")
+    show_patches: bool = Field(default=True, description="whether patches and histogram are shown at the start")
     scale: Literal["layer", "frame", "unit"] = Field(
         default="layer", description="what the brightness of tiles is relative to"
     )
@@ -70,12 +108,18 @@ class Settings(BaseModel):
     fast_step: Positive = Field(default=3, description="units that I J K L move by")
 
 
-def read_settings(path: Path | str | None = None) -> Settings:
-    """Run a settings file and check what it sets.
+def to_stderr(words: str) -> None:
+    """Tell the user something on the terminal."""
+    print(words, file=sys.stderr)
+
+
+def read_settings(path: Path | str | None = None, tell: Callable[[str], None] = to_stderr) -> Settings:
+    """Run a settings file and check what it sets; a file of an older toolbox is translated.
 
     Parameters
     ----------
     path : the file; None stands for ``settings_local.py`` in the current folder, and for the defaults if there is none.
+    tell : gets one message about a file of an older toolbox: what was taken over, and what is replaced by what.
 
     Raises
     ------
@@ -85,6 +129,9 @@ def read_settings(path: Path | str | None = None) -> Settings:
         return Settings()
     path = Path(path or FILE)
     values = _run(path)
+    if is_old(values):
+        values, message = translate(values, frozenset(Settings.model_fields), path, _run)
+        tell(message)
     for name in values:
         if name not in Settings.model_fields:
             raise SettingsError(f"{path}: unknown setting {name!r}{_suggestion(name)}")
@@ -108,6 +155,9 @@ def to_python(settings: Settings) -> str:
     lines = []
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
+        if callable(value):
+            lines.append(f"# {name} is a function of the settings file: {field.description}")
+            continue
         lines.append(f"{name} = {str(value) if isinstance(value, Path) else value!r}  # {field.description}")
     return "\n".join(lines) + "\n"
 
@@ -131,6 +181,8 @@ def _run(path: Path) -> dict[str, Any]:
 
 def _as_path(name: str, value: Any, folder: Path) -> Any:
     """Read the string of a setting that is a path as relative to the settings file; ``~`` is the home folder."""
+    if isinstance(value, list):
+        return tuple(value)
     is_path = Path in (Settings.model_fields[name].annotation, *_members(Settings.model_fields[name].annotation))
     return folder.absolute() / Path(value).expanduser() if is_path and isinstance(value, str | Path) else value
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import tyro
-from numpy.typing import NDArray
 
 from deepvis.commands.option_types import Factor, Place, Text
 from deepvis.errors import SettingsError
-from prototxt.blob import read_blob
+from deepvis.mean_file import read_mean_image
 from prototxt.preprocess import Preprocessing
 
 if TYPE_CHECKING:
@@ -92,19 +91,6 @@ def resize_rule(text: str) -> dict[str, Any]:
         return {"resize": "none", "resize_to": ()}
     lengths = whole_numbers(text, "resize", (1, 2))
     return {"resize": "shorter side" if len(lengths) == 1 else "stretch", "resize_to": lengths}
-
-
-def read_mean_image(file: Path) -> NDArray[np.float32]:
-    """Read (C, H, W) from .binaryproto or .npy; a `SettingsError` says what is wrong with the file."""
-    try:
-        array = np.load(file, allow_pickle=False) if file.suffix == ".npy" else read_blob(file)
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"--mean-file {file}: cannot be read ({error}); give a .binaryproto or .npy") from error
-    array = np.asarray(array, np.float32)
-    array = array[0] if array.ndim == 4 and len(array) == 1 else array
-    if array.ndim != 3:
-        raise SettingsError(f"--mean-file {file}: has shape {array.shape}; it must be (channels, height, width)")
-    return array
 
 
 def whole_numbers(text: str, option: str, counts: tuple[int, ...]) -> tuple[int, ...]:

@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from deepvis.errors import SettingsError
 from deepvis.model import Model
 from deepvis.models.net_info import LayerInfo, NetInfo
+from deepvis.settings import Settings
 from prototxt.graph import UNIT_TYPES, Node, Value
 
 HIDDEN_TYPES = frozenset({"Dropout", "Flatten", "Reshape", "Split", "Silence", "Accuracy", "ArgMax"})
 """Layers whose output is another layer's values again, or nothing to look at."""
 
 
-def describe(model: Model) -> NetInfo:
+@dataclass(frozen=True)
+class Naming:
+    """How layers are called, and which are left out.
+
+    Parameters
+    ----------
+    hidden : whether a layer of this name is left out.
+    title : a shorter name of a layer.
+    labelled : layers whose units are the classes; None: those from the last layer with filters on that have as many
+        units as there are classes.
+    class_layer : the layer with the class probabilities or scores; None: the last vector that fits.
+    """
+
+    hidden: Callable[[str], bool] = lambda name: False
+    title: Callable[[str], str] = lambda name: name
+    labelled: tuple[str, ...] | None = None
+    class_layer: str | None = None
+
+
+def naming_of(settings: Settings) -> Naming:
+    """Make a `Naming` of what the settings say."""
+    hidden, names = settings.hidden_layers, settings.layer_names
+    table = names if isinstance(names, dict) else {}
+    return Naming(
+        hidden if callable(hidden) else lambda name: name in hidden,
+        names if callable(names) else lambda name: table.get(name, name),
+        settings.label_layers,
+        settings.class_layer,
+    )
+
+
+def describe(model: Model, naming: Naming = Naming()) -> NetInfo:
     """List what the window shows of a model.
 
     A layer stands for its whole chain of BatchNorm, Scale, Bias and activation: the activation has no entry of its
@@ -22,10 +58,20 @@ def describe(model: Model) -> NetInfo:
         if not node.tops or node.type in HIDDEN_TYPES or node.tops[0] in covered:
             continue
         entry = _entry(model, node, covered)
-        if entry is not None:
-            layers.setdefault(entry.name, entry)
+        if entry is not None and (entry.type == "Input" or not naming.hidden(entry.name)):
+            layers.setdefault(entry.name, replace(entry, title=str(naming.title(entry.name))))
     entries = tuple(layers.values())
-    return NetInfo(model.name, entries, tuple(model.classes), _class_layer(model, entries))
+    if naming.class_layer is not None and naming.class_layer not in layers:
+        raise SettingsError(f"class_layer = {naming.class_layer!r} is no layer of the net; it has {', '.join(layers)}")
+    labelled = _labelled(model, entries) if naming.labelled is None else naming.labelled
+    class_layer = naming.class_layer or _class_layer(model, entries)
+    return NetInfo(model.name, entries, tuple(model.classes), class_layer, frozenset(labelled))
+
+
+def _labelled(model: Model, entries: tuple[LayerInfo, ...]) -> list[str]:
+    """The layers whose units are the classes: of as many units, from the last layer with filters on."""
+    last = max((place for place, entry in enumerate(entries) if entry.has_filters), default=0)
+    return [entry.name for entry in entries[last:] if entry.units == len(model.classes)]
 
 
 def _entry(model: Model, node: Node, covered: set[Value]) -> LayerInfo | None:

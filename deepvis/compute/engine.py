@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from deepvis.compute.backprop import back_propagate
-from deepvis.compute.describe import describe
+from deepvis.compute.describe import Naming, describe
 from deepvis.compute.fit import fitted
 from deepvis.model import Model
 from deepvis.models.net_info import NetInfo
@@ -86,11 +86,12 @@ class Engine:
     ----------
     model : the model.
     device : where it runs.
+    naming : how its layers are called, and which are left out.
     """
 
-    def __init__(self, model: Model, device: str | torch.device = "cpu") -> None:
+    def __init__(self, model: Model, device: str | torch.device = "cpu", naming: Naming | None = None) -> None:
         self.model = model
-        self.net: NetInfo = describe(model)
+        self.net: NetInfo = describe(model, naming or Naming())
         self.device = torch.device(device)
         self._network = model.network(self.device)
         self._fits = {fit: self._with_fit(fit) for fit in FITS}

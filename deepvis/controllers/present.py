@@ -65,15 +65,15 @@ def scale_note(state: DisplayState, values: LayerValues) -> str:
     return f"scale: {words}" + (f", gamma {state.gamma:g}" if state.gamma != 1 else "")
 
 
-def grid_content(state: DisplayState, values: LayerValues) -> GridContent:
-    """Compose and colour all units of a layer."""
+def grid_content(state: DisplayState, values: LayerValues, names: tuple[str, ...] = ()) -> GridContent:
+    """Compose and colour all units of a layer; ``names`` are those of the units, where they have any."""
     boost = effective_boost(state)
     drawn = boost_units(values.maps, boost) if boost else values.maps
     low, high = (float(drawn.min()), float(drawn.max())) if boost else layer_range(state, values)
     scale = scale_for(low, high, state.colormap, state.gamma)
     layout = TileLayout.of(state.grid, state.layer.height, state.layer.width)
     pixels = colourise(compose_grid(drawn, layout), scale)
-    return GridContent(pixels, layout, values.maps, scale, scale_note(state, values))
+    return GridContent(pixels, layout, values.maps, scale, scale_note(state, values), captions=names)
 
 
 def unit_scale(state: DisplayState, values: LayerValues, unit: Array) -> ColourScale:
@@ -87,9 +87,19 @@ def unit_scale(state: DisplayState, values: LayerValues, unit: Array) -> ColourS
     return scale_for(low, high, state.colormap, state.gamma)
 
 
-def unit_content(state: DisplayState, values: LayerValues | None, seen: NDArray[np.uint8] | None) -> ImageContent:
-    """Draw the selected unit enlarged; ``seen`` is the picture for the overlay."""
+def unit_content(
+    state: DisplayState, values: LayerValues | None, seen: NDArray[np.uint8] | None, names: tuple[str, ...] = ()
+) -> ImageContent:
+    """Draw the selected unit enlarged.
+
+    Parameters
+    ----------
+    seen : the picture for the overlay.
+    names : of the layer's units, where they have any.
+    """
     title = f"{state.unit_text}" + (" diffs" if state.grid_shows_diffs else "")
+    if names:
+        title += f" {names[state.unit]}"
     if values is None or seen is None:
         return ImageContent(title, missing="Waiting for the net")
     unit = np.atleast_2d(values.maps[state.unit])
@@ -99,7 +109,10 @@ def unit_content(state: DisplayState, values: LayerValues | None, seen: NDArray[
     if is_overlaid:
         pixels = overlay(seen, unit, pixels, state.overlay)
     row, column = np.unravel_index(int(np.abs(unit).argmax()), unit.shape)
-    detail = f"{unit[row, column]:.4g}" if state.layer.is_vector else f"max {unit.max():.4g}, mean {unit.mean():.4g}"
+    word = "grad" if state.grid_shows_diffs else "act"
+    detail = (
+        f"{word} {unit[row, column]:.4g}" if state.layer.is_vector else f"max {unit.max():.4g}, mean {unit.mean():.4g}"
+    )
     return ImageContent(title, detail if state.show_values else "", pixels, is_overlaid, scale=scale)
 
 
@@ -132,7 +145,9 @@ def _gradient_histogram(title: str, gradient: Array) -> ImageContent:
     return ImageContent(title, f"histogram, {low:.3g} to {high:.3g}, log height", pixels)
 
 
-def input_content(state: DisplayState, activations: Activations, values: LayerValues | None) -> ImageContent:
+def input_content(
+    state: DisplayState, activations: Activations, values: LayerValues | None, net: NetInfo
+) -> ImageContent:
     """Draw the part of the picture that the net saw, with the receptive field of the unit's maximum."""
     frame = activations.frame
     height, width = activations.blob.shape[2:]
@@ -142,6 +157,8 @@ def input_content(state: DisplayState, activations: Activations, values: LayerVa
     words = [frame.place] if frame.place else []
     frozen = state.frozen and state.source == "camera"
     words.append("frozen" if frozen else f"{frame.pixels.shape[1]}×{frame.pixels.shape[0]}")
+    if frame.label >= 0:
+        words.append(f"is {net.class_name(frame.label)}")
     return ImageContent(frame.name, " · ".join(words), activations.seen, smooth=True, box=box)
 
 

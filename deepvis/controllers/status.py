@@ -10,11 +10,13 @@ from deepvis.compute.engine import Activations
 from deepvis.compute.facts import Facts
 from deepvis.controllers.contents import StatusContent
 from deepvis.controllers.present import LayerValues
+from deepvis.models.net_info import NetInfo
 from deepvis.models.resolve import DisplayState
 
 
 def status_content(
     state: DisplayState,
+    net: NetInfo,
     found: Activations | None,
     values: LayerValues | None,
     rate: float,
@@ -22,7 +24,9 @@ def status_content(
     timings: Mapping[str, float],
 ) -> StatusContent:
     """Say which picture, unit, maximum, back-propagation, speed and scan is on screen."""
-    parts = [f"{found.frame.place} {found.frame.name}".strip() if found else "no picture", _unit(state)]
+    parts = [f"{found.frame.place} {found.frame.name}".strip() if found else "no picture", _unit(state, net)]
+    if found is not None and found.frame.label >= 0:
+        parts[0] += f" is {net.class_name(found.frame.label)}"
     if values is not None:
         parts.append(_maximum(state, values))
     if state.origin is not None:
@@ -36,11 +40,13 @@ def status_content(
     return StatusContent(tuple(parts))
 
 
-def _unit(state: DisplayState) -> str:
+def _unit(state: DisplayState, net: NetInfo) -> str:
     field = state.layer.receptive_field
     size = f"  field {field.size[0]}" if field is not None and not state.layer.is_vector else ""
     before = "  before activation" if state.value_is_own else ""
-    return f"{state.unit_text}  {state.layer.shape_text}{size}{before}"
+    names = net.unit_names(state.layer.name)
+    name = f" {names[state.unit]}" if names else ""
+    return f"{state.unit_text}{name}  {state.layer.shape_text}{size}{before}"
 
 
 def _maximum(state: DisplayState, values: LayerValues) -> str:

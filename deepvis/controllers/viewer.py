@@ -350,13 +350,15 @@ class ViewerController:
         if found is None:
             self.view.show_input(ImageContent("Input", missing=self._waiting()))
         else:
-            self.view.show_input(present.input_content(state, found, values))
-        self.view.show_unit(present.unit_content(state, values, seen))
+            self.view.show_input(present.input_content(state, found, values, self.net))
+        self.view.show_unit(present.unit_content(state, values, seen, self.net.unit_names(state.layer.name)))
         self.view.show_back(present.back_content(state, self.back, seen, self.session.engine.red_channel))
         if state.show_classes:
             self.view.show_classes(present.classes_content(self.net, found) if found else ClassesContent())
         facts = self.session.facts
-        self.view.show_status(status_content(state, found, values, self.frames.rate.value, facts, self.timings))
+        self.view.show_status(
+            status_content(state, self.net, found, values, self.frames.rate.value, facts, self.timings)
+        )
 
     def _fail(self, kind: str, problem: Problem) -> None:
         self._problem_of = kind

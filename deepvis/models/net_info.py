@@ -26,6 +26,7 @@ class LayerInfo:
     height, width : of one unit's map in cells; 1 and 1 for a vector.
     receptive_field : of one position of the map in pixels of the input; None for the input and vectors.
     has_filters : whether each unit has a filter of its own, and so H and a learning rate.
+    title : a shorter name for the list of layers; empty for ``name`` itself.
     """
 
     name: str
@@ -37,6 +38,7 @@ class LayerInfo:
     width: int = 1
     receptive_field: ReceptiveField | None = field(default=None, compare=False)
     has_filters: bool = False
+    title: str = ""
 
     @property
     def is_vector(self) -> bool:
@@ -59,12 +61,14 @@ class NetInfo:
     layers : at least one; names are unique.
     classes : name of each class, or empty.
     class_layer : the layer that holds the class probabilities or scores, or None.
+    labelled : names of the layers whose units are the classes.
     """
 
     name: str
     layers: tuple[LayerInfo, ...]
     classes: tuple[str, ...] = ()
     class_layer: str | None = None
+    labelled: frozenset[str] = frozenset()
 
     def index(self, name: str | None) -> int:
         """Place of the layer called ``name`` in `layers`, or -1 where there is none."""
@@ -76,6 +80,10 @@ class NetInfo:
         if place < 0:
             raise KeyError(name)
         return self.layers[place]
+
+    def unit_names(self, layer: str) -> tuple[str, ...]:
+        """Names of the classes where the units of ``layer`` are the classes and have names, else none."""
+        return self.classes if layer in self.labelled else ()
 
     def class_name(self, index: int) -> str:
         """Name of class ``index``, or ``class 12`` where no names are known."""

@@ -37,7 +37,7 @@ BOOSTS: tuple[float, ...] = (0.0, 0.3, 0.5, 0.8, 1.0)
 
 
 _PLACE = ("layer", "unit", "picture", "source")
-_PREFERENCES = ("colormap", "scale", "fast_step")
+_PREFERENCES = ("colormap", "scale", "fast_step", "gamma", "boost", "fit", "show_classes", "show_patches")
 
 
 class Origin(BaseModel):

@@ -17,11 +17,13 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
 from deepvis.camera import Camera
+from deepvis.compute.describe import naming_of
 from deepvis.compute.engine import Engine
 from deepvis.compute.facts import Facts
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.session import Session
 from deepvis.errors import ModelError, SettingsError
+from deepvis.export.unit_folders import UnitPictures, open_unit_pictures
 from deepvis.images import ImageFiles, open_images
 from deepvis.model import Model, opening_settings, pick_device
 from deepvis.models.net_info import NetInfo
@@ -113,13 +115,16 @@ def open_session(settings: Settings) -> tuple[Session, list[str]]:
     InputError : if the model or the pictures cannot be opened.
     """
     model = with_bar(opening_settings(settings))
-    engine = Engine(model, pick_device(settings.device))
+    engine = Engine(model, pick_device(settings.device), naming_of(settings))
     images = _open_pictures(settings)
     facts, problems = _open_facts(settings, model)
-    session = Session(engine, images, facts, camera=Camera(settings.camera, settings.mirror_camera))
+    pictures, more = _open_unit_pictures(settings)
+    problems += more
+    camera = Camera(settings.camera, settings.mirror_camera)
+    session = Session(engine, images, facts, camera=camera, unit_pictures=pictures)
     session.facts_missing = (
         problems[0]
-        if problems
+        if problems and facts is None
         else f"No scan for this model yet. Make one with\ndeepvis scan {settings.model} --images FOLDER\n"
         "and open the window with --scan scan.h5"
     )
@@ -144,6 +149,11 @@ def first_state(settings: Settings, net: NetInfo, wishes: Mapping[str, Any] | No
                 "colormap": settings.colormap,
                 "scale": settings.scale,
                 "fast_step": settings.fast_step,
+                "gamma": settings.gamma,
+                "boost": settings.boost,
+                "fit": settings.fit,
+                "show_classes": settings.show_classes,
+                "show_patches": settings.show_patches,
             }
             | dict(wishes or {})
         )
@@ -211,6 +221,16 @@ def _check_display() -> None:
 
 def _open_pictures(settings: Settings) -> ImageFiles | None:
     return None if settings.images is None else open_images(settings.images)
+
+
+def _open_unit_pictures(settings: Settings) -> tuple[UnitPictures | None, list[str]]:
+    """Open the folder with pictures of units; that it cannot be opened becomes a sentence."""
+    if settings.unit_pictures is None:
+        return None, []
+    try:
+        return open_unit_pictures(settings.unit_pictures), []
+    except InputError as error:
+        return None, [str(error)]
 
 
 def _open_facts(settings: Settings, model: Model) -> tuple[Facts | None, list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
@@ -52,10 +54,10 @@ class LayerBar(QWidget):
 
     def show_net(self, net: NetInfo) -> None:
         """Offer the layers of a net."""
-        names = [layer.name for layer in net.layers]
         self.combo.clear()
-        self.combo.addItems(names)
-        self.path.show_names(names)
+        for layer in net.layers:
+            self.combo.addItem(layer.title or layer.name, layer.name)
+        self.path.show_layers(net.layers)
 
     def show_state(self, state: DisplayState) -> None:
         """Follow the state."""
@@ -74,7 +76,7 @@ class LayerBar(QWidget):
         return button
 
     def _chosen(self, index: int) -> None:
-        self.layer_chosen.emit(self.combo.itemText(index))
+        self.layer_chosen.emit(self.combo.itemData(index))
         self.combo.clearFocus()
         line = self.combo.lineEdit()
         if line is not None:
@@ -103,14 +105,16 @@ class LayerPath(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._names: list[str] = []
+        self._layers: list[str] = []
         self._current = 0
         self._places: list[tuple[QRect, str]] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
-    def show_names(self, names: list[str]) -> None:
+    def show_layers(self, layers: Sequence[LayerInfo]) -> None:
         """Show these layers; the first is the current one."""
-        self._names, self._current, self._places = names, 0, []
+        self._names = [layer.title or layer.name for layer in layers]
+        self._layers, self._current, self._places = [layer.name for layer in layers], 0, []
         self.update()
 
     def show_current(self, index: int) -> None:
@@ -153,7 +157,7 @@ class LayerPath(QWidget):
         for place in shown:
             name = self._names[place]
             box = QRect(x, 0, metrics.horizontalAdvance(name), height)
-            self._places.append((box, name))
+            self._places.append((box, self._layers[place]))
             painter.setPen(QColor(theme.ACCENT if place == self._current else theme.DIM))
             painter.drawText(box, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), name)
             if place == self._current:

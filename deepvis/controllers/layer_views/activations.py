@@ -17,4 +17,4 @@ def show_activations(state: DisplayState, sources: Sources) -> Iterator[GridCont
     if sources.values is None:
         yield GridContent(missing="Waiting for the net")
     else:
-        yield grid_content(state, sources.values)
+        yield grid_content(state, sources.values, sources.session.engine.net.unit_names(state.layer.name))

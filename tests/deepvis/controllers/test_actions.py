@@ -88,13 +88,15 @@ def test_freezing_the_origin():
 
 
 def test_reset_keeps_the_place():
-    model = ViewerModel(layer="fc", unit=7, picture=2, gamma=0.5, zoom="unit", back_mode="guided", show_patches=False)
+    model = ViewerModel(layer="fc", unit=7, picture=2, zoom="unit", back_mode="guided")
+    model.gamma, model.show_patches = 0.5, False
     do(model, "toggle_origin", "toggle_help", "reset")
     assert model == ViewerModel(layer="fc", unit=7, picture=2)
 
 
 def test_reset_goes_back_to_what_the_settings_say():
-    model = ViewerModel(layer="conv1", colormap="gray", scale="frame", fast_step=2)
-    do(model, "next_colormap", "next_scale", "next_gamma", "reset")
-    assert model == ViewerModel(layer="conv1", colormap="gray", scale="frame", fast_step=2)
+    wishes = {"layer": "conv1", "colormap": "gray", "scale": "frame", "fast_step": 2, "gamma": 0.7, "fit": "crop"}
+    model = ViewerModel(**wishes)
+    do(model, "next_colormap", "next_scale", "next_gamma", "next_fit", "toggle_classes", "reset")
+    assert model == ViewerModel(**wishes)
     assert do(model, "unit_right_fast").unit == 2

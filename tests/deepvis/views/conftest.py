@@ -43,7 +43,9 @@ def open_window(qtbot, make_model, make_pictures, tmp_path):
     windows = []
     make_application(10)
 
-    def make(scanned=False, model=None, images=..., camera=None, size=(1280, 720), keymap="deepvis", **wishes):
+    def make(
+        scanned=False, model=None, images=..., camera=None, size=(1280, 720), keymap="deepvis", naming=None, **wishes
+    ):
         net = model or make_model()
         facts = None
         if scanned:
@@ -51,7 +53,7 @@ def open_window(qtbot, make_model, make_pictures, tmp_path):
             with_bar(scan(net, make_pictures(12, folder="scanned"), file, device="cpu"), quiet=True)
             facts = Facts(Scan(file), net, {"conv1": np.array([0, 0.25, 0.5, 0.75, 1])})
         pictures = make_pictures(3, folder=f"shown{len(windows)}") if images is ... else images
-        session = Session(Engine(net), pictures, facts, camera=camera or NoCamera())
+        session = Session(Engine(net, naming=naming), pictures, facts, camera=camera or NoCamera())
         window = Window(session, ViewerModel(**wishes), keymap=keymap)
         windows.append(window)
         qtbot.addWidget(window)

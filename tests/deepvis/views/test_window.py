@@ -1,6 +1,7 @@
 """The window from outside: keys, mouse, panes, messages."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,11 @@ from PySide6.QtCore import QEvent, QPoint, QSettings, Qt
 from PySide6.QtGui import QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QApplication, QFileDialog
 
+from deepvis.compute.describe import Naming
 from deepvis.compute.engine import Engine
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.session import Session
+from deepvis.images import open_images
 from deepvis.keys import COMMANDS
 from deepvis.models.viewer import Origin, ViewerModel
 from deepvis.views.window import Window
@@ -347,3 +350,35 @@ def test_the_arrangement_is_remembered(qtbot, open_window, make_model, make_pict
     shares = [columns[0] / sum(columns) for columns in sizes]  # the second window may have to fit a smaller screen
     assert shares[0] == pytest.approx(400 / 1280, abs=0.02)
     assert shares[1] == pytest.approx(shares[0], abs=0.06)
+
+
+def test_class_names_labels_and_titles(qtbot, open_window, make_model, make_pictures, tmp_path):
+    model = replace(make_model(), classes=("cat", "dog", "owl"))
+    pictures = make_pictures(2, folder="labelled")
+    (tmp_path / "list.txt").write_text("".join(f"{pictures.path(place)} {2 - place}\n" for place in range(2)))
+    window = open_window(
+        model=model,
+        images=open_images(tmp_path / "list.txt"),
+        layer="fc8",
+        unit=1,
+        naming=Naming(title=lambda name: name.replace("conv", "c")),
+    )
+    assert window.unit_pane.content.title == "fc8:1 dog"
+    assert window.unit_pane.content.detail.startswith("act ")
+    assert window.input_pane.content.detail.endswith("is owl")
+    assert "0.png is owl" in window.status.text()
+    assert "fc8:1 dog" in window.status.text()
+    assert window.layer_bar.combo.itemText(1) == "c1"
+    window.layer_bar.combo.activated.emit(1)
+    assert window.controller.state.layer.name == "conv1"
+    place = window.layer_bar.path._places
+    assert all(name in [layer.name for layer in window.controller.net.layers] for _, name in place)
+    window._model.layer = "fc8"
+    window._model.show_diffs, window._model.back_mode = True, "gradient"
+    qtbot.waitUntil(lambda: window.idle, timeout=5000)
+    assert window.unit_pane.content.detail.startswith("grad ")
+    qtbot.mouseMove(window.grid_pane.canvas.viewport(), window.grid_pane.position_of(2).toPoint() - QPoint(2, 0))
+    window._model.show_diffs = False
+    qtbot.waitUntil(lambda: window.idle, timeout=5000)
+    qtbot.mouseMove(window.grid_pane.canvas.viewport(), window.grid_pane.position_of(2).toPoint())
+    assert window.grid_pane._foot.words.endswith("owl")

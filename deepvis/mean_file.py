@@ -1,0 +1,46 @@
+"""Mean images on disk: Caffe's ``.binaryproto`` and NumPy's ``.npy``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepvis.errors import SettingsError
+from prototxt.blob import read_blob
+
+
+def read_mean(file: Path) -> NDArray[np.float32]:
+    """Read a mean image, or one number per channel.
+
+    Parameters
+    ----------
+    file : ``.binaryproto``, or ``.npy`` of shape (C, H, W), (1, C, H, W) or (C,).
+
+    Returns
+    -------
+    (C, H, W) or (C,) float32, in the order and scale of the file.
+
+    Raises
+    ------
+    SettingsError : if the file cannot be read or has another shape.
+    FormatError : if a ``.binaryproto`` is none.
+    """
+    try:
+        array = np.load(file, allow_pickle=False) if file.suffix == ".npy" else read_blob(file)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{file}: cannot be read ({error}); give a .binaryproto or .npy") from error
+    array = np.asarray(array, np.float32)
+    array = array[0] if array.ndim == 4 and len(array) == 1 else array
+    if array.ndim not in (1, 3):
+        raise SettingsError(f"{file}: has shape {array.shape}; a mean must be (channels, height, width) or (channels,)")
+    return array
+
+
+def read_mean_image(file: Path) -> NDArray[np.float32]:
+    """Read a mean image, (C, H, W); errors as in `read_mean`, also for one number per channel."""
+    array = read_mean(file)
+    if array.ndim != 3:
+        raise SettingsError(f"{file}: has shape {array.shape}; it must be (channels, height, width)")
+    return array
