@@ -112,7 +112,7 @@ def plan_command(
     share: float | None = None,
     quantile: float | None = None,
     quantile_of: Literal["network", "layer"] = "network",
-    hmax: Literal["layer", "network"] | None = None,
+    hmax: planning.HmaxName | None = None,
     levels: int = DEFAULT_LEVELS,
     exact: bool = False,
 ) -> None:
@@ -143,7 +143,7 @@ def plan_command(
     quantile_of
         whose quantile: one threshold for the network, or one for each layer.
     hmax
-        whose largest H is Hmax (methods 4-6, functions of Hmax).
+        whose largest H is Hmax (methods 4-6, functions of Hmax); or the largest that the bins allow.
     levels
         most different multipliers per layer.
     exact

@@ -55,6 +55,10 @@ def _entropy(source: Source) -> Array:
     return source.table.h
 
 
+def _miller_madow(source: Source) -> Array:
+    return source.table.h_miller_madow
+
+
 def _inverse(source: Source) -> Array:
     return np.log2(source.table.bins) - source.table.h
 
@@ -122,9 +126,10 @@ def _weight(source: Source) -> Array:
     return _per_layer(table, scores)
 
 
-MeasureName = Literal["entropy", "inverse", "mean", "std", "random", "weight", "taylor", "mas"]
+MeasureName = Literal["entropy", "miller-madow", "inverse", "mean", "std", "random", "weight", "taylor", "mas"]
 MEASURES: dict[MeasureName, Measure] = {
     "entropy": Measure("H", "bits", _entropy),
+    "miller-madow": Measure("H with the Miller-Madow correction", "bits", _miller_madow),
     "inverse": Measure("the bits that H lacks to its greatest possible value", "bits", _inverse),
     "mean": Measure("mean activation", "of the layer's range", _mean),
     "std": Measure("standard deviation of the activation", "of the layer's range", _std),
@@ -143,8 +148,8 @@ def scores_by(name: MeasureName, source: Source) -> Array:
 
     Returns
     -------
-    (M,) finite; in [0, log2(bins)] for H and its inverse, in [0, 1] for random numbers, weights, importance, and about
-    that for the others.
+    (M,) finite; in [0, log2(bins)] for H and its inverse (for Miller-Madow it may be slightly more), in [0, 1] for
+    random numbers, weights, importance, and about that for the others.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from entropy.errors import PlanError
 from entropy.expression import parse_expression
 from entropy.measurement import largest_h
-from entropy.measures import MeasureName, Source, scores_by
+from entropy.measures import MEASURES, MeasureName, Source, scores_by
 from entropy.quantize import DEFAULT_LEVELS, QuantizationError, quantize
 from entropy.table import Table
 from entropy.thresholds import Wish, find_threshold
@@ -25,6 +25,7 @@ from prototxt import atomic
 from prototxt.split import SplitLayer
 
 Array = NDArray[np.float64]
+HmaxName = Literal["layer", "network", "bins"]
 
 
 class LayerPlan(BaseModel):
@@ -54,7 +55,7 @@ class Plan(BaseModel):
     quantile : the quantile of H that the threshold is, if it is one.
     share_wanted : the share of free filters that the threshold was solved for, if it was.
     share_free : the share of filters with a multiplier above 0.
-    hmax : whose largest H is Hmax (soft functions).
+    hmax : what Hmax is (soft functions): the largest H of the layer or the network, or what the bins allow.
     levels : most different multipliers per layer, or None for exact ones.
     layers : the multipliers of every planned layer.
     weights_hash : of the model that was scanned, hence of the weights that the plan is for.
@@ -75,7 +76,7 @@ class Plan(BaseModel):
     quantile: float | None = None
     share_wanted: float | None
     share_free: float
-    hmax: Literal["layer", "network"]
+    hmax: HmaxName
     levels: int | None
     weights_hash: str
     images_hash: str
@@ -119,7 +120,7 @@ def plan(
     share: float | None = None,
     quantile: float | None = None,
     quantile_of: Literal["network", "layer"] = "network",
-    hmax: Literal["layer", "network"] | None = None,
+    hmax: HmaxName | None = None,
     levels: int | None = DEFAULT_LEVELS,
 ) -> Plan:
     """Give every filter of a table a learning-rate multiplier.
@@ -137,8 +138,9 @@ def plan(
     share : in place of a threshold: the share of free filters, in [0, 1], to solve it for; by default
         0.40, 0.15 and 0.085.
     quantile : in place of a threshold: this quantile of H, in [0, 1], ``quantile_of`` the whole network or each layer.
-    hmax : for methods 4-6 and functions of Hmax, the largest H of the ``layer`` or of the ``network``; by default of
-        whatever shares a histogram range (the layer, unless the table was measured with the network's range).
+    hmax : for methods 4-6 and functions of Hmax, the largest H of the ``layer`` or of the ``network``, or log2 of the
+        ``bins``, the largest that could be; by default of whatever shares a histogram range (the layer, unless the
+        table was measured with the network's range).
     levels : most different multipliers per layer (at least 3), or None for one per different H.
 
     Raises
@@ -226,13 +228,17 @@ def _chosen(method: int | None, function: str | None) -> _Chosen:
     )
 
 
-def _largest(table: Table, scores: Array, scope: Literal["layer", "network"], by: MeasureName) -> Array:
+def _largest(table: Table, scores: Array, scope: HmaxName, by: MeasureName) -> Array:
     if (scores < 0).any():
         raise PlanError(
             f"{(scores < 0).sum()} filters have a {by} below 0 (before the activation?); soft functions divide by "
             "the largest, so use a method from 1 to 3"
         )
-    return largest_h(table.layer, scores, scope)
+    if scope != "bins":
+        return largest_h(table.layer, scores, scope)
+    if MEASURES[by].unit != "bits":
+        raise PlanError(f"the bins limit H, not {MEASURES[by].what}; take the largest of the layer or of the network")
+    return np.maximum(np.log2(table.bins), scores)
 
 
 def read_plan(path: Path | str) -> Plan:

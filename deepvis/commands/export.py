@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from deepvis.commands.option_types import Number, Place, Switch, Text
+from deepvis.compute.facts import BINNING
 from deepvis.errors import ScanError, SettingsError
 from deepvis.export.backward import HitTracer
 from deepvis.export.job import Job
@@ -139,7 +140,7 @@ def _from_plan(settings: Settings, scan: Scan) -> dict[str, Any]:
             raise ScanError(sentence)
         print(sentence, file=sys.stderr)
         return {}
-    measured: dict[str, Any] = {name: plan.measured[name] for name in ("bins", "quantile") if name in plan.measured}
+    measured: dict[str, Any] = {name: plan.measured[name] for name in BINNING if name in plan.measured}
     return {"multipliers": plan.multipliers, **measured}
 
 

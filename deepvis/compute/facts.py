@@ -16,11 +16,14 @@ from deepvis.errors import ScanError
 from deepvis.images import read_image
 from deepvis.model import Model
 from deepvis.scan.reader import Scan
-from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning, entropy_bits, histogram_counts, value_range
+from entropy.binning import BinChoice, Means, Rule, choose_bins
+from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, entropy_bits
 from entropy.scan_file import read_histograms
 from entropy.streamed_means import StreamedMeans
+from entropy.table_means import TableMeans
 
 PATCHES = 9
+BINNING = ("bins", "quantile", "width")  # what a plan says of its histograms, by the names of `measure_layer`
 _CACHED_UNITS = 512
 Answer = TypeVar("Answer")
 
@@ -88,27 +91,29 @@ class UnitFacts:
 
 
 def measure_layer(
-    scan: Scan, layer: str, bins: int = DEFAULT_BINS, quantile: float = DEFAULT_QUANTILE
+    scan: Scan,
+    layer: str,
+    bins: int | Rule = DEFAULT_BINS,
+    quantile: float = DEFAULT_QUANTILE,
+    width: float | None = None,
 ) -> LayerHistogram:
-    """Make the histograms of a layer's units; ``bins`` and ``quantile`` as in `entropy.measure`."""
-    low, high, counts = _histogram(scan, layer, bins, quantile)
+    """Make the histograms of a layer's units; ``bins``, ``quantile`` and ``width`` as in `entropy.measure`."""
+    means = _means(scan, layer)
+    binning = choose_bins({layer: means}, quantile, "layer", BinChoice(bins, width))[layer]
+    counts = means.measure(binning).counts
     bits = entropy_bits(counts)
     ranks = np.empty(len(bits), np.int64)
     ranks[np.argsort(bits, kind="stable")] = np.arange(1, len(bits) + 1)
-    return LayerHistogram(low, high, counts, bits, ranks)
+    return LayerHistogram(float(binning.low[0]), float(binning.high[0]), counts, bits, ranks)
 
 
-def _histogram(scan: Scan, layer: str, bins: int, quantile: float) -> tuple[float, float, NDArray[np.int64]]:
-    """Range and counts of a layer, from its table of means or the histograms that were kept in its place."""
+def _means(scan: Scan, layer: str) -> Means:
+    """The means of a layer: its table, or the histograms that were kept in its place."""
     kept = None if scan.keeps_means else read_histograms(scan.file, layer)
-    if kept is None:
-        means = scan.means(layer)
-        means = means[np.isfinite(means).all(1)]
-        low, high = value_range(means, quantile)
-        return low, high, histogram_counts(means, low, high, bins)
-    streamed = StreamedMeans(kept)
-    low, high = StreamedMeans.shared_range([streamed], quantile)
-    return low, high, streamed.measure(Binning.of(streamed.units, low, high, bins)).counts
+    if kept is not None:
+        return StreamedMeans(kept)
+    table = scan.means(layer)
+    return TableMeans.of_array(table[np.isfinite(table).all(1)], f"{scan.path}: layer {layer!r}")
 
 
 class Facts:
@@ -119,8 +124,8 @@ class Facts:
     scan : an opened scan; it is closed with `close`.
     model : the model that is shown, to tell whether the scan is one of it.
     multipliers : learning-rate multiplier of every filter, by layer.
-    bins, quantile : of the histograms, as in `entropy.measure`; those of the plan, where there is one, so that the
-        window shows the H that the plan was made from.
+    bins, quantile, width : of the histograms, as in `entropy.measure`; those of the plan, where there is one, so that
+        the window shows the H that the plan was made from.
     """
 
     def __init__(
@@ -128,14 +133,15 @@ class Facts:
         scan: Scan,
         model: Model,
         multipliers: Mapping[str, NDArray[np.float64]] | None = None,
-        bins: int = DEFAULT_BINS,
+        bins: int | Rule = DEFAULT_BINS,
         quantile: float = DEFAULT_QUANTILE,
+        width: float | None = None,
     ) -> None:
         self.scan = scan
         self.stale = scan.stale_reason(model)
         self._multipliers = multipliers or {}
         self._lock = threading.Lock()
-        self._histogram = lru_cache(maxsize=64)(partial(measure_layer, scan, bins=bins, quantile=quantile))
+        self._histogram = lru_cache(maxsize=64)(partial(measure_layer, scan, bins=bins, quantile=quantile, width=width))
         self._unit = lru_cache(maxsize=_CACHED_UNITS)(self._read_unit)
 
     @property

@@ -19,6 +19,7 @@ from deepvis.export.pictures import BACK_PICTURES, Blocks
 from deepvis.export.visit import Seen, visit
 from deepvis.progress import Progress
 from deepvis.scan.reader import Scan
+from entropy.binning import Rule
 from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE
 
 MEMORY = 1 << 30  # bytes of small pictures that are kept at a time
@@ -41,7 +42,7 @@ class Job:
     tracer : back-propagation of the patches; None for pixels only.
     least : whether the images that speak most against each unit are exported too.
     multipliers : learning-rate multiplier of every filter, by layer.
-    bins, quantile : of the histograms, as in `entropy.measure`; those of the plan where there is one.
+    bins, quantile, width : of the histograms, as in `entropy.measure`; those of the plan where there is one.
     root, batch, workers : as in `deepvis.export.visit.visit`.
     errors : is filled with the errors of images that cannot be used any more.
     """
@@ -53,8 +54,9 @@ class Job:
     tracer: HitTracer | None = None
     least: bool = False
     multipliers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    bins: int = DEFAULT_BINS
+    bins: int | Rule = DEFAULT_BINS
     quantile: float = DEFAULT_QUANTILE
+    width: float | None = None
     root: Path | None = None
     batch: int = 8
     workers: int | None = None

@@ -49,7 +49,7 @@ class UnitEntry:
 def unit_entries(job: Job, layer: str, hits: list[Hit]) -> tuple[list[UnitEntry], tuple[float, float]]:
     """Collect what is known of every unit of a layer, and the range that its histograms share."""
     scan, rates = job.scan, job.multipliers.get(layer)
-    histogram = measure_layer(scan, layer, job.bins, job.quantile)
+    histogram = measure_layer(scan, layer, job.bins, job.quantile, job.width)
     statistics = scan.statistics(layer)
     classes = top_classes(scan, layer)
     of_unit = {

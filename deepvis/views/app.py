@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QApplication
 from deepvis.camera import Camera
 from deepvis.compute.describe import naming_of
 from deepvis.compute.engine import Engine
-from deepvis.compute.facts import Facts
+from deepvis.compute.facts import BINNING, Facts
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.session import Session
 from deepvis.errors import ModelError, SettingsError
@@ -243,7 +243,7 @@ def _open_facts(settings: Settings, model: Model) -> tuple[Facts | None, list[st
         try:
             plan = read_plan(settings.plan)
             from_plan = {"multipliers": plan.multipliers}
-            from_plan |= {name: plan.measured[name] for name in ("bins", "quantile") if name in plan.measured}
+            from_plan |= {name: plan.measured[name] for name in BINNING if name in plan.measured}
             if plan.weights_hash not in ("", model.hash):
                 problems.append(f"{settings.plan}: was made for other weights than these; measure and plan again")
         except InputError as error:

@@ -36,6 +36,7 @@ def test_scores_as_they_are_defined(table, small):
     largest = np.concatenate([np.abs(weights[name][0]).mean(axis=(1, 2, 3)) for name in table.layers]).reshape(2, 8)
     expected = {
         "entropy": table.h,
+        "miller-madow": table.h_miller_madow,
         "inverse": 4 - table.h,
         "mean": table.mean / width,
         "std": table.std / width,
@@ -93,7 +94,7 @@ def test_importance_is_in_the_table_where_the_scan_has_it(table, small, tmp_path
 
 
 def test_what_does_not_fit(table, small, tmp_path):
-    with pytest.raises(PlanError, match="no measure 'size'; use one of entropy, inverse"):
+    with pytest.raises(PlanError, match="no measure 'size'; use one of entropy, miller-madow, inverse"):
         plan(table, 1, by="size")
     with pytest.raises(PlanError, match="give the caffemodel that was scanned"):
         plan(table, 1, by="weight")

@@ -36,6 +36,24 @@ def test_soft_plans_take_hmax_of_the_layer_or_the_network(table):
         np.testing.assert_allclose(network.multipliers[name], 1 - h / table.h.max(), atol=1e-7)
 
 
+def test_hmax_may_be_what_the_bins_allow(table):
+    for by, h in (("entropy", table.h), ("miller-madow", table.h_miller_madow)):
+        made = plan(table, 5, by=by, levels=None, hmax="bins")
+        rates = np.concatenate(list(made.multipliers.values()))
+        np.testing.assert_allclose(rates, np.maximum(1 - h / 4, 0), atol=1e-7)
+    with pytest.raises(PlanError, match="the bins limit H, not mean activation"):
+        plan(table, 5, by="mean", hmax="bins")
+
+
+def test_a_plan_may_be_made_from_the_corrected_h(small):
+    """The correction is larger for filters that occupy more bins: with few images it moves thresholds."""
+    table = measure(small.scan, bins=32)
+    plain, corrected = plan(table, 1, levels=None), plan(table, 1, by="miller-madow", levels=None)
+    assert corrected.threshold > plain.threshold
+    rates = np.concatenate(list(corrected.multipliers.values()))
+    np.testing.assert_array_equal(rates, table.h_miller_madow < corrected.threshold)
+
+
 def test_the_scope_of_the_range_is_the_default_scope_of_hmax(small):
     assert plan(measure(small.scan, bins=16, scope="network"), 4).hmax == "network"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import entropy
 from deepvis.compute.facts import measure_layer
 from deepvis.errors import ScanError
 from deepvis.export.unit_entries import top_classes
@@ -69,5 +70,8 @@ def test_a_scan_without_the_table(make_model, images: ImageFiles, tmp_path: Path
     with scanned(model, images, tmp_path / "table.h5") as opened:
         assert read_histograms(opened.file, "conv1") is None
         assert measure_layer(opened, "conv1", bins=8).high == pytest.approx(shown.high, rel=0.05)
+        with pytest.warns(entropy.FewImagesWarning):
+            table = entropy.measure(tmp_path / "table.h5", ["conv1"], width=0.02)
+        np.testing.assert_array_equal(measure_layer(opened, "conv1", width=0.02).bits, table.h)
     with pytest.raises(ScanError, match="correlations are computed from the table of means"):
         scanned(model, images, tmp_path / "x.h5", means=False, correlation=True)
