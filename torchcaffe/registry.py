@@ -15,16 +15,6 @@ LayerClass = TypeVar("LayerClass", bound="type[Layer]")
 LAYERS: dict[str, type[Layer]] = {}
 """Filled by the modules of `torchcaffe.layers` and `torchcaffe.data` when they are imported."""
 
-_CAFFE_TYPES = """
-    AbsVal Accuracy ArgMax BNLL BatchNorm BatchReindex Bias Clip Concat ContrastiveLoss Convolution Crop Data
-    Deconvolution Dropout DummyData ELU Eltwise Embed EuclideanLoss Exp Filter Flatten HDF5Data HDF5Output HingeLoss
-    Im2col ImageData InfogainLoss InnerProduct Input LRN LSTM LSTMUnit Log MVN MemoryData MultinomialLogisticLoss PReLU
-    Parameter Pooling Power Python RNN ReLU Recurrent Reduction Reshape SPP Scale Sigmoid SigmoidCrossEntropyLoss
-    Silence Slice Softmax SoftmaxWithLoss Split Swish TanH Threshold Tile WindowData
-"""
-CAFFE_TYPES = frozenset(_CAFFE_TYPES.split())
-"""The layer types of BVLC Caffe 1.0 and of the master branch after it."""
-
 
 def layer(type_name: str) -> Callable[[LayerClass], LayerClass]:
     """Register a class as the layer of a type: ``@layer("Pooling")``.
@@ -52,7 +42,5 @@ def find_class(type_name: str, layer_name: str) -> type[Layer]:
     """
     if type_name in LAYERS:
         return LAYERS[type_name]
-    reason = "is a layer of Caffe that torchcaffe does not run" if type_name in CAFFE_TYPES else "is no layer of Caffe"
-    raise NetError(
-        f"layer {layer_name!r}: type {type_name!r} {reason}; use one of {', '.join(sorted(LAYERS, key=str.lower))}"
-    )
+    known = ", ".join(sorted(LAYERS, key=str.lower))
+    raise NetError(f"layer {layer_name!r}: type {type_name!r} is no layer of Caffe; use one of {known}")

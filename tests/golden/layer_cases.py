@@ -466,6 +466,7 @@ EXEMPT = {
     "HDF5Data": "reads files; tests/torchcaffe/data",
     "Python": "is the user's code; tests/torchcaffe/layers/test_python.py",
     "HDF5Output": "writes a file; tests/torchcaffe/data",
+    "WindowData": "reads files; tests/torchcaffe/data",
     "Data": "reads a database; tests/torchcaffe/data",
     "MemoryData": "delivers arrays; tests/torchcaffe/data",
 }
