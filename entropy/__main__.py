@@ -284,9 +284,9 @@ def check_command(where: tyro.conf.Positional[Path], weights: Path | None = None
         run real Caffe too.
     """
     engines = []
-    for loss in checking.checking(where, weights, use_caffe=caffe):
+    for loss in tqdm(checking.checking(where, weights, use_caffe=caffe), "checking", unit=" engines", disable=None):
         engines.append(loss.engine)
-        print(reporting.describe_loss(loss), flush=True)
+        tqdm.write(reporting.describe_loss(loss))
     if "caffe" not in engines and caffe:
         print("real Caffe is not installed (make caffe); only torchcaffe was asked")
     print(f"{where}: every layer of the split net has its weights; ready to train")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from deepvis.model import Model, open_model
+from deepvis.progress import Progress, with_bar
 from entropy import Plan, read_plan
 from entropy import folder as names
 from finetune.crop_task import scene_crops
@@ -30,38 +31,77 @@ SCENES = 120
 TITLES = {"plain": "plain fine-tuning", "split": "a rate for every filter"}
 
 
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What the demo did, read from its folder.
+
+    Parameters
+    ----------
+    trainer : which program trained, a name in `finetune.trainers.TRAINERS`.
+    model : the source model, as it was converted.
+    plan : the learning-rate multipliers.
+    classes : names of the new task's classes.
+    plain, rated : the two runs.
+    whole : layers of the source model that learnt at the full rate in both, because the plan has no rates for them.
+    """
+
+    trainer: str
+    model: Model
+    plan: Plan
+    classes: Sequence[str]
+    plain: Run
+    rated: Run
+    whole: Sequence[str]
+
+
 def write_report(folder: Path) -> None:
     """Compare plain fine-tuning with per-filter rates, write ``summary.md`` and ``losses.png``, print the table.
 
     Raises
     ------
-    ExperimentError : if the folder holds no demo, or a claim of the demo is not borne out; in the second case the
+    ExperimentError : if the folder holds no whole demo, or a claim of the demo is not borne out; in the second case the
         report is written all the same and says which.
     """
-    trainer = _read_description(folder)["trainer"]
-    model = open_model(folder / "alexnet.prototxt")
-    plan = read_plan(folder / names.PLAN)
-    scenes = scene_crops(indoor_photographs(), SCENES)
-    before = probabilities(model, model.weights, scenes)
-    runs = {}
-    trunks = _trained_trunks(folder, model)
-    for kind, trained in trunks.items():
-        # In plain fine-tuning every filter is free.
-        rates = {name: r if kind == "split" else np.ones_like(r) for name, r in plan.multipliers.items()}
-        log = read_log((folder / LOGS[kind]).read_text().splitlines())
-        change = output_change(before, probabilities(model, trained, scenes))
-        runs[kind] = Run(TITLES[kind], log, movements(model.weights, trained, rates), change)
-    classes = (folder / "crops/classes.txt").read_text().splitlines()
-    claims = checks(runs["plain"], runs["split"], 1 / len(classes))
-    draw_losses(list(runs.values()), folder / "losses.png")
-    table = comparison_table(list(runs.values()))
-    lines = [f"- {'yes' if claim.holds else '**NO**'}: {claim.claim}" for claim in claims]
-    whole = _layers_at_the_full_rate(model.weights, trunks["split"], plan)
-    write_text(folder / "summary.md", _page(model, runs["split"], table, lines, plan, classes, trainer, whole))
-    print(f"\n{table}\n\n" + "\n".join(lines))
+    study = with_bar(comparing(folder))
+    runs = (study.plain, study.rated)
+    claims = checks(*runs, 1 / len(study.classes))
+    draw_losses(runs, folder / "losses.png")
+    table = comparison_table(runs)
+    lines = "\n".join(f"- {'yes' if claim.holds else '**NO**'}: {claim.claim}" for claim in claims)
+    write_text(folder / "summary.md", _page(study, table, lines))
+    print(f"\n{table}\n\n{lines}")
     failed = [claim.claim for claim in claims if not claim.holds]
     if failed:
         raise ExperimentError(f"the demo did not show what it should: {'; '.join(failed)}; see {folder}/summary.md")
+
+
+def comparing(folder: Path) -> Generator[Progress, None, Study]:
+    """Read what the demo left, and ask the source model and both trained ones about the old task's pictures.
+
+    Raises
+    ------
+    InputError : if the folder holds no whole demo.
+    """
+    trainer = _read_description(folder)
+    model = open_model(folder / "alexnet.prototxt")
+    plan = read_plan(folder / names.PLAN)
+    classes = _read(folder / "crops/classes.txt").splitlines()
+    trunks = _trained_trunks(folder, model)
+    scenes = scene_crops(indoor_photographs(), SCENES)
+    title, total = "compare: nets", 1 + len(trunks)
+    yield Progress(0, total, title)
+    before = probabilities(model, model.weights, scenes)
+    runs = {}
+    for done, (kind, trained) in enumerate(trunks.items(), 1):
+        yield Progress(done, total, title)
+        # In plain fine-tuning every filter is free.
+        rates = {name: r if kind == "split" else np.ones_like(r) for name, r in plan.multipliers.items()}
+        log = read_log(_read(folder / LOGS[kind]).splitlines())
+        change = output_change(before, probabilities(model, trained, scenes))
+        runs[kind] = Run(TITLES[kind], log, movements(model.weights, trained, rates), change)
+    yield Progress(total, total, title)
+    whole = _layers_at_the_full_rate(model.weights, trunks["split"], plan)
+    return Study(trainer, model, plan, classes, runs["plain"], runs["split"], whole)
 
 
 def describe(folder: Path, **facts: str) -> None:
@@ -69,11 +109,21 @@ def describe(folder: Path, **facts: str) -> None:
     write_text(folder / DESCRIPTION, json.dumps(facts, indent=2) + "\n")
 
 
-def _read_description(folder: Path) -> dict[str, str]:
+def _read_description(folder: Path) -> str:
+    """The trainer's name."""
+    if not (folder / DESCRIPTION).is_file():
+        raise ExperimentError(f"{folder}: holds no {DESCRIPTION}, so no demo was run there; run: make demo")
     try:
-        return json.loads((folder / DESCRIPTION).read_text())
-    except OSError:
-        raise ExperimentError(f"{folder}: holds no {DESCRIPTION}, so no demo was run there; run: make demo") from None
+        return str(json.loads(_read(folder / DESCRIPTION))["trainer"])
+    except (ValueError, KeyError, TypeError):
+        raise ExperimentError(f"{folder / DESCRIPTION}: does not say how the demo was run; run: make demo") from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError):
+        raise ExperimentError(f"{path}: cannot be read, so the demo was not finished; run: make demo") from None
 
 
 def _trained_trunks(folder: Path, model: Model) -> dict[str, Weights]:
@@ -114,32 +164,23 @@ def probabilities(model: Model, weights: Weights, pictures: np.ndarray) -> np.nd
         return network.run({model.input: blob}, keep=[model.output])[model.output].flatten(1).numpy()
 
 
-def _page(
-    model: Model,
-    rated: Run,
-    table: str,
-    claims: Sequence[str],
-    plan: Plan,
-    classes: Sequence[str],
-    trainer: str,
-    whole: Sequence[str],
-) -> str:
+def _page(study: Study, table: str, claims: str) -> str:
     """The text of ``summary.md``."""
-    free = rated.total("free")
-    total = free + rated.total("frozen")
+    free = study.rated.total("free")
+    total = free + study.rated.total("frozen")
     template = files("finetune").joinpath("summary.md.template").read_text()
     return template.format(
         table=table,
-        claims="\n".join(claims),
-        layers=layer_table(rated),
-        old_classes=len(model.classes),
-        new_classes=len(classes),
-        chance=1 / len(classes),
-        whole="".join(f"{name}, " for name in whole),
-        photographs=", ".join(classes),
-        trainer=trainer,
-        method=plan.method,
-        formula=plan.formula,
+        claims=claims,
+        layers=layer_table(study.rated),
+        old_classes=len(study.model.classes),
+        new_classes=len(study.classes),
+        chance=1 / len(study.classes),
+        whole=", ".join([*study.whole, "the new head"]),
+        photographs=", ".join(study.classes),
+        trainer=study.trainer,
+        method=study.plan.method,
+        formula=study.plan.formula,
         free=free,
         total=total,
         share=free / total,

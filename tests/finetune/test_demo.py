@@ -223,8 +223,18 @@ def test_list_names_the_experiments(capsys):
     assert capsys.readouterr().out.startswith("demo ")
 
 
-def test_report_needs_a_demo(tmp_path):
-    with pytest.raises(ExperimentError, match="make demo"):
+@pytest.mark.parametrize(
+    ("description", "words"),
+    [
+        (None, "holds no demo.json, so no demo was run there; run: make demo"),
+        ("{", "demo.json: does not say how the demo was run; run: make demo"),
+        ('{"trainer": "caffe"}', "alexnet.prototxt"),  # of a demo that was stopped early
+    ],
+)
+def test_report_needs_a_whole_demo(description, words, tmp_path):
+    if description:
+        (tmp_path / "demo.json").write_text(description)
+    with pytest.raises(InputError, match=words):
         write_report(tmp_path)
 
 
