@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.stats import binom
 
 from finetune.forgetting import Movement, OutputChange
 from finetune.training_log import TrainingLog
@@ -58,8 +59,16 @@ class Check:
     holds: bool
 
 
-def checks(plain: Run, rated: Run, chance: float) -> list[Check]:
-    """What the demo sets out to show, each a sentence with its numbers."""
+def checks(plain: Run, rated: Run, classes: int, pictures: int) -> list[Check]:
+    """What the demo sets out to show, each a sentence with its numbers.
+
+    Parameters
+    ----------
+    plain, rated : the two runs.
+    classes : of the new task, alike in size; chance is one in so many.
+    pictures : held out; an accuracy is above chance where chance would reach it in fewer than 1 of 100 trials.
+    """
+    chance = 1 / classes
     frozen, changed = rated.total("frozen"), rated.total("frozen_changed")
     free, moved = rated.total("free"), rated.total("free_moved")
     return [
@@ -72,7 +81,7 @@ def checks(plain: Run, rated: Run, chance: float) -> list[Check]:
         *(
             Check(
                 f"{run.title}: held-out accuracy {run.accuracy[1]:.1%} is above chance ({chance:.1%})",
-                run.accuracy[1] > 2 * chance,
+                bool(binom.sf(round(run.accuracy[1] * pictures) - 1, pictures, chance) < 0.01),
             )
             for run in (plain, rated)
         ),

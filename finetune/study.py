@@ -41,6 +41,7 @@ class Study:
     model : the source model, as it was converted.
     plan : the learning-rate multipliers.
     classes : names of the new task's classes.
+    held_out : pictures of the new task's test.
     plain, rated : the two runs.
     whole : layers of the source model that learnt at the full rate in both, because the plan has no rates for them.
     """
@@ -49,6 +50,7 @@ class Study:
     model: Model
     plan: Plan
     classes: Sequence[str]
+    held_out: int
     plain: Run
     rated: Run
     whole: Sequence[str]
@@ -64,7 +66,7 @@ def write_report(folder: Path) -> None:
     """
     study = with_bar(comparing(folder))
     runs = (study.plain, study.rated)
-    claims = checks(*runs, 1 / len(study.classes))
+    claims = checks(*runs, len(study.classes), study.held_out)
     draw_losses(runs, folder / "losses.png")
     table = comparison_table(runs)
     lines = "\n".join(f"- {'yes' if claim.holds else '**NO**'}: {claim.claim}" for claim in claims)
@@ -85,7 +87,7 @@ def comparing(folder: Path) -> Generator[Progress, None, Study]:
     trainer = _read_description(folder)
     model = open_model(folder / "alexnet.prototxt")
     plan = read_plan(folder / names.PLAN)
-    classes = _read(folder / "crops/classes.txt").splitlines()
+    classes, tests = (_read(folder / f"crops/{name}.txt").splitlines() for name in ("classes", "test"))
     trunks = _trained_trunks(folder, model)
     scenes = scene_crops(indoor_photographs(), SCENES)
     title, total = "compare: nets", 1 + len(trunks)
@@ -101,7 +103,7 @@ def comparing(folder: Path) -> Generator[Progress, None, Study]:
         runs[kind] = Run(TITLES[kind], log, movements(model.weights, trained, rates), change)
     yield Progress(total, total, title)
     whole = _layers_at_the_full_rate(model.weights, trunks["split"], plan)
-    return Study(trainer, model, plan, classes, runs["plain"], runs["split"], whole)
+    return Study(trainer, model, plan, classes, len(tests), runs["plain"], runs["split"], whole)
 
 
 def describe(folder: Path, **facts: str) -> None:
@@ -168,6 +170,7 @@ def _page(study: Study, table: str, claims: str) -> str:
     """The text of ``summary.md``."""
     free = study.rated.total("free")
     total = free + study.rated.total("frozen")
+    shared = [photograph.name for photograph in indoor_photographs() if photograph.name in study.classes]
     template = files("finetune").joinpath("summary.md.template").read_text()
     return template.format(
         table=table,
@@ -185,4 +188,5 @@ def _page(study: Study, table: str, claims: str) -> str:
         total=total,
         share=free / total,
         scenes=SCENES,
+        shared=f" Also among those of the new task: {', '.join(shared)}." if shared else "",
     )

@@ -15,7 +15,7 @@ def a_run(title, *, changed=0, moved=5, losses=(2.0, 1.0), accuracy=(0.1, 0.8), 
 
 
 def failing(plain, rated):
-    return [check.claim for check in checks(plain, rated, chance=0.1) if not check.holds]
+    return [check.claim for check in checks(plain, rated, classes=10, pictures=160) if not check.holds]
 
 
 def test_a_good_demo_bears_out_every_claim():
@@ -37,6 +37,17 @@ def test_a_good_demo_bears_out_every_claim():
 def test_each_claim_fails_where_it_is_not_true(broken, claim):
     (sentence,) = failing(a_run("plain", variation=0.3), a_run("method 2", **broken))
     assert claim in sentence
+
+
+@pytest.mark.parametrize(
+    ("classes", "pictures", "accuracy", "above"),
+    [(2, 32, 0.75, True), (2, 32, 0.65, False), (15, 240, 0.15, True), (15, 240, 0.1, False), (15, 240, 1.0, True)],
+)
+def test_above_chance_depends_on_classes_and_pictures(classes, pictures, accuracy, above):
+    runs = a_run("plain", variation=0.3, frozen=0), a_run("method 2", accuracy=(0.0, accuracy))
+    claims = {check.claim: check.holds for check in checks(*runs, classes, pictures)}
+    (holds,) = [holds for claim, holds in claims.items() if claim.startswith("method 2: held-out")]
+    assert holds is above
 
 
 def test_tables_hold_the_numbers():
