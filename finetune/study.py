@@ -66,7 +66,8 @@ def write_report(folder: Path) -> None:
     """
     study = with_bar(comparing(folder))
     runs = (study.plain, study.rated)
-    claims = checks(*runs, len(study.classes), study.held_out)
+    freezes = study.plan.threshold is not None or study.rated.total("frozen") > 0
+    claims = checks(*runs, len(study.classes), study.held_out, freezes)
     draw_losses(runs, folder / "losses.png")
     table = comparison_table(runs)
     lines = "\n".join(f"- {'yes' if claim.holds else '**NO**'}: {claim.claim}" for claim in claims)

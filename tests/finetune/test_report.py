@@ -39,6 +39,11 @@ def test_each_claim_fails_where_it_is_not_true(broken, claim):
     assert claim in sentence
 
 
+def test_a_method_that_freezes_no_filter_need_not_freeze_any():
+    runs = a_run("plain", variation=0.3, frozen=0), a_run("method 6", frozen=0)
+    assert all(check.holds for check in checks(*runs, classes=10, pictures=160, freezes=False))
+
+
 @pytest.mark.parametrize(
     ("classes", "pictures", "accuracy", "above"),
     [(2, 32, 0.75, True), (2, 32, 0.65, False), (15, 240, 0.15, True), (15, 240, 0.1, False), (15, 240, 1.0, True)],
