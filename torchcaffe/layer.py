@@ -105,6 +105,9 @@ class Layer(nn.Module):
     def setup(self, bottom_shapes: list[Shape]) -> None:
         """Read the layer's fields and add its blobs; a ``ValueError`` from here becomes a `NetError`."""
 
+    def reset_state(self) -> None:
+        """Forget what was carried over from earlier passes; only recurrent layers carry anything."""
+
     def shapes_of_tops(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
         """Shapes of the tops where they are in no field of the prototxt and only the layer's own code knows them."""
         raise NotImplementedError(self.type)

@@ -151,6 +151,11 @@ class Network(nn.Module):
                 del values[value]
         return {value: values[value] for value in (self._results() if wanted is None else wanted)}
 
+    def reset_state(self) -> None:
+        """Let recurrent layers forget the batches before: the next pass does not depend on them."""
+        for layer in self.layers:
+            layer.reset_state()
+
     def shapes_for(self, given: Mapping[str, Shape]) -> Shapes:
         """Shapes of all values when the blobs of layers without bottoms have the given ones.
 

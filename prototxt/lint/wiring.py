@@ -100,6 +100,31 @@ def tops_are_read(net: NetParameter) -> Iterator[Finding]:
                     yield Finding(layer.name, sentence)
 
 
+@net_warning
+def recurrent_weights_are_shared_by_every_step(net: NetParameter) -> Iterator[Finding]:
+    """In training only the first step of the second layer has them (recurrent_layer.cpp, ``ShareWeights``)."""
+    owners: dict[str, str] = {}
+    for layer in net.layer if _phase(net) == "TRAIN" else ():
+        for index, spec in enumerate(layer.param):
+            if spec.name in owners and index >= _first_recurrent_blob(layer):
+                yield Finding(
+                    layer.name,
+                    f"shares parameter '{spec.name}' with layer '{owners[spec.name]}', but in training Caffe shares it "
+                    "at the first step only, and goes on with weights that it never trains; give it weights of its own",
+                )
+            if spec.name:
+                owners.setdefault(spec.name, layer.name)
+
+
+def _first_recurrent_blob(layer: LayerParameter) -> int:
+    """Place of the first parameter that every step uses; beyond all for a layer without steps."""
+    states = {"RNN": 1, "LSTM": 2}.get(layer.type)
+    if states is None:
+        return len(layer.param)
+    exposed = states if layer.recurrent_param.expose_hidden else 0
+    return 2 + (len(layer.bottom) > 2 + exposed)
+
+
 def _is_loss(layer: LayerParameter, top: int) -> bool:
     return top < len(layer.loss_weight) and layer.loss_weight[top] != 0
 

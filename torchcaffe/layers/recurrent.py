@@ -54,9 +54,9 @@ class Recurrent(Layer):
             self.add_blob((rows, math.prod(bottom_shapes[2][1:])), param.weight_filler)
         self.recurrent_blob = len(self.blobs)
         self.add_blob((rows, self.units), param.weight_filler)
-        self.reset()
+        self.reset_state()
 
-    def reset(self) -> None:
+    def reset_state(self) -> None:
         """Forget the hidden state: the next batch begins with zeros."""
         self._memory = [torch.zeros(0) for _ in range(self.states)]
 

@@ -33,6 +33,21 @@ def one(type, inside="", bottom="data", top="x"):
 CONV = "num_output: 4"
 DUMMY = 'layer { name: "it" type: "DummyData" top: "x" top: "y" dummy_data_param { %s } }'
 SHAPE = "shape { dim: 1 }"
+TWO_LSTMS = "".join(
+    f'layer {{ name: "{name}" type: "LSTM" bottom: "seq" bottom: "cont" top: "{name}" param {{}} param {{}}'
+    "  param { %s } recurrent_param { num_output: 3 weight_filler { value: 0.3 } } }"
+    for name in ("it", "too")
+)
+SHARED = """
+import sys
+import caffe
+net = caffe.Net(sys.argv[1], caffe.TRAIN)
+net.params["it"][2].data[...] = 0.5
+net.blobs["seq"].data[...], net.blobs["cont"].data[...] = 1, 1
+net.forward()
+same = net.blobs["it"].data == net.blobs["too"].data
+print(same[0].all(), same[1:].any())
+"""
 LSTM = 'layer { name: "it" type: "LSTM" bottom: "seq" bottom: "cont" top: "h" recurrent_param { %s } }'
 DATA = 'layer { name: "it" type: "%s" top: "x" top: "y" %s }'
 
@@ -348,6 +363,11 @@ def test_a_deploy_net_needs_no_training_data():
     [
         ("names_are_unique", one("ReLU") + one("ReLU", top="y"), "2 layers have this name in phase TRAIN"),
         ("settings_are_read", one("ReLU", "tanh_param {}"), "its tanh_param is ignored: ReLU does not read it"),
+        (
+            "recurrent_weights_are_shared_by_every_step",
+            TWO_LSTMS % ('name: "w"', 'name: "w"'),
+            "shares parameter 'w' with layer 'it', but in training Caffe shares it at the first step only",
+        ),
         ("tops_are_read", one("Slice", 'top: "y"') + one("Silence", bottom="x", top="")[:-1] + "}", "its top 'y'"),
     ],
 )
@@ -355,7 +375,22 @@ def test_warnings(rule, layers, sentence):
     layers = layers.replace('top: "" ', "")
     assert any(sentence in warning for warning in warn_net(parse_net(INPUTS + layers)))
     assert rule in {check.__name__ for check in NET_WARNINGS}
-    assert len(NET_WARNINGS) == 3
+    assert len(NET_WARNINGS) == 4
+
+
+def test_input_weights_may_be_shared_and_recurrent_ones_in_tests():
+    of_inputs = TWO_LSTMS.replace("param {} param {}", 'param { name: "x" } param { name: "b" }') % ("", "")
+    of_tests = TWO_LSTMS.replace("recurrent_param", "include { phase: TEST } recurrent_param") % (('name: "w"',) * 2)
+    for layers in (of_inputs, of_tests):
+        assert not any("at the first step only" in warning for warning in warn_net(parse_net(INPUTS + layers)))
+
+
+@pytest.mark.caffe
+def test_caffe_shares_recurrent_weights_at_the_first_step_only(real_caffe, tmp_path):
+    (tmp_path / "net.prototxt").write_text(INPUTS + TWO_LSTMS % ('name: "w"', 'name: "w"'))
+    result = real_caffe.run_python(SHARED, tmp_path / "net.prototxt")
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.split()[-2:] == ["True", "False"]
 
 
 @pytest.mark.data

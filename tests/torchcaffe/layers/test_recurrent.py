@@ -82,7 +82,7 @@ def test_the_state_goes_on_through_batches_of_any_size_as_in_caffe(layer_type, r
 def test_one_long_batch_is_two_short_ones(layer_type):
     net, long = network(layer_type), batch(3, steps=6)
     whole = top(net, long)
-    recurrent(net).reset()
+    recurrent(net).reset_state()
     halves = [top(net, {name: tensor[part] for name, tensor in long.items()}) for part in (slice(3), slice(3, 6))]
     torch.testing.assert_close(torch.cat(halves), whole)
 
@@ -96,7 +96,7 @@ def test_a_zero_in_cont_and_a_reset_forget_what_was(layer_type):
     again = top(net, begins)
     assert torch.equal(again[:, 0], first[:, 0])
     assert not torch.allclose(again[:, 1], first[:, 1])
-    recurrent(net).reset()
+    net.reset_state()
     assert torch.equal(top(net, inputs), first)
 
 
@@ -125,7 +125,7 @@ def test_gradients_are_those_of_differences(layer_class):
     tensors = [torch.randn(X, generator=generator).double(), torch.randn(2, 3, generator=generator).double()]
 
     def run(x: torch.Tensor, static: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
-        layer.reset()
+        layer.reset_state()
         named = {f"blobs.{place}": weight for place, weight in enumerate(weights)}
         return torch.func.functional_call(layer, named, (x, cont, static))[0]
 
