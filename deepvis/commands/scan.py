@@ -38,7 +38,7 @@ def scan_command(
     workers: Number = None,
     class_folders: Switch = False,
     classes: Place = None,
-    before: Switch = False,
+    before: bool = True,
     quantiles: bool = True,
     correlation: Switch = False,
     bottom: bool = True,

@@ -16,7 +16,7 @@ from deepvis.scan.top_images import EMPTY, pack_arrays, unpack
 QUANTILES = (0.999, 0.99, 0.9, 0.5)
 TOP_CLASSES = 5
 ROWS = 1024
-MEMORY = 1 << 27  # bytes of keys that are sorted at once
+MEMORY = 1 << 22  # bytes of keys that are sorted at once, if those of a single unit are not more
 
 
 def add_quantiles(group: h5py.Group, used: np.ndarray, samples: int) -> None:
@@ -32,15 +32,17 @@ def add_quantiles(group: h5py.Group, used: np.ndarray, samples: int) -> None:
     units = table.shape[1]
     keys = np.full((units, len(QUANTILES), samples), EMPTY, np.int64)
     starts = [_first_rank(quantile, len(used), samples) for quantile in QUANTILES]
-    width = max(1, MEMORY // (8 * len(used)))
-    width = width // table.chunks[1] * table.chunks[1] or width
-    for column in range(0, units, width):
-        block = slice(column, column + width)
-        values = table[:, block][used].T
-        ordered = np.sort(pack_arrays(np.ascontiguousarray(values), used.astype(np.int64)), axis=1)[:, ::-1]
-        for place, start in enumerate(starts):
-            part = ordered[:, start : start + samples]
-            keys[block, place, : part.shape[1]] = part
+    sorted_at_once = max(1, MEMORY // (8 * len(used)))
+    read_at_once = max(1, sorted_at_once // table.chunks[1]) * table.chunks[1]  # every piece of the file once
+    for first in range(0, units, read_at_once):
+        values = table[:, first : first + read_at_once]
+        for column in range(0, values.shape[1], sorted_at_once):
+            block = np.ascontiguousarray(values[used, column : column + sorted_at_once].T)
+            ordered = pack_arrays(block, used.astype(np.int64))
+            ordered.sort(axis=1)
+            for place, start in enumerate(starts):
+                part = ordered[:, ::-1][:, start : start + samples]
+                keys[first + column : first + column + len(part), place, : part.shape[1]] = part
     group["quantile_value"], group["quantile_image"] = unpack(keys)
 
 

@@ -301,7 +301,7 @@ class Scan:
         layer : name of a layer; a `ScanError` if it is not there.
         before : the means before the activation; a `ScanError` if the scan did not keep them.
         """
-        table, option = ("means_pre", " with --before") if before else ("means_post", "")
+        table, option = ("means_pre", " without --no-before") if before else ("means_post", "")
         group = self._group(layer)
         self._need(group, table, f"table {table} of means; scan again{option} and without --no-means")
         return group[table][()]

@@ -53,6 +53,11 @@ def reduce_maps(maps: Tensor) -> Reduced:
     return Reduced(*extremes.view(2, batch, units), *sums.view(3, batch, units))
 
 
+def mean_maps(maps: Tensor) -> Tensor:
+    """(B, C) float64 means of (B, C, …) float32 maps over their positions."""
+    return maps.flatten(2).mean(2, dtype=torch.float64) if maps.dim() > 2 else maps.double()
+
+
 def first_maximum(rows: Tensor) -> Tensor:
     """Index of the first maximum of every row of (n, positions); NumPy's is ten times as fast on a CPU."""
     if rows.device.type != "cpu":

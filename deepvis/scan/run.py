@@ -46,7 +46,7 @@ def scan(
     batch: int = 32,
     device: str = "auto",
     workers: int | None = None,
-    before: bool = False,
+    before: bool = True,
     quantiles: bool = True,
     correlation: bool = False,
     bottom: bool = True,
@@ -74,7 +74,7 @@ def scan(
     batch : images per forward pass, at least 1.
     device : as in `pick_device`.
     workers : decoding threads, see `deepvis.loader.batches`.
-    before : keep the means before the activation too.
+    before : keep the means before the activation too, as the means after it.
     quantiles : keep every image's maxima, and the images around their quantiles.
     correlation : keep the correlation of every two units of a layer.
     bottom : keep the images with the least values of what goes into the activation.

@@ -39,7 +39,7 @@ def pack(values: Tensor, images: Tensor) -> Tensor:
 
 def pack_arrays(values: np.ndarray, images: np.ndarray) -> np.ndarray:
     """Do `pack` with arrays."""
-    return pack(torch.from_numpy(values.astype(np.float32)), torch.from_numpy(images)).numpy()
+    return pack(torch.from_numpy(values.astype(np.float32, copy=False)), torch.from_numpy(images)).numpy()
 
 
 def unpack(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

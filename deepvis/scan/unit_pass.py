@@ -15,7 +15,7 @@ from deepvis.model import Model, UnitLayer
 from deepvis.scan.head import Wanted
 from deepvis.scan.importance import run_with_importance
 from deepvis.scan.layout import IMPORTANCE
-from deepvis.scan.reduction import Moments, Reduced, first_maximum, first_minimum, reduce_maps
+from deepvis.scan.reduction import Moments, Reduced, first_maximum, first_minimum, mean_maps, reduce_maps
 from deepvis.scan.top_images import TopImages
 from deepvis.scan.totals import Totals, stacked
 from prototxt.errors import NetError
@@ -90,7 +90,7 @@ class UnitPass:
         self.moments.update(reduced)
         rows |= {"means_post": _means(reduced, maps), "maxima": maxima}
         if "means_pre" in self._asked:
-            rows["means_pre"] = self._means_before(values)
+            rows["means_pre"] = self._means_before(values, rows["means_post"])
         found = {name: rows[name].float().cpu().numpy() for name in self._asked}
         for name, histograms in self.histograms.items():
             histograms.add(found[name])
@@ -125,9 +125,13 @@ class UnitPass:
         )
         self.bottom.update(-minima, numbers, lambda units, rows: self._locate(maps, first_minimum, units, rows))
 
-    def _means_before(self, values: dict[Value, Tensor]) -> Tensor:
-        own = [values[layer.before] for layer in self.layers]
-        return _means([reduce_maps(part) for part in own], own)
+    def _means_before(self, values: dict[Value, Tensor], after: Tensor) -> Tensor:
+        """(B, units of all layers) float64 means of the layers' own tops; `after` are those after the activation."""
+        own = [
+            after[:, end - layer.units : end] if layer.before == layer.value else mean_maps(values[layer.before])
+            for layer, end in zip(self.layers, self._ends.tolist(), strict=True)
+        ]
+        return torch.cat(own, 1)
 
     def _locate(self, maps: list[Tensor], find: Callable[[Tensor], Tensor], units: Tensor, rows: Tensor) -> Tensor:
         """Flat position of the extreme of the map of each unit (of all layers, ascending) on each row."""

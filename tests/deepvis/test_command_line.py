@@ -55,7 +55,7 @@ def test_scan_writes_a_scan(model_folder: Path, make_pictures, capsys: pytest.Ca
     images = make_pictures(5)
     images.path(2).write_text("no picture")
     pixels = ("--preprocessing", model_folder / "pixels.json")
-    options = ("--top", 2, "--batch", 2, "--device", "cpu", "--layers", "fc", "conv1", "--before")
+    options = ("--top", 2, "--batch", 2, "--device", "cpu", "--layers", "fc", "conv1")
     assert run("scan", model_folder, "--images", images.root, *pixels, *options) == 0
     shown = capsys.readouterr()
     assert shown.out == "scan.h5: 4 images\n"

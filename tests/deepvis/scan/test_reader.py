@@ -20,7 +20,10 @@ from prototxt.weights import weights_hash
 
 @pytest.fixture
 def scan_file(make_model, make_pictures, tmp_path: Path) -> Path:
-    with_bar(scan(make_model(), make_pictures(5), tmp_path / "scan.h5", top=3, batch=4, device="cpu"), quiet=True)
+    with_bar(
+        scan(make_model(), make_pictures(5), tmp_path / "scan.h5", top=3, batch=4, device="cpu", before=False),
+        quiet=True,
+    )
     return tmp_path / "scan.h5"
 
 
@@ -85,7 +88,7 @@ def test_what_is_not_there_is_named(scan_file: Path) -> None:
             opened.top("conv1", -1)
         with pytest.raises(ScanError, match="has 3 images; there is no number 3"):
             opened.patch("conv1", 0, 3)
-        with pytest.raises(ScanError, match="scan again with --before"):
+        with pytest.raises(ScanError, match="scan again without --no-before"):
             opened.means("conv1", before=True)
 
 
