@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from deepvis.compute.backprop import back_propagate
 from deepvis.compute.describe import Naming, describe
 from deepvis.compute.fit import fitted
+from deepvis.export.backward import HitTracer
 from deepvis.model import Model
 from deepvis.models.net_info import NetInfo
 from deepvis.models.viewer import FITS, BackMode, Fit, Origin
@@ -95,6 +96,10 @@ class Engine:
         self.device = torch.device(device)
         self._network = model.network(self.device)
         self._fits = {fit: self._with_fit(fit) for fit in FITS}
+
+    def tracer(self, mode: BackMode) -> HitTracer:
+        """What carries single maxima of a scan back; it runs on this engine's network."""
+        return HitTracer(self.model, (mode,), str(self.device), self._network)
 
     @property
     def red_channel(self) -> int:

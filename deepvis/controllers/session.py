@@ -9,6 +9,7 @@ from deepvis.camera import Camera
 from deepvis.compute.engine import Activations, BackResult, Frame
 from deepvis.compute.facts import Facts
 from deepvis.controllers.present import LayerValues
+from deepvis.export.backward import HitTracer
 from deepvis.export.unit_folders import UnitPictures
 from deepvis.images import ImageFiles
 from deepvis.model import Model
@@ -26,6 +27,9 @@ class Runner(Protocol):
     @property
     def red_channel(self) -> int:
         """Channel of the input blob that is red."""
+
+    def tracer(self, mode: BackMode) -> HitTracer:
+        """What carries single maxima of a scan back; to be used where `forward` runs too."""
 
     def forward(self, frame: Frame) -> Activations:
         """Run the net on a frame."""

@@ -56,7 +56,7 @@ class ViewerController:
         self.frames = Frames(session, self.lanes, lambda: self.state, self._accept, self._lose)
         self.tasks = Tasks(self.lanes["task"], view.show_progress, lambda problem: self._fail("task", problem))
         self._layer = Steps(self.lanes["draw"], "grid")
-        self._panes = {name: Steps(self.lanes["disk"], f"pane {name}") for name in PANES}
+        self._panes = {name: Steps(self.lanes[kind.lane], f"pane {name}") for name, kind in PANES.items()}
         self._aspect = 1.0
         self._ranges: dict[Value, tuple[float, float]] = {}
         self._problem_of = ""

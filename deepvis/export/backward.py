@@ -13,6 +13,7 @@ from deepvis.compute.backprop import BACKPROP
 from deepvis.export.hits import Hit
 from deepvis.model import Model, pick_device
 from prototxt.preprocess import Box
+from torchcaffe.network import Network
 
 Array = NDArray[np.float32]
 
@@ -28,13 +29,16 @@ class HitTracer:
     model : the net and its weights.
     modes : keys of `deepvis.compute.backprop.BACKPROP`.
     device : as in `deepvis.model.pick_device`.
+    network : the model on that device, where there is one already.
     """
 
-    def __init__(self, model: Model, modes: Sequence[str], device: str = "auto") -> None:
+    def __init__(
+        self, model: Model, modes: Sequence[str], device: str = "auto", network: Network | None = None
+    ) -> None:
         self.model = model
         self.modes = tuple(modes)
         self.device = pick_device(device)
-        self.network = model.network(self.device)
+        self.network = network or model.network(self.device)
 
     def trace(self, blobs: Array, hits: Sequence[Sequence[Hit]]) -> Iterator[tuple[Hit, str, Array]]:
         """Trace all maxima on a batch of images; one forward pass for each mode.

@@ -63,9 +63,9 @@ def find_hits(
     for name in layers:
         found[name] = []
         for unit in range(scan.layers[name].units):
-            found[name] += _of_unit(scan, name, unit, count, False)
+            found[name] += hits_of_unit(scan, name, unit, count, False)
             if least:
-                found[name] += _of_unit(scan, name, unit, count, True)
+                found[name] += hits_of_unit(scan, name, unit, count, True)
             done += 1
             if done % STEP == 0 or done == total:
                 yield Progress(done, total, "units")
@@ -80,7 +80,8 @@ def by_image(hits: Iterable[Hit]) -> dict[int, list[Hit]]:
     return dict(images)
 
 
-def _of_unit(scan: Scan, layer: str, unit: int, count: int | None, least: bool) -> list[Hit]:
+def hits_of_unit(scan: Scan, layer: str, unit: int, count: int | None = None, least: bool = False) -> list[Hit]:
+    """The maxima of one unit, or its least minima; parameters and errors as in `find_hits`."""
     top = scan.bottom(layer, unit) if least else scan.top(layer, unit)
     hits = []
     for rank in range(len(top) if count is None else min(count, len(top))):

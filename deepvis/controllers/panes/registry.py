@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from deepvis.controllers.session import Sources
 from deepvis.models.resolve import DisplayState
@@ -23,24 +23,31 @@ class Pane:
     make : runs beside the window while the pane is open; yields contents, more complete every time.
     follows : fields of the state that it depends on; when one changes it is made anew.
     live : whether it depends on the picture, and is made anew for every frame.
+    lane : where it is made: ``"disk"``, or ``"net"`` if it runs the net, which does one thing at a time.
     """
 
     title: str
     make: Make
     follows: tuple[str, ...] = ("layer", "unit")
     live: bool = False
+    lane: Literal["disk", "net"] = "disk"
 
 
 PANES: Registry[Pane] = Registry("pane")
 
 
 def pane(
-    name: str, title: str, *, follows: tuple[str, ...] = ("layer", "unit"), live: bool = False
+    name: str,
+    title: str,
+    *,
+    follows: tuple[str, ...] = ("layer", "unit"),
+    live: bool = False,
+    lane: Literal["disk", "net"] = "disk",
 ) -> Callable[[Make], Make]:
     """Register the decorated function as the maker of a pane's contents; see `Pane`."""
 
     def register(make: Make) -> Make:
-        PANES.add(name, Pane(title, make, follows, live))
+        PANES.add(name, Pane(title, make, follows, live, lane))
         return make
 
     return register

@@ -91,3 +91,15 @@ def test_every_way_to_show_a_layer_is_drawn_and_clicked(qtbot, open_window, mode
     qtbot.mouseMove(pane.canvas.viewport(), place)
     assert pane._foot.words.startswith(("unit 3", "units 3 and"))
     assert window.error_bar.isHidden()
+
+
+def test_pictures_of_the_unit_are_drawn(qtbot, open_window):
+    window = open_window(scanned=True, layer="conv1", panes=("unit_images",), back_mode="guided")
+    pane = window.docks.widget("unit_images")
+    assert [len(images) for images in pane.images] == [9, 9]
+    colours = {pane.grab().toImage().pixel(x, 60) for x in range(pane.width())}
+    assert len(colours) > 5
+    window._model.unit = 3
+    qtbot.waitUntil(lambda: window.idle, timeout=5000)
+    assert [len(images) for images in pane.images] == [9, 9]
+    assert window.error_bar.isHidden()
