@@ -98,10 +98,10 @@ class Recurrent(Layer):
         happens to a blob of Caffe that is reshaped.
         """
         count = x.shape[1] * self.units
-        if count > self._memory[0].numel():
-            with torch.inference_mode(False):  # so that training may go on with it
+        with torch.inference_mode(False):  # so that training may go on with it
+            if count > self._memory[0].numel():
                 self._memory = [torch.zeros(count) for _ in self._memory]
-        self._memory = [memory.to(x) for memory in self._memory]
+            self._memory = [memory.to(x.device, x.dtype) for memory in self._memory]
         return tuple(memory[:count].clone().view(-1, self.units) for memory in self._memory)
 
     def _remember(self, states: tuple[Tensor, ...]) -> None:

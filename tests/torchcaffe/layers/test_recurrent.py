@@ -100,12 +100,14 @@ def test_a_zero_in_cont_and_a_reset_forget_what_was(layer_type):
     assert torch.equal(top(net, inputs), first)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("layer_type", ["RNN", "LSTM"])
-def test_training_goes_on_after_inference_and_gradients_stay_in_the_batch(layer_type):
-    net = network(layer_type)
+def test_training_goes_on_after_inference_and_gradients_stay_in_the_batch(layer_type, dtype):
+    net = network(layer_type).to(dtype)
+    batches = [{name: tensor.to(dtype) for name, tensor in batch(seed).items()} for seed in (1, 2, 3)]
     with torch.inference_mode():
-        top(net, batch(1))
-    first, second = ({**batch(seed), "x": batch(seed)["x"].requires_grad_()} for seed in (2, 3))
+        top(net, batches[0])
+    first, second = ({**each, "x": each["x"].requires_grad_()} for each in batches[1:])
     early, late = top(net, first), top(net, second)
     late.sum().backward()
     assert first["x"].grad is None
