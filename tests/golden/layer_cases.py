@@ -353,6 +353,18 @@ CASES = {
         selects=True,
         learns=True,
     ),
+    "dummy_data": Case(
+        'type: "DummyData" dummy_data_param { shape { dim: 2 dim: 3 } shape { dim: 4 } data_filler { value: 0.25 }'
+        " data_filler { value: -2 } }",
+        tops=2,
+        backward=False,
+    ),
+    "dummy_data_legacy": Case(
+        'type: "DummyData" dummy_data_param { num: 2 num: 1 channels: 3 channels: 4 height: 1 height: 2 width: 5'
+        ' width: 1 data_filler { type: "constant" value: 7 } }',
+        tops=2,
+        backward=False,
+    ),
     "parameter": Case('type: "Parameter" parameter_param { shape { dim: 2 dim: 3 } }'),
     # combinations
     "eltwise_sum": Case('type: "Eltwise"', MAP, MAP, MAP),
@@ -461,7 +473,6 @@ for _flag in ("true", "false"):
 
 EXEMPT = {
     "Input": "only declares a shape; every case has some",
-    "DummyData": "reads no bottom; tests/torchcaffe/data",
     "ImageData": "reads files; tests/torchcaffe/data",
     "HDF5Data": "reads files; tests/torchcaffe/data",
     "Python": "is the user's code; tests/torchcaffe/layers/test_python.py",
