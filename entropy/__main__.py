@@ -174,7 +174,7 @@ def plot_command(
     scan: Path | None = None,
     units: tuple[tuple[str, int], ...] = (),
     plan: Path | None = None,
-    format: Literal["png", "svg"] = "png",
+    format: Literal["png", "svg", "pdf"] = "png",
 ) -> None:
     """Draw H per layer with the thresholds, the transfer functions, and histograms of units.
 

@@ -45,8 +45,8 @@ def test_the_soft_functions():
 
 
 def test_the_hard_functions_step_at_their_thresholds(table):
-    lines = figures.draw_hard_functions(table).axes[0].lines
-    assert [line.get_xdata()[1] for line in lines] == [plan(table, method).threshold for method in (1, 2, 3)]
+    axes = figures.draw_hard_functions(table).axes
+    assert [axis.lines[0].get_xdata()[1] for axis in axes] == [plan(table, method).threshold for method in (1, 2, 3)]
 
 
 def test_the_distributions_hold_every_filter_and_the_thresholds(table):
@@ -59,6 +59,18 @@ def test_the_distributions_hold_every_filter_and_the_thresholds(table):
         assert set(line.get_xdata()) == {made.thresholds[name]}
     soft = figures.draw_distributions(table, plan(table, 5))  # it has no threshold of its own
     assert len(soft.axes[0].lines) == 3
+
+
+def test_the_distributions_of_the_corrected_h(table):
+    made = plan(table, 1, by="miller-madow")
+    figure = figures.draw_distributions(table, made)
+    assert [sum(bar.get_height() for bar in axis.patches) for axis in figure.axes] == [8, 8]
+    free = {name: int(rates.sum()) for name, rates in made.multipliers.items()}
+    assert [axis.get_title(loc="left") for axis in figure.axes] == [f"{name}: {free[name]} of 8 free" for name in free]
+
+
+def test_every_soft_function_is_set():
+    assert list(figures.SET) == [method for method, transfer in TRANSFER.items() if not transfer.hard]
 
 
 def test_what_does_not_fit(table, small, tmp_path):
@@ -93,8 +105,9 @@ def test_the_command(table, small, tmp_path, monkeypatch, capsys):
     assert len(written) == 4
     for path in written:
         assert matplotlib.image.imread(path).std() > 0.05  # something is drawn
-    main(["plot", "entropy.csv", "--format", "svg", "--out", "more"])
-    assert sorted(path.suffix for path in (tmp_path / "more").iterdir()) == [".svg"] * 3
+    for form in ("svg", "pdf"):
+        main(["plot", "entropy.csv", "--format", form, "--out", form])
+        assert [path.suffix for path in (tmp_path / form).iterdir()] == [f".{form}"] * 3
     with pytest.raises(SystemExit) as stop:
         main(["plot", "entropy.csv", "--units", "conv1", "0", "--out", "none"])
     assert stop.value.code == 2
