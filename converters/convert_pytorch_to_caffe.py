@@ -6,23 +6,22 @@ import sys
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 if not __package__:  # started as a script: look for modules in the repository, not among the files of this package
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import tyro
-from tqdm import tqdm
 
 from converters.architectures import ARCHITECTURES
 from converters.conversion import convert
 from converters.errors import ConversionError
 from converters.files import staged, write_record
 from converters.source import Description, build, describe_folder
-from converters.verification import Step, Verification, check, engine_named, verifying, write_files
+from converters.verification import Verification, check, engine_named, verifying, write_files
 from prototxt.errors import errors_as_sentences
+from prototxt.progress import Progress, with_bar
 
-T = TypeVar("T")
 PROGRAM = "convert_pytorch_to_caffe"
 
 
@@ -92,38 +91,22 @@ def run(options: Options) -> list[Verification]:
 
 def _converting(
     options: Options, description: Description, stem: str, engines: Sequence[str]
-) -> Generator[Step, None, list[Verification]]:
+) -> Generator[Progress, None, list[Verification]]:
     """The work itself, as a generator that tells its progress."""
     preprocessing = description.preprocessing()
-    yield Step(0, 0, f"{stem}: load weights")
+    yield Progress(0, 0, f"{stem}: load weights")
     source = build(description, options.seed if options.random_weights else None)
-    yield Step(0, 0, f"{stem}: convert")
+    yield Progress(0, 0, f"{stem}: convert")
     conversion = convert(
         source.model, description.input_shape, preprocessing, source.names, title=stem, softmax=options.softmax
     )
     with staged(options.out) as stage:
-        yield Step(0, 0, f"{stem}: write")
+        yield Progress(0, 0, f"{stem}: write")
         files = write_files(conversion, stage, stem)
         verifications = yield from verifying(conversion, source.model, engines, files=files)
         check(verifications)
         write_record(stage, stem, conversion, source.about, verifications, description.classes)
     return verifications
-
-
-def with_bar(work: Generator[Step, None, T]) -> T:
-    """Run a generator of steps to its end with a progress bar on stderr, and give what it returns."""
-    with tqdm(dynamic_ncols=True, leave=False) as bar:
-        try:
-            while True:
-                step = next(work)
-                bar.total = step.total or None
-                bar.set_description_str(step.what, refresh=False)
-                bar.update(step.done - bar.n)
-                bar.refresh()
-        except StopIteration as stop:
-            return stop.value
-        finally:
-            work.close()
 
 
 def _description(options: Options) -> Description:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,18 +17,9 @@ from converters.conversion import Conversion
 from converters.engines import ENGINES, Job, NotSupportedError
 from converters.engines.engine import Top
 from converters.errors import ConversionError, ParityError
+from prototxt.progress import Progress, with_bar
 from prototxt.text import write_message
 from prototxt.weights import write_weights
-
-T = TypeVar("T")
-
-
-class Step(NamedTuple):
-    """Progress: ``done`` of ``total`` steps, and what is being done."""
-
-    done: int
-    total: int
-    what: str
 
 
 @dataclass(frozen=True)
@@ -129,7 +120,7 @@ def verify(
     files: Files | None = None,
 ) -> list[Verification]:
     """Compare a conversion with its PyTorch model, layer by layer; see `verifying` for the arguments and errors."""
-    return finish(verifying(conversion, model, engines, inputs, files))
+    return with_bar(verifying(conversion, model, engines, inputs, files), quiet=True)
 
 
 def verifying(
@@ -138,7 +129,7 @@ def verifying(
     engines: Sequence[str] = ("torchcaffe",),
     inputs: Sequence[np.ndarray] | None = None,
     files: Files | None = None,
-) -> Generator[Step, None, list[Verification]]:
+) -> Generator[Progress, None, list[Verification]]:
     """Compare a conversion with its PyTorch model, layer by layer, as a generator that tells its progress.
 
     The net is written to files (or was: ``files``), and the engines read these, so that reading is verified as well.
@@ -173,9 +164,9 @@ def verifying(
                 reference_values(conversion, images), reference_values(conversion, images, torch.float64)
             )
             for index, comparison in enumerate(comparisons):
-                yield Step(number * len(comparisons) + index, total, f"verify: {comparison.name}")
+                yield Progress(number * len(comparisons) + index, total, f"verify: {comparison.name}")
                 comparison.compare(expected)
-        yield Step(total, total, "verify")
+        yield Progress(total, total, "verify")
     return [comparison.verdict() for comparison in comparisons]
 
 
@@ -244,15 +235,6 @@ def write_files(conversion: Conversion, folder: Path, stem: str = "net") -> File
     write_message(files.prototxt, conversion.net)
     write_weights(files.caffemodel, conversion.net, conversion.weights)
     return files
-
-
-def finish(work: Generator[Any, None, T]) -> T:
-    """Run a generator to its end and give what it returns."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            return stop.value
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ class DemoSettings:
     out
         folder for everything that the demo makes; what an earlier demo left there is replaced.
     images
-        folder of your own photographs for the small task, at least two; by default those that ship with scikit-image
-        and scikit-learn.
+        folder of your own photographs for the small task, at least two, of which the first 24 are taken; by default
+        those that ship with scikit-image and scikit-learn.
     model
         folder of the bundled model that is converted and taught.
     method

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from deepvis.progress import Progress, with_bar
+from prototxt.progress import Progress, with_bar
 
 
 def work(log: list[str], fail: bool = False) -> Generator[Progress, None, str]:
@@ -47,3 +47,14 @@ def test_what_stops_the_work_passes_through_after_it_was_closed() -> None:
     with pytest.raises(KeyboardInterrupt):
         with_bar(work(log, fail=True), quiet=True)
     assert log == ["closed"]
+
+
+def test_what_is_done_is_told_also_where_nothing_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    def uncounted() -> Generator[Progress, None, None]:
+        for what in ("load", "convert", "write"):
+            yield Progress(0, 0, what)
+
+    with_bar(uncounted())
+    shown = capsys.readouterr().err
+    places = [shown.index(f"{what}: 0it") for what in ("load", "convert", "write")]
+    assert places == sorted(places)

@@ -1,0 +1,48 @@
+"""How long work tells where it is: a generator that yields `Progress`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tqdm import tqdm
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of long work; every place where it is yielded is a place where the work can be cancelled.
+
+    Parameters
+    ----------
+    done : steps done so far, between 0 and ``total``.
+    total : steps in all; 0 while it is not known.
+    what : what is being done and in what unit, e.g. ``"scan: images"``.
+    """
+
+    done: int
+    total: int
+    what: str
+
+
+def with_bar(work: Generator[Progress, None, Result], quiet: bool = False) -> Result:
+    """Run ``work`` to its end with a progress bar on stderr and give what it returns; no bar for work without steps.
+
+    An exception in the work, Ctrl-C included, closes the bar and passes through, and the work is closed, so that its
+    ``finally`` blocks have run when this returns or raises.
+    """
+    try:
+        step = next(work)
+        with tqdm(total=step.total or None, desc=step.what, disable=quiet, dynamic_ncols=True, smoothing=0.05) as bar:
+            bar.update(step.done)
+            while True:
+                told, step = step.what, next(work)
+                bar.total = step.total or None
+                bar.set_description_str(step.what, refresh=step.what != told)
+                bar.update(step.done - bar.n)
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        work.close()
