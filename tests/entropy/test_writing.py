@@ -407,3 +407,38 @@ def test_a_solver_may_be_settings_a_message_or_a_file(small, made, tmp_path, mon
         made, small.net, small.weights, message, task=dataclasses.replace(task, test_images=small.test_images)
     )
     assert list(read_solver(tested.folder / "solver.prototxt").test_iter) == [3]
+
+
+def test_a_layer_of_an_unknown_type_between_the_filters_is_refused(small, made, tmp_path):
+    net = read_net(small.net)
+    next(layer for layer in net.layer if layer.name == "bn2").type = "WarpNorm"
+    write_message(tmp_path / "net.prototxt", net)
+    shutil.copy(small.folder / "conversion.json", tmp_path)
+    with pytest.raises(InputError, match="layer 'bn2': unknown layer type 'WarpNorm'; known are"):
+        write(
+            made,
+            tmp_path / "net.prototxt",
+            small.weights,
+            out=tmp_path / "out",
+            task=Task(images=small.images, head="n"),
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_layers_that_share_a_parameter_need_equal_rates(small, made, tmp_path):
+    net = read_net(small.net)
+    for name in ("conv1", "branch/conv2"):  # a bias of eight numbers each
+        layer = next(each for each in net.layer if each.name == name)
+        layer.param.add()
+        layer.param.add(name="shared")
+    write_message(tmp_path / "net.prototxt", net)
+    shutil.copy(small.folder / "conversion.json", tmp_path)
+    with pytest.raises(InputError, match="'conv1', 'branch/conv2' share the parameter 'shared'"):
+        write(
+            made,
+            tmp_path / "net.prototxt",
+            small.weights,
+            out=tmp_path / "out",
+            task=Task(images=small.images, head="n"),
+        )
+    assert not (tmp_path / "out").exists()

@@ -22,6 +22,7 @@ from prototxt.split import (
 )
 from prototxt.text import parse_net, write_message
 from prototxt.weights import read_weights, write_weights
+from torchcaffe.network import Network
 from torchcaffe.solver import get_solver
 
 pytestmark = pytest.mark.caffe
@@ -283,3 +284,64 @@ def test_layers_that_share_parameters_stay_one_in_real_caffe(place, real_caffe):
     for was, one, other in zip(shared, after["a"], after["b"], strict=True):
         assert one.tobytes() == other.tobytes()
         assert [was[row].tobytes() == one[row].tobytes() for row in range(4)] == [rate == 0 for rate in rates]
+
+
+# Dilation, deconvolution (in groups too), PReLU and Bias of the filters, InnerProduct along an axis and transposed.
+RARE = """
+layer { name: "data" type: "HDF5Data" top: "data" top: "label" hdf5_data_param { source: "files.txt" batch_size: 6 } }
+layer { name: "dilated" type: "Convolution" bottom: "data" top: "a"
+        convolution_param { num_output: 6 kernel_size: 3 dilation: 2 group: 2 } }
+layer { name: "slope" type: "PReLU" bottom: "a" top: "b" }
+layer { name: "up" type: "Deconvolution" bottom: "b" top: "c"
+        convolution_param { num_output: 6 kernel_size: 2 stride: 2 group: 3 bias_term: false } }
+layer { name: "shift" type: "Bias" bottom: "c" top: "c" }
+layer { name: "again" type: "Deconvolution" bottom: "c" top: "d" convolution_param { num_output: 4 kernel_size: 3 } }
+layer { name: "factor" type: "Scale" bottom: "d" top: "d" }
+layer { name: "act" type: "TanH" bottom: "d" top: "d" }
+layer { name: "rows" type: "InnerProduct" bottom: "d" top: "e" inner_product_param { num_output: 6 axis: 2 } }
+layer { name: "ip" type: "InnerProduct" bottom: "e" top: "f" inner_product_param { num_output: 5 transpose: true } }
+layer { name: "out" type: "InnerProduct" bottom: "f" top: "out" inner_product_param { num_output: 3 } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "out" bottom: "label" top: "loss" }
+"""
+RARE_RATES = {
+    "dilated": [0, 1, 0.5, 0, 0, 1],
+    "up": [1, 0, 0, 0.25, 1, 1],
+    "again": [0.5, 0, 1, 0],
+    "rows": [0, 1, 0, 1, 0.3, 0.3],
+    "ip": [0, 0.1, 1, 1, 0],
+}
+FOLLOWERS = {"slope": "dilated", "shift": "up", "factor": "again"}
+
+
+def test_rare_layers_and_their_companions_learn_filter_by_filter(place, real_caffe, monkeypatch):
+    folder, _, _ = place
+    monkeypatch.chdir(folder)
+    net = parse_net(RARE)
+    rng = np.random.default_rng(4)
+    before = {
+        name: [(0.3 * rng.normal(size=blob.shape)).astype(np.float32) for blob in blobs]
+        for name, blobs in Network(net, "TRAIN", seed=1).weights().items()
+    }
+    split = split_net(net, RARE_RATES, {"dilated": 4, "up": 6})
+    assert {layer.layer for layer in split.layers} == {*RARE_RATES, *FOLLOWERS}
+    write_message(folder / "rare.prototxt", split.net)
+    write_weights(folder / "rare.caffemodel", split.net, split_weights(before, split.layers))
+    train(real_caffe, folder, solver_file(folder, "rare.prototxt", "rare_run", 5), "-weights", "rare.caffemodel")
+    after = merge_weights(read_weights(folder / "rare_run_iter_5.caffemodel"), split.layers)
+
+    write_message(Path("rare_one.prototxt"), fill_param_specs(net, RARE_RATES))
+    plain = get_solver(Path(solver_file(folder, "rare_one.prototxt", "rare_plain", 5)))
+    plain.network.load(before)
+    for entry in plain.network.learnable:
+        rates = RARE_RATES.get(FOLLOWERS.get(entry.layer, entry.layer))
+        if rates is not None:
+            plain.set_unit_lr_mults(entry.layer, entry.index, np.array(rates) * entry.spec.lr_mult)
+    plain.step(5)
+    for name, blobs in plain.network.weights().items():
+        for number, blob in enumerate(blobs):
+            np.testing.assert_allclose(after[name][number], blob, rtol=0, atol=2e-6, err_msg=f"{name} {number}")
+    layers = {layer.name: layer for layer in net.layer}
+    for name in (*RARE_RATES, *FOLLOWERS):
+        rates = RARE_RATES[FOLLOWERS.get(name, name)]
+        for was, now in zip(*(filter_rows(layers[name], each[name]) for each in (before, after)), strict=True):
+            assert [was[row].tobytes() == now[row].tobytes() for row in range(len(rates))] == [r == 0 for r in rates]
