@@ -85,6 +85,8 @@ def snapshot_command(
     view: Text = None,
     overlay: Text = None,
     zoom: Text = None,
+    show: Text = None,
+    panes: tuple[str, ...] = (),
     size: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="WIDTH HEIGHT", help_behavior_hint="")] = None,
     window: Annotated[WindowOptions, tyro.conf.OmitArgPrefixes] = WindowOptions(),
 ) -> None:
@@ -103,15 +105,27 @@ def snapshot_command(
     back
         off, gradient, deconv or guided: back-propagation from the unit.
     view
-        raw, gray, norm, normblur or sum>0: how its result is drawn.
+        raw, gray, norm, normblur, sum>0 or histogram: how its result is drawn.
     overlay
         off, over active or over inactive: the picture over the maps.
     zoom
         grid, unit or back: what fills the middle.
+    show
+        activations, maximal images, synthesised images, weight histograms, activation histograms, weight correlation
+        or activation correlation: how the layer is shown.
+    panes
+        histograms, unit_images: further panes at the bottom.
     size
         width and height of the window in pixels.
     """
-    given = {"back_mode": back, "back_view": view, "overlay": overlay, "zoom": zoom}
+    given = {
+        "back_mode": back,
+        "back_view": view,
+        "overlay": overlay,
+        "zoom": zoom,
+        "layer_mode": show,
+        "panes": panes or None,
+    }
     wishes: dict[str, Any] = {"picture": picture} | {name: wish for name, wish in given.items() if wish is not None}
     _views().snapshot(override(window.wishes(model, images), window_size=size), out, wishes)
     print(out)

@@ -21,6 +21,7 @@ from deepvis.compute.describe import naming_of
 from deepvis.compute.engine import Engine
 from deepvis.compute.facts import BINNING, Facts
 from deepvis.controllers.lanes import Problem
+from deepvis.controllers.panes.registry import PANES
 from deepvis.controllers.session import Session
 from deepvis.errors import ModelError, SettingsError
 from deepvis.export.unit_folders import UnitPictures, open_unit_pictures
@@ -119,16 +120,15 @@ def open_session(settings: Settings) -> tuple[Session, list[str]]:
     images = _open_pictures(settings)
     facts, problems = _open_facts(settings, model)
     pictures, more = _open_unit_pictures(settings)
-    problems += more
     camera = Camera(settings.camera, settings.mirror_camera)
     session = Session(engine, images, facts, camera=camera, unit_pictures=pictures)
     session.facts_missing = (
         problems[0]
-        if problems and facts is None
+        if problems
         else f"No scan for this model yet. Make one with\ndeepvis scan {settings.model} --images FOLDER\n"
         "and open the window with --scan scan.h5"
     )
-    return session, problems
+    return session, problems + more
 
 
 def first_state(settings: Settings, net: NetInfo, wishes: Mapping[str, Any] | None = None) -> ViewerModel:
@@ -139,6 +139,9 @@ def first_state(settings: Settings, net: NetInfo, wishes: Mapping[str, Any] | No
     SettingsError : for a value that is not allowed, and a layer or unit that the net has not.
     """
     check_place(net, settings)
+    unknown = [name for name in (wishes or {}).get("panes", ()) if name not in PANES]
+    if unknown:
+        raise SettingsError(f"there is no pane {unknown[0]!r}; there are {', '.join(PANES)}")
     try:
         cmap.Colormap(settings.colormap)
         return ViewerModel(

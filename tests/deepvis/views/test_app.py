@@ -114,3 +114,23 @@ def test_no_display_is_a_sentence(settings, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(InputError, match="deepvis snapshot"):
         app.run(settings())
+
+
+def test_a_snapshot_of_a_view_and_of_panes(qapp, settings, tmp_path):
+    out = tmp_path / "window.png"
+    app.snapshot(settings(), out, {"layer_mode": "weight histograms", "panes": ("histograms",)})
+    with_panes = cv2.imread(str(out))
+    app.snapshot(settings(), out)
+    assert (with_panes != cv2.imread(str(out))).any()
+    with pytest.raises(SettingsError, match="there is no pane 'graph'; there are histograms"):
+        app.snapshot(settings(), out, {"panes": ("graph",)})
+
+
+def test_pictures_of_units_of_an_older_toolbox(settings, tmp_path):
+    (tmp_path / "old" / "conv1" / "unit_0000").mkdir(parents=True)
+    session, problems = app.open_session(settings(unit_pictures=tmp_path / "old"))
+    assert (session.unit_pictures.layers, problems) == (("conv1",), [])
+    session, problems = app.open_session(settings(unit_pictures=tmp_path / "gone"))
+    assert session.unit_pictures is None
+    assert "gone: is no folder" in problems[0]
+    assert "No scan" in session.facts_missing
