@@ -61,9 +61,22 @@ def choose_units(free: Tensor, units: int, groups: int = 1) -> UnitChoice | None
     return UnitChoice(chosen[places], chosen, places, None if len(used) == groups else used)
 
 
-def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, choice: UnitChoice) -> Tensor:
-    """Convolution or Deconvolution (N, C, ...) → (N, units, ...), whose weights get a gradient for some units only."""
-    result: Tensor = _Convolve.apply(x, weight, bias, geometry, choice)
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    geometry: Geometry,
+    choice: UnitChoice | None,
+    channels: Tensor | None = None,
+) -> Tensor:
+    """Convolution or Deconvolution (N, C, ...) → (N, units, ...) with a part of its gradients.
+
+    Parameters
+    ----------
+    choice : units whose weights get a gradient; None for all.
+    channels : channels of ``x`` that get one, of a Convolution without groups; None for all.
+    """
+    result: Tensor = _Convolve.apply(x, weight, bias, geometry, choice, channels)
     return result
 
 
@@ -76,10 +89,16 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None, free: Tensor) -> Te
 class _Convolve(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, choice: UnitChoice
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        geometry: Geometry,
+        choice: UnitChoice | None,
+        channels: Tensor | None,
     ) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.geometry, ctx.choice = geometry, choice
+        ctx.geometry, ctx.choice, ctx.channels = geometry, choice, channels
         stride, pad, dilation, transposed, groups = geometry
         return torch.convolution(x, weight, bias, stride, pad, dilation, transposed, [0] * len(stride), groups)
 
@@ -89,9 +108,10 @@ class _Convolve(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         wants_x, wants_weight, wants_bias, *_ = ctx.needs_input_grad
         return (
-            _convolution_backward(gradient, x, weight, ctx.geometry, "input") if wants_x else None,
+            _input_gradient(gradient, x, weight, ctx.geometry, ctx.channels) if wants_x else None,
             _weight_gradient(gradient, x, weight, ctx.geometry, ctx.choice) if wants_weight else None,
             gradient.sum([0, *range(2, gradient.ndim)]) if wants_bias else None,
+            None,
             None,
             None,
         )
@@ -117,7 +137,20 @@ class _Multiply(torch.autograd.Function):
         return gradient @ weight if wants_x else None, of_weight, flat.sum(0) if wants_bias else None, None
 
 
-def _weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, choice: UnitChoice) -> Tensor:
+def _input_gradient(gradient: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, channels: Tensor | None) -> Tensor:
+    if channels is None:
+        return _convolution_backward(gradient, x, weight, geometry, "input")
+    # Only the shape of the input counts here.
+    some = x.new_empty(1).expand(len(x), len(channels), *x.shape[2:])
+    part = _convolution_backward(gradient, some, weight.index_select(1, channels), geometry, "input")
+    return torch.zeros_like(x).index_copy_(1, channels, part)
+
+
+def _weight_gradient(
+    gradient: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, choice: UnitChoice | None
+) -> Tensor:
+    if choice is None:
+        return _convolution_backward(gradient, x, weight, geometry, "weight")
     groups, transposed = geometry.groups, geometry.transposed
     used = groups if choice.groups is None else len(choice.groups)
     if choice.groups is not None:

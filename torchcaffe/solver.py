@@ -17,6 +17,7 @@ import torch
 from prototxt.schema import SolverParameter
 from torchcaffe import policies, solver_nets
 from torchcaffe.mode import current_device
+from torchcaffe.narrowing import narrow, widen
 from torchcaffe.passes import Pass, run_engine, run_net
 from torchcaffe.pycaffe import Net
 from torchcaffe.scores import MeanScores, Score
@@ -187,6 +188,7 @@ class Solver:
         self.updater.set_lr_mult(layer, index, rate)
         if index == 0:
             self.network.layer(layer).learn_only(None)
+        self._narrow()
 
     def set_unit_lr_mults(self, layer: str, index: int, lr_mults: UnitRates) -> None:
         """Give every unit (filter) its own ``lr_mult`` in a blob, from the next update on; see `set_lr_mult`.
@@ -212,6 +214,7 @@ class Solver:
         if index == 0:
             free = values.nonzero().flatten()
             found.learn_only(free if len(free) < len(values) else None)
+        self._narrow()
 
     # -- testing ----------------------------------------------------------------------------------------------------
 
@@ -246,6 +249,7 @@ class Solver:
     @cached_property
     def net(self) -> Net:
         """Pycaffe's view of the training net; once it was asked for, every pass goes through its blobs."""
+        widen(self.network)
         return Net(self.network)
 
     @cached_property
@@ -282,6 +286,11 @@ class Solver:
         self._callbacks.append((on_start, on_gradients_ready))
 
     # -- internal ---------------------------------------------------------------------------------------------------
+
+    def _narrow(self) -> None:
+        """Leave out gradients that no update needs, unless a program may look at them."""
+        if "net" not in vars(self):
+            narrow(self.network, self.updater.free_units())
 
     def _compute_gradients(self) -> Pass:
         """Run the net forward and backward ``iter_size`` times; gradients add up, the loss is the mean."""

@@ -100,6 +100,23 @@ class Updater:
                 return
         raise NetError(f"layer '{layer}' has no learnable blob {index}, or shares another layer's")
 
+    def free_units(self) -> dict[str, Tensor]:
+        """Numbers of the units that learn in some blob, for layers in all of whose blobs some do not."""
+        learns: dict[str, list[Tensor | None]] = {}
+        for entry, multipliers in zip(self.learnable, self.multipliers, strict=True):
+            lr = multipliers.lr
+            if isinstance(lr, Tensor):
+                units = (lr != 0).flatten() if _only_axis(lr) == 0 else None
+                learns.setdefault(entry.layer, []).append(units)
+            elif lr != 0:
+                learns.setdefault(entry.layer, []).append(None)
+        found: dict[str, Tensor] = {}
+        for name, blobs in learns.items():
+            masks = [each for each in blobs if each is not None]
+            if len(masks) == len(blobs):
+                found[name] = torch.stack(masks).any(0).nonzero().flatten()
+        return found
+
     def _update(self, index: int, rate: float, iteration: int) -> None:
         moving = self._moving(index)
         if moving is None or len(moving.units):

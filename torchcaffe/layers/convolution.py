@@ -42,6 +42,8 @@ class _Filters(Layer):
     tops: ClassVar[Arity] = (1, None)
     transposed: ClassVar[bool] = False
     _choice: partial.UnitChoice | None = None
+    needed_channels: Tensor | None = None
+    """Channels of the bottom whose gradient somebody needs; None for all. Set by `torchcaffe.narrowing`."""
 
     def setup(self, bottom_shapes: list[Shape]) -> None:
         """Read ``convolution_param``; add weights and, with ``bias_term``, a bias (outputs,)."""
@@ -94,10 +96,10 @@ class _Filters(Layer):
         return tuple(top.reshape(*x.shape[: self.axis], *top.shape[1:]) for top, x in zip(tops, bottoms, strict=True))
 
     def _filter(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self._choice is None:
+        if self._choice is None and self.needed_channels is None:
             return self.filter(x, weight, bias)
         geometry = partial.Geometry(self.stride, self.pad, self.dilation, self.transposed, self.group)
-        return partial.convolve(x, weight, bias, geometry, self._choice)
+        return partial.convolve(x, weight, bias, geometry, self._choice, self.needed_channels)
 
 
 @layer("Convolution")
