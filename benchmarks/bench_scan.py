@@ -1,20 +1,25 @@
 """Images per second of a scan beside the bare forward pass: ``python benchmarks/bench_scan.py [--device cuda]``.
 
-Pictures are random and in memory already. The plain scan keeps the best images with their positions, the means table,
-mean, standard deviation, extremes and zeros of every layer, preprocesses the pictures and writes its file; what else
-can be kept is timed one by one beside it. The promises: merging the best images of CaffeNet's 11,568 channels takes at
-most 0.2 ms an image (the old toolbox: 19 ms), and a plain scan keeps 0.85 (AlexNet, CaffeNet) or 0.7 (SqueezeNet) of
-the images per second of the bare forward pass. On a machine that does other work too, the processor time of the process
-is the number to look at, and ``OMP_NUM_THREADS`` should be that of the free cores.
+The promises: merging the best images of CaffeNet's 11,568 channels takes at most 0.2 ms an image (the old toolbox: 19
+ms); and on tensors in memory, the best images with their positions and the means table of every layer (mean, standard
+deviation, extremes and zeros come with them) keep 0.85 (AlexNet, CaffeNet) or 0.7 (SqueezeNet) of the images per second
+of the bare forward pass. It is the beginning of a scan that is timed, in which most units still find better images.
+
+Then come whole scans, from pictures in memory (preprocessed in the scan) to the written file: a plain one, and what
+every further statistic costs beside it. All runs alternate, and ratios and differences are medians of those of the
+rounds. On a machine that does other work too, look at the processor time, with no more threads (``OMP_NUM_THREADS``)
+than cores that are free.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import median
 from time import perf_counter, process_time
 from typing import Annotated
 
@@ -23,23 +28,29 @@ import torch
 import tyro
 from torch import Tensor
 
+from deepvis.loader import Loaded
 from deepvis.model import Model, pick_device
 from deepvis.progress import with_bar
+from deepvis.scan.head import Wanted
 from deepvis.scan.run import scan
 from deepvis.scan.top_images import TopImages
+from deepvis.scan.totals import Totals
+from deepvis.scan.unit_pass import UnitPass
 from prototxt.preprocess import Preprocessing
 from prototxt.shapes import infer_shapes
 from prototxt.templates import read_template
 
 CAFFENET_CHANNELS = 11_568
-PLAIN = {"bottom": False, "quantiles": False}
+MERGE_PROMISE = 0.2  # ms an image
+PROMISES = {"alexnet": 0.85, "caffenet": 0.85, "squeezenet": 0.7}
+PLAIN = {"bottom": False, "quantiles": False, "before": False}
 EXTRAS = {
-    "bottom": {"bottom": True},
-    "quantiles": {"quantiles": True},
-    "before": {"before": True},
-    "correlation": {"correlation": True},
-    "histograms": {"histograms": True},
+    "means before the activation": {"before": True},
+    "least values": {"bottom": True},
+    "maxima and samples at quantiles": {"quantiles": True},
     "classes": {},
+    "histograms": {"histograms": True},
+    "correlation": {"correlation": True},
     "importance": {"importance": True},
 }
 CLASSES = 10
@@ -91,6 +102,10 @@ class Time:
     clock: float
     cores: float
 
+    def per_image(self, images: int) -> str:
+        """Both in milliseconds."""
+        return f"{1000 * self.clock / images:7.2f} ms by the clock, {1000 * self.cores / images:7.2f} by the cores"
+
 
 def timed(work: Callable[[], object], device: torch.device) -> Time:
     if device.type == "cuda":
@@ -102,53 +117,30 @@ def timed(work: Callable[[], object], device: torch.device) -> Time:
     return Time(perf_counter() - clock, process_time() - cores)
 
 
-def best(times: Sequence[Time]) -> Time:
-    return Time(min(time.clock for time in times), min(time.cores for time in times))
+def middle(times: Sequence[Time]) -> Time:
+    return Time(median(time.clock for time in times), median(time.cores for time in times))
 
 
-def timed_scan(model: Model, source: InMemory, batch: int, device: torch.device, **options: bool) -> Time:
-    with tempfile.TemporaryDirectory() as folder:
-        work = scan(model, source, Path(folder) / "scan.h5", batch=batch, device=str(device), **PLAIN | options)
-        next(work)  # loads and hashes the weights, once for any number of images
-        return timed(partial(with_bar, work, quiet=True), device)
+def ratio(ones: Sequence[Time], others: Sequence[Time]) -> Time:
+    """Medians of the rounds' ratios."""
+    return middle([Time(a.clock / b.clock, a.cores / b.cores) for a, b in zip(ones, others, strict=True)])
 
 
-def compare(name: str, images: int, batch: int, device: torch.device, repeats: int) -> None:
-    model = random_model(name)
-    channels, height, width = model.input_shape
-    pixels = np.random.default_rng(0).integers(0, 256, (images, height, width, channels), dtype=np.uint8)
-    network = model.network(device)
-    blobs = torch.from_numpy(np.stack([model.to_blob(picture) for picture in pixels])).to(device)
-    last = list(model.unit_layers.values())[-1].value
-
-    @torch.inference_mode()
-    def forward() -> None:
-        for part in blobs.split(batch):
-            network.run({model.input.blob: part}, keep=[last])[last].sum().item()
-
-    forward()
-    bare: list[Time] = []
-    plain: list[Time] = []
-    extras: dict[str, list[Time]] = {extra: [] for extra in EXTRAS}
-    for _ in range(repeats):
-        bare.append(timed(forward, device))
-        plain.append(timed_scan(model, InMemory(pixels), batch, device))
-        for extra, options in EXTRAS.items():
-            source = InMemory(pixels, CLASSES if extra == "classes" else 0)
-            extras[extra].append(timed_scan(model, source, batch, device, **options))
-    alone, full = best(bare), best(plain)
-    units = sum(layer.units for layer in model.unit_layers.values())
-    print(
-        f"{name:12} {units:6} units   forward {images / alone.clock:8.1f} images/s   scan {images / full.clock:8.1f}"
-        f" images/s   ratio {alone.clock / full.clock:.2f} by the clock, {alone.cores / full.cores:.2f} by the cores"
-    )
-    for extra, times in extras.items():
-        more = best(times)
-        clock, cores = (1000 * (a - b) / images for a, b in ((more.clock, full.clock), (more.cores, full.cores)))
-        print(f"    {extra:12} {clock:+8.2f} ms an image by the clock, {cores:+8.2f} by the cores")
+def more(ones: Sequence[Time], others: Sequence[Time]) -> Time:
+    """Medians of the rounds' differences."""
+    return middle([Time(a.clock - b.clock, a.cores - b.cores) for a, b in zip(ones, others, strict=True)])
 
 
-def merging(images: int, batch: int, device: torch.device) -> None:
+def in_turn(works: dict[str, Callable[[], Time]], repeats: int) -> dict[str, list[Time]]:
+    """Times of several pieces of work, one after the other, again and again; the first round does not count."""
+    times: dict[str, list[Time]] = {name: [] for name in works}
+    for _ in range(repeats + 1):
+        for name, work in works.items():
+            times[name].append(work())
+    return {name: taken[1:] for name, taken in times.items()}
+
+
+def merging(images: int, batch: int, device: torch.device, repeats: int) -> None:
     maxima = torch.rand(images, CAFFENET_CHANNELS, device=device)
 
     def nowhere(units: Tensor, rows: Tensor) -> Tensor:
@@ -160,29 +152,91 @@ def merging(images: int, batch: int, device: torch.device) -> None:
         for part, own in zip(maxima.split(batch), numbers.split(batch), strict=True):
             images_kept.update(part, own, nowhere)
 
-    merge()
-    taken = best([timed(merge, device) for _ in range(3)])
-    clock, cores = (1000 * seconds / images for seconds in (taken.clock, taken.cores))
+    taken = middle(in_turn({"merge": partial(timed, merge, device)}, repeats)["merge"])
     print(
-        f"merging the best 9 of {CAFFENET_CHANNELS} channels: {clock:.3f} ms an image by the clock, {cores:.3f} by the"
-        f" cores ({images} images)"
+        f"merging the best 9 of {CAFFENET_CHANNELS} channels, {images} images: {taken.per_image(images)}"
+        f" (promise {MERGE_PROMISE:g})"
     )
 
 
+def on_tensors(model: Model, images: int, batch: int, device: torch.device, repeats: int) -> None:
+    """The bare forward pass, and the pass that keeps the best images and the means, on the same blobs."""
+    blobs = np.random.default_rng(0).normal(0, 60, (images, *model.input_shape)).astype(np.float32)
+    source = InMemory(blobs)
+    layers = list(model.unit_layers.values())
+    units = sum(layer.units for layer in layers)
+    wanted = Wanted(None, 9, ("means_post",), bottom=False)
+    loaded = [Loaded(index, blob) for index, blob in enumerate(blobs)]
+    one_pass = UnitPass(model, layers, Totals.nothing(units, wanted.top), wanted, device)
+
+    @torch.inference_mode()
+    def forward() -> None:
+        for part in torch.from_numpy(blobs).split(batch):
+            one_pass.network.run({model.input.blob: part.to(device)}, keep=[layers[-1].value])
+
+    def keep() -> None:
+        one_pass.top = TopImages(units, wanted.top, device)
+        for start in range(0, images, batch):
+            one_pass.add(loaded[start : start + batch], 0, source)
+
+    works = {"forward": partial(timed, forward, device), "scan": partial(timed, keep, device)}
+    times = in_turn(works, repeats)
+    kept = ratio(times["forward"], times["scan"])
+    print(f"{model.name}: {units} units, {images} images in batches of {batch}, on tensors in memory")
+    print(f"  bare forward pass        {middle(times['forward']).per_image(images)}")
+    print(f"  with best images, means  {middle(times['scan']).per_image(images)}")
+    print(
+        f"  {kept.clock:.2f} of its images per second by the clock, {kept.cores:.2f} by the cores (promise"
+        f" {PROMISES.get(model.name, 0):g})"
+    )
+
+
+def timed_scan(model: Model, source: InMemory, batch: int, device: torch.device, **options: bool) -> Time:
+    with tempfile.TemporaryDirectory() as folder:
+        work = scan(model, source, Path(folder) / "scan.h5", batch=batch, device=str(device), **PLAIN | options)
+        next(work)  # loads and hashes the weights, once for any number of images
+        return timed(partial(with_bar, work, quiet=True), device)
+
+
+def whole_scans(model: Model, images: int, batch: int, device: torch.device, repeats: int) -> None:
+    """A plain scan to the written file, and what every further statistic costs beside it."""
+    height, width = model.input_shape[1:]
+    pixels = np.random.default_rng(0).integers(0, 256, (images, height, width, 3), dtype=np.uint8)
+    works = {"plain": partial(timed_scan, model, InMemory(pixels), batch, device)}
+    for extra, options in EXTRAS.items():
+        source = InMemory(pixels, CLASSES if extra == "classes" else 0)
+        works[extra] = partial(timed_scan, model, source, batch, device, **options)
+    times = in_turn(works, repeats)
+    print(f"  a whole plain scan       {middle(times['plain']).per_image(images)}")
+    for extra in EXTRAS:
+        print(f"    + {extra:32} {more(times[extra], times['plain']).per_image(images)}")
+
+
 def main(
-    nets: Annotated[tuple[str, ...], tyro.conf.Positional] = ("alexnet", "caffenet", "squeezenet"),
+    nets: Annotated[tuple[str, ...], tyro.conf.Positional] = tuple(PROMISES),
     images: int = 128,
     batch: int = 32,
     device: str = "auto",
-    repeats: int = 3,
+    repeats: int = 7,
     merged_images: int = 1024,
+    extras: tuple[str, ...] = ("caffenet",),
 ) -> None:
-    """Time the merging, and scans of the named templates beside their bare forward passes."""
+    """Time the merging, the pass beside the bare forward pass, and whole scans.
+
+    Parameters
+    ----------
+    nets : templates of `prototxt.templates`, with random weights.
+    extras : those whose further statistics are timed too.
+    """
     place = pick_device(device)
-    print(f"device {place}, {torch.get_num_threads()} threads, batch {batch}, best of {repeats}")
-    merging(merged_images, batch, place)
+    load = os.getloadavg()[0]
+    print(f"{place}, {torch.get_num_threads()} threads, {os.cpu_count()} cores, load {load:.1f}; medians of {repeats}")
+    merging(merged_images, batch, place, repeats)
     for name in nets:
-        compare(name, images, batch, place, repeats)
+        model = random_model(name)
+        on_tensors(model, images, batch, place, repeats)
+        if name in extras:
+            whole_scans(model, images, batch, place, repeats)
 
 
 if __name__ == "__main__":

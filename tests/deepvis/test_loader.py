@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -50,6 +51,16 @@ def test_no_more_than_three_batches_are_in_memory(numbers: Numbers) -> None:
     assert len(numbers.asked) <= 6
     work.close()
     assert max(numbers.asked) < 6
+
+
+def test_the_next_batches_are_decoded_while_one_is_used(numbers: Numbers) -> None:
+    work = batches(numbers, lambda rgb: rgb, 2, 1)
+    next(work)
+    patience = monotonic() + 60
+    while len(numbers.asked) < 6:  # nobody asks for them
+        assert monotonic() < patience
+        sleep(0.001)
+    work.close()
 
 
 def test_what_the_preprocessing_refuses_names_the_picture(numbers: Numbers) -> None:

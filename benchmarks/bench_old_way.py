@@ -1,0 +1,157 @@
+"""The old way to find maximal activations, in real Caffe, beside a scan: ``python benchmarks/bench_old_way.py``.
+
+The promise: a scan of AlexNet does at least four times as many images a second as the older toolboxes do with real
+Caffe on the same machine. Their way is made again from what is known of it: one image a forward pass, read with
+scikit-image and prepared by ``caffe.Classifier`` in floating point, and a Python loop over the channels of every layer
+that sorts the maximum into the nine best. Both read the same JPEG files, and that both find the same best values is
+checked. The runs alternate; both numbers are images by the clock, without the start of the program and the loading of
+the net. Needs ``make caffe``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import h5py
+import numpy as np
+import torch
+import tyro
+from bench_scan import random_model
+from bench_scan_input import write_pictures
+
+from deepvis.images import open_images
+from deepvis.model import Model
+from deepvis.progress import with_bar
+from deepvis.scan.run import scan
+from prototxt.text import write_message
+from prototxt.weights import write_weights
+
+PROMISE = 4.0
+CAFFE_PYTHON = Path(os.environ.get("CAFFE_ROOT") or Path.home() / ".cache/deepvis/caffe") / "bin/caffe-python"
+
+# Runs in Debian's Python with real pycaffe. Prints seconds of reading, of the net and of the lists, for all images.
+OLD_WAY = """
+import json, os, sys, time
+os.environ["GLOG_minloglevel"] = "2"
+import numpy as np
+import caffe
+import skimage.io
+
+prototxt, weights, folder, layers = sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
+caffe.set_mode_cpu()
+net = caffe.Classifier(prototxt, weights, mean=np.array([104.0, 117.0, 123.0]), raw_scale=255,
+                       channel_swap=(2, 1, 0), image_dims=(256, 256))
+best = {}
+for layer, blob in layers:
+    channels = net.blobs[blob].data.shape[1]
+    best[layer] = (np.full((channels, 9), -1e99, np.float32), -np.ones((channels, 9, 4), int))
+spent = [0.0, 0.0, 0.0]
+for number, name in enumerate(sorted(os.listdir(folder))):
+    start = time.time()
+    # caffe.io.load_image without an argument that the newer scikit-image no longer has
+    picture = skimage.img_as_float(skimage.io.imread(os.path.join(folder, name))).astype(np.float32)
+    read = time.time()
+    net.predict([picture], oversample=False)
+    computed = time.time()
+    for layer, blob in layers:
+        values, places = best[layer]
+        maps = net.blobs[blob].data[0]
+        rows = maps.reshape(len(maps), -1)
+        maxima = rows.argmax(1)
+        for channel in range(len(maps)):
+            value = rows[channel, maxima[channel]]
+            rank = np.searchsorted(values[channel], value)
+            if rank == 0:
+                continue
+            values[channel, : rank - 1] = values[channel, 1:rank]
+            values[channel, rank - 1] = value
+            places[channel, : rank - 1] = places[channel, 1:rank]
+            if maps.ndim == 1:
+                places[channel, rank - 1] = (number, -1, 0, 0)
+            else:
+                y, x = np.unravel_index(maxima[channel], maps.shape[1:])
+                places[channel, rank - 1] = (number, -1, y, x)
+    spent = [a + b for a, b in zip(spent, (read - start, computed - read, time.time() - computed))]
+print(json.dumps({"spent": spent, "best": {layer: values[:, ::-1].tolist() for layer, (values, _) in best.items()}}))
+"""
+
+
+def old_way(folder: Path, pictures: Path, layers: list[tuple[str, str]]) -> tuple[list[float], dict[str, np.ndarray]]:
+    """Seconds for reading, the net and the lists; and the nine best values of every unit of every layer."""
+    command = [CAFFE_PYTHON, "-c", OLD_WAY, folder / "net.prototxt", folder / "net.caffemodel", pictures]
+    threads = {"OPENBLAS_NUM_THREADS": str(torch.get_num_threads())}
+    done = subprocess.run(
+        [*map(str, command), json.dumps(layers)],
+        env={**os.environ, **threads},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    told = json.loads(done.stdout.splitlines()[-1])
+    return told["spent"], {layer: np.array(values) for layer, values in told["best"].items()}
+
+
+def new_way(model: Model, pictures: Path, out: Path) -> float:
+    """Seconds of a scan with everything that is on by default, from JPEG files to the written file."""
+    work = scan(model, open_images(pictures), out, device="cpu")
+    next(work)  # loads the weights
+    start = perf_counter()
+    with_bar(work, quiet=True)
+    return perf_counter() - start
+
+
+def check(best: dict[str, np.ndarray], file: Path) -> None:
+    """Raise an AssertionError if the scan has other best values than the old way."""
+    with h5py.File(file) as scanned:
+        for layer, values in best.items():
+            found = scanned[f"layers/{layer}/top_value"][()]
+            np.testing.assert_allclose(found, values, rtol=0.02, atol=0.02 * np.abs(values).max(), err_msg=layer)
+
+
+def main(net: str = "alexnet", images: int = 96, repeats: int = 7) -> None:
+    """Compare the old way with a scan of a template with random weights.
+
+    Parameters
+    ----------
+    net : a template of `prototxt.templates`.
+    images : JPEG files, made for this.
+    repeats : how often each way is timed.
+    """
+    if not CAFFE_PYTHON.exists():
+        print(f"no real Caffe: {CAFFE_PYTHON} is not there (make caffe)")
+        return
+    model = random_model(net)
+    model = model.with_preprocessing(resize="stretch", resize_to=(256, 256))
+    model = model.with_preprocessing(crop=model.input_shape[1:])
+    layers = [(layer.name, layer.value.blob) for layer in model.unit_layers.values()]
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        write_message(folder / "net.prototxt", model.test_net)
+        write_weights(folder / "net.caffemodel", model.net, model.weights)
+        write_pictures(folder / "pictures", images, 256, 256)
+        old, new = [], []
+        for _ in range(repeats):
+            spent, best = old_way(folder, folder / "pictures", layers)
+            old.append(spent)
+            new.append(new_way(model, folder / "pictures", folder / "scan.h5"))
+        check(best, folder / "scan.h5")
+    before, now = median(map(sum, old)), median(new)
+    parts = [1000 * median(run[part] for run in old) / images for part in range(3)]
+    ratios = [sum(one) / other for one, other in zip(old, new, strict=True)]
+    threads, load = torch.get_num_threads(), os.getloadavg()[0]
+    print(f"{net}, {images} images, {threads} threads, load {load:.1f}; medians of {repeats}")
+    print(
+        f"  the old way {images / before:6.1f} images/s ({parts[0]:.1f} ms an image reading, {parts[1]:.1f} net,"
+        f" {parts[2]:.1f} lists)"
+    )
+    print(f"  a scan      {images / now:6.1f} images/s, {median(ratios):.1f} times as many (promise {PROMISE:g})")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
