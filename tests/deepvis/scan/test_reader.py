@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -107,3 +109,23 @@ def test_files_that_are_no_scan(scan_file: Path, tmp_path: Path) -> None:
         file.attrs["format_version"] = 2
     with pytest.raises(ScanError, match="has format version 2, this program knows up to 1"):
         Scan(scan_file)
+
+
+def test_everything_in_a_file_is_documented(make_model, make_pictures, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs/scan-format.md").read_text()
+    images = replace(make_pictures(4), classes_of=(0, 1, 1, 0), classes=("cat", "dog"))
+    images.path(1).write_text("no picture")
+    model = replace(make_model(), classes=("cat", "dog", "owl"))
+    kept = {"correlation": True, "importance": True, "histograms": True}
+    with_bar(scan(model, images, tmp_path / "scan.h5", device="cpu", **kept), quiet=True)
+    names: set[str] = set()
+    with h5py.File(tmp_path / "scan.h5") as file:
+        names |= {"layers", *file.attrs}
+        file.visititems(
+            lambda name, node: names.update(
+                node.attrs, [] if isinstance(node, h5py.Group) else [name.rpartition("/")[2]]
+            )
+        )
+    assert len(names) > 50
+    names = {re.sub("^means_pre_", "means_post_", name) for name in names}  # one line stands for both
+    assert [name for name in sorted(names) if not re.search(rf"`[^`\n]*\b{name}\b", text)] == []
