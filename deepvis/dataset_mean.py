@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from deepvis.errors import ImageError
-from deepvis.images import ImageSource
 from deepvis.loader import batches
 from deepvis.progress import Progress
+from deepvis.sources import ImageSource
 from prototxt.preprocess import Preprocessing
 
 BATCH = 32

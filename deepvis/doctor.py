@@ -6,7 +6,6 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,10 +13,10 @@ from numpy.typing import NDArray
 
 from deepvis.dataset_mean import PixelSums, dataset_mean
 from deepvis.errors import ImageError, ModelError
-from deepvis.images import ImageSource
 from deepvis.loader import batches
 from deepvis.model import Model, pick_device
 from deepvis.progress import Progress
+from deepvis.sources import ImageSource, SomeImages
 from prototxt.preprocess import CAFFE_IMAGENET_MEAN, Preprocessing
 
 TRIAL = 16  # images before a variant can be dropped
@@ -173,7 +172,7 @@ def diagnose(
     ImageError : if no image has a label or can be used.
     ModelError : if the net gives no scores for the labels.
     """
-    chosen = _Chosen.of(images, limit)
+    chosen = _choose(images, limit)
     cut = _only_geometry(geometry or model.preprocessing)
     sums = yield from dataset_mean(chosen, cut, workers=workers)
     trials = [_Trial(variant) for variant in variants(model, sums, mean_image)]
@@ -350,41 +349,11 @@ def _commonness(variant: Variant) -> int:
     return CONVENTIONS.index(names) if names in CONVENTIONS else len(CONVENTIONS)
 
 
-@dataclass(frozen=True, eq=False)
-class _Chosen:
-    """Some images of a source, an `ImageSource` too."""
-
-    images: ImageSource
-    numbers: NDArray[np.intp]
-
-    @classmethod
-    def of(cls, images: ImageSource, limit: int) -> _Chosen:
-        """At most ``limit`` labelled images, drawn with a fixed seed."""
-        labelled = np.flatnonzero(images.labels >= 0)
-        if not len(labelled):
-            raise ImageError(
-                "the doctor needs images with classes; give a list with 'path label' lines, or --class-folders"
-            )
-        return cls(images, np.random.default_rng(0).permutation(labelled)[:limit])
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    @property
-    def root(self) -> Path:
-        return self.images.root
-
-    @property
-    def paths(self) -> list[str]:
-        return [self.images.paths[number] for number in self.numbers]
-
-    @property
-    def labels(self) -> np.ndarray:
-        return self.images.labels[self.numbers]
-
-    @property
-    def hash(self) -> str:
-        return self.images.hash
-
-    def read(self, index: int) -> np.ndarray:
-        return self.images.read(int(self.numbers[index]))
+def _choose(images: ImageSource, limit: int) -> SomeImages:
+    """At most ``limit`` labelled images, drawn with a fixed seed."""
+    labelled = np.flatnonzero(images.labels >= 0)
+    if not len(labelled):
+        raise ImageError(
+            "the doctor needs images with classes; give a list with 'path label' lines, or --class-folders"
+        )
+    return SomeImages(images, tuple(np.random.default_rng(0).permutation(labelled)[:limit].tolist()))

@@ -8,35 +8,38 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from deepvis.errors import ImageError
-from deepvis.images import ImageSource
+from deepvis.sources import ImageSource
+from deepvis.sources.names import below
 from prototxt.errors import InputError
+from prototxt.samples import size_of
 
-ToBlob = Callable[[np.ndarray], np.ndarray]
+ToBlob = Callable[[Any], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """One picture: its ``index``, and blob (C, h, w) float32 and size (height, width), or the error that it gave."""
+    """One image: its ``index``, and blob float32 and size (height, width; of a pair both), or the error it gave."""
 
     index: int
     blob: np.ndarray | None = None
-    size: tuple[int, int] = (0, 0)
+    size: tuple[int, ...] = (0, 0)
     error: ImageError | None = None
 
 
 def load(images: ImageSource, index: int, to_blob: ToBlob) -> Loaded:
     """Decode a picture and make its input blob; that a picture cannot be used is returned, not raised."""
     try:
-        pixels = images.read(index)
-        return Loaded(index, to_blob(pixels), pixels.shape[:2])
+        sample = images.read(index)
+        return Loaded(index, to_blob(sample), size_of(sample))
     except ImageError as error:
         return Loaded(index, error=error)
     except InputError as error:
-        return Loaded(index, error=ImageError(f"{images.root / images.paths[index]}: {error}"))
+        return Loaded(index, error=ImageError(f"{below(images.root, images.paths[index])}: {error}"))
 
 
 def batches(
@@ -52,7 +55,7 @@ def batches(
 
     Parameters
     ----------
-    to_blob : makes the input blob (C, h, w) float32 of a picture (H, W, 3) uint8; may raise an `InputError`.
+    to_blob : makes the input blob, float32, of what `ImageSource.read` gives; may raise an `InputError`.
     batch : pictures in a batch, at least 1; the last may have fewer.
     workers : threads; None for one per core; 0 decodes in the calling thread.
     indices : of the pictures; None for all of them.

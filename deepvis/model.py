@@ -11,16 +11,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from deepvis.assumed import assumed_preprocessing
 from deepvis.errors import ModelError
+from deepvis.feed import RECURRENT_TYPES, USUAL, Feed, Layout, by, find_feed, find_layouts
 from deepvis.model_files import CACHE, find_model
 from deepvis.pixel_settings import preprocessing_changes
 from deepvis.progress import Progress
 from deepvis.settings import Settings
 from prototxt.fit import fit_weights
-from prototxt.graph import NetGraph, Value
+from prototxt.graph import UNIT_TYPES, NetGraph, Node, Value
+from prototxt.inputs import input_blob
 from prototxt.phases import filter_net
 from prototxt.preprocess import Preprocessing
-from prototxt.receptive_field import ReceptiveField, receptive_fields
+from prototxt.receptive_field import FIRST_SPATIAL_AXIS, ReceptiveField, receptive_fields
+from prototxt.samples import Clip, Planes, Sample, size_of
 from prototxt.schema import NetParameter
 from prototxt.shapes import Shapes, infer_shapes
 from prototxt.text import read_net
@@ -41,7 +45,10 @@ class UnitLayer:
     before : the layer's own top, before the activation.
     units : number of units (channels), at least 1.
     map_shape : size of a unit's map, e.g. (13, 13); () for a fully connected layer.
-    field : receptive field of a position of the map in the input blob; None where the net's geometry gives none.
+    field : receptive field of a position of the map in the input blob; None where the net's geometry gives none. Along
+        `Layout.time_axis` a map has no field.
+    layout : on which axes of its blobs images, units and positions are.
+    seen : which of the two inputs of a siamese net it depends on: (0,), (1,) or (0, 1); (0,) with one input.
     """
 
     name: str
@@ -51,6 +58,8 @@ class UnitLayer:
     units: int
     map_shape: tuple[int, ...]
     field: ReceptiveField | None
+    layout: Layout = USUAL
+    seen: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,33 +106,73 @@ class Model:
         return infer_shapes(self.test_net)
 
     @cached_property
+    def feed(self) -> Feed:
+        """How images enter the net; a `ModelError` if they cannot."""
+        return find_feed(self.graph, self.path)
+
+    @cached_property
+    def layouts(self) -> dict[Value, Layout]:
+        """How the values that hold images lie."""
+        return find_layouts(self.graph, self.feed)
+
+    def layout(self, value: Value) -> Layout:
+        """How a value lies; (N, C, …) for one that holds no images."""
+        return self.layouts.get(value, USUAL)
+
+    @cached_property
     def fields(self) -> dict[Value, ReceptiveField]:
-        """Receptive field of every blob that has one."""
-        return receptive_fields(self.test_net)
+        """Receptive field of every blob that has one; of what sees two inputs only where it is the same in both."""
+        every = self._fields_by_input
+        found = dict(every[0])
+        for value, field in every[1].items() if len(every) > 1 else ():
+            if value not in found:
+                found[value] = field
+            elif not found[value].same_as(field):
+                del found[value]
+        return found
+
+    @cached_property
+    def _fields_by_input(self) -> list[dict[Value, ReceptiveField]]:
+        spatial = [value for value in self.feed.values if len(self.shapes.values[value]) > FIRST_SPATIAL_AXIS]
+        if not spatial or (self.feed.steps and not self.feed.frames_first):
+            return [{}]
+        return [receptive_fields(self.graph, self.shapes, value.blob) for value in spatial]
 
     @cached_property
     def unit_layers(self) -> dict[str, UnitLayer]:
-        """Convolution, Deconvolution and InnerProduct layers by name, in the order of the net."""
+        """Convolution, Deconvolution, InnerProduct, LSTM and RNN layers by name, in the order of the net."""
         layers = {}
-        for node in self.graph.unit_layers():
-            value = self.graph.unit_value(node.name)
-            _, units, *map_shape = self.shapes.values[value]
-            before = self.graph.unit_value(node.name, after=False)
-            field = self.fields.get(value)
-            layers[node.name] = UnitLayer(node.name, node.type, value, before, units, tuple(map_shape), field)
+        for node in self.graph.layers:
+            if node.type in UNIT_TYPES | RECURRENT_TYPES and node.tops[0] in self.layouts:
+                layers[node.name] = self._unit_layer(node)
         return layers
+
+    def _unit_layer(self, node: Node) -> UnitLayer:
+        value, before = self.graph.unit_value(node.name), self.graph.unit_value(node.name, after=False)
+        layout = self.layouts[value]
+        _, units, *map_shape = layout.map_shape(self.shapes.values[value])
+        inputs = enumerate(self.feed.values)
+        seen = tuple(place for place, start in inputs if node in self.graph.descendants([start]))
+        return UnitLayer(
+            node.name, node.type, value, before, units, tuple(map_shape), self.fields.get(value), layout, seen or (0,)
+        )
 
     @cached_property
     def input(self) -> Value:
-        """The blob that pictures go into, (N, channels, height, width); a `ModelError` if there is not just one."""
-        _input_shape(self.graph, self.path)
-        return self.graph.inputs[0]
+        """The blob that images go into (the first of a siamese net's two); a `ModelError` if they cannot."""
+        return self.feed.values[0]
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of `input`."""
-        _, channels, height, width = _input_shape(self.graph, self.path)
-        return channels, height, width
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of what one image becomes: channels, height and width for pictures; see `Feed.image_shape`."""
+        return self.feed.image_shape
+
+    @property
+    def frames(self) -> int:
+        """Frames of a video that make one image: 1 for pictures, the length of the time axis of nets that have one."""
+        if self.feed.steps and self.feed.frames_first:
+            return self.feed.steps
+        return self.input_shape[1] if len(self.feed.values) == 1 and len(self.input_shape) == 4 else 1
 
     @property
     def output(self) -> Value:
@@ -138,26 +187,31 @@ class Model:
             raise ModelError(f"{self.path}: no layer {name!r} with units; {hint}")
         return self.unit_layers[name]
 
-    def to_blob(self, rgb: np.ndarray) -> np.ndarray:
-        """Make the input of the net from a picture.
+    def to_blob(self, sample: Sample) -> np.ndarray:
+        """Make the input of the net from an image.
 
         Parameters
         ----------
-        rgb : (H, W, 3) uint8.
+        sample : what `ImageSource.read` gives, such as a picture (H, W, 3) uint8.
 
         Returns
         -------
-        (channels, height, width) float32.
+        `input_shape`, (channels, height, width) for pictures, float32.
 
         Raises
         ------
         ModelError, PreprocessingError : if the preprocessing does not give what the net takes.
         """
-        blob = self.preprocessing.apply(rgb)
-        if blob.shape != self.input_shape:
+        blob = input_blob(sample, self.preprocessing)
+        wanted = self.input_shape
+        if isinstance(sample, Clip) and not self.feed.frames_first:
+            blob = np.ascontiguousarray(blob.swapaxes(0, 1))  # a net with a time axis has channels first
+        if blob.shape[0] == 1 and blob.shape[1:] == wanted:
+            blob = blob[0]  # a grey picture whose rows are the steps of a sequence
+        if blob.shape != wanted:
             raise ModelError(
-                f"a picture of {rgb.shape[0]} x {rgb.shape[1]} becomes an input of {_by(blob.shape)}, but the net"
-                f" {self.name!r} takes {_by(self.input_shape)}; set crop, resize or channel order of the preprocessing"
+                f"{_in_words(sample)} becomes an input of {by(blob.shape)}, but the net {self.name!r} takes"
+                f" {by(wanted)}; set crop, resize or channel order of the preprocessing"
             )
         return blob
 
@@ -214,7 +268,7 @@ def opening(
     """Do `open_model` step by step: it takes seconds if a baseline must be converted first."""
     files = yield from find_model(Path(path), weights, cache)
     net = read_net(files.net)
-    _input_shape(NetGraph(filter_net(net, "TEST")), files.net)
+    feed = find_feed(NetGraph(filter_net(net, "TEST")), files.net)
     _name_layers_without_weights(net, arrays := read_weights(files.weights), files.weights)
     known = _read_preprocessing(preprocessing) if preprocessing else files.preprocessing
     names = classes or files.classes
@@ -223,7 +277,7 @@ def opening(
         path=files.net,
         net=net,
         weights=arrays,
-        preprocessing=known or assumed_preprocessing(net, files.net),
+        preprocessing=known or assumed_preprocessing(feed),
         classes=_read_classes(names) if names else (),
         assumed=known is None,
     )
@@ -236,21 +290,6 @@ def opening_settings(settings: Settings) -> Generator[Progress, None, Model]:
     )
     changes = preprocessing_changes(settings, model.preprocessing)
     return model.with_preprocessing(**changes) if changes else model
-
-
-def assumed_preprocessing(net: NetParameter, path: Path) -> Preprocessing:
-    """Guess the preprocessing of a Caffe net that says nothing of it: what BVLC's nets of its kind take.
-
-    Three channels: BGR, 0-255, ImageNet's mean taken off, resized so that the crop is 227/256 of a side. One channel:
-    grey, 0-1, resized to the input, as LeNet takes it.
-    """
-    _, channels, height, width = _input_shape(NetGraph(filter_net(net, "TEST")), path)
-    if channels == 1:
-        return Preprocessing("GRAY", 1 / 256, resize="stretch", resize_to=(height, width), crop=(height, width))
-    if channels == 3:
-        resized = tuple(round(length * 256 / 227) for length in (height, width))
-        return replace(Preprocessing.caffe_imagenet((1, 3, height, width)), resize_to=resized)
-    raise ModelError(f"{path}: takes {channels} channels; say what they are with a preprocessing (JSON)")
 
 
 def _name_of(net: Path) -> str:
@@ -277,23 +316,6 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def _input_shape(graph: NetGraph, path: Path) -> tuple[int, ...]:
-    """(N, channels, height, width) that the net's only Input layer declares; a `ModelError` if there is no such one."""
-    shapes = [
-        tuple(shape.dim)
-        for node in graph.layers
-        if node.type == "Input"
-        for _, shape in zip(node.tops, [*node.layer.input_param.shape] * len(node.tops), strict=False)
-    ]
-    if len(shapes) != 1 or len(shapes[0]) != 4:
-        found = ", ".join(f"{_by(shape)}" for shape in shapes) or "none"
-        raise ModelError(
-            f"{path}: a net must have one Input layer of (N, channels, height, width) to put pictures into; found"
-            f" {found}; a train_val.prototxt has none, give the deploy.prototxt"
-        )
-    return shapes[0]
-
-
 def _name_layers_without_weights(net: NetParameter, weights: Weights, file: Path) -> None:
     """Refuse weights that leave layers to their random fillers, which Caffe would do in silence."""
     missing = fit_weights(infer_shapes(filter_net(net, "TEST")).params, weights, str(file)).missing
@@ -316,5 +338,8 @@ def _read_classes(file: Path) -> tuple[str, ...]:
         raise ModelError(f"{file}: cannot be read as UTF-8 text ({error}); give one class name per line") from error
 
 
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
+def _in_words(sample: Sample) -> str:
+    if isinstance(sample, Planes):
+        return f"an array of {by(sample.values.shape)}"
+    kind = next((kind for kind in ("pair", "clip") if type(sample).__name__.lower() == kind), "picture")
+    return f"a {kind} of {by(size_of(sample))}"

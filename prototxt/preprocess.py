@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import cv2
 import numpy as np
 
-from prototxt.errors import InputError
+from prototxt.json_arrays import array_from_json, array_to_json
+from prototxt.preprocess_rules import CHANNELS, check, image_shape
+from prototxt.preprocess_rules import PreprocessingError as PreprocessingError
 
-CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1}
-RESIZE_RULES = ("none", "shorter side", "stretch")
-INTERPOLATIONS = ("bilinear", "area")
 # The mean of ImageNet's training pictures per channel in BGR, 0-255, as BVLC's reference nets use it.
 CAFFE_IMAGENET_MEAN = (104.00698793, 116.66876762, 122.67891434)
 
-Box = tuple[int, int, int, int]
-
-
-class PreprocessingError(InputError):
-    """A preprocessing is contradictory, or does not fit the picture."""
+Box = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +31,9 @@ class Preprocessing:
 
     Attributes
     ----------
-    channel_order : ``"RGB"``, ``"BGR"`` or ``"GRAY"`` (OpenCV's weights, 0.299 R + 0.587 G + 0.114 B, as uint8).
+    channel_order : ``"RGB"``, ``"BGR"`` or ``"GRAY"`` (OpenCV's weights, 0.299 R + 0.587 G + 0.114 B, as uint8) of
+        pictures; ``"STORED"`` for nets that take no pictures but arrays (`prototxt.samples.Planes`) of any number of
+        channels.
     raw_scale : factor on the pixels 0-255: 1 for Caffe, 1/255 for PyTorch's pixels 0-1.
     mean : one number for each channel; empty for none.
     mean_image : (C, H, W) float32 in the size after resizing (or of the crop), instead of ``mean``; its centre is
@@ -50,6 +46,9 @@ class Preprocessing:
     interpolation : ``"bilinear"`` (cv2.INTER_LINEAR, which Caffe's ImageData uses) or ``"area"`` (cv2.INTER_AREA for a
         picture that shrinks, else bilinear; nearest to the antialiased resize of PIL that PyTorch nets are trained by).
     crop : (height, width) cut from the centre, the odd pixel left at the bottom and right as in Caffe; () for none.
+    pair : how the two pictures of a pair enter a siamese net, each resized, cropped and normalised by itself:
+        ``"channels"`` (one behind the other along the channels; mean and std may have numbers for both then),
+        ``"width"`` (side by side), ``"inputs"`` (the net has two inputs); ``"none"`` for a net that takes no pairs.
     """
 
     channel_order: str = "BGR"
@@ -61,6 +60,7 @@ class Preprocessing:
     resize_to: tuple[int, ...] = ()
     interpolation: str = "bilinear"
     crop: tuple[int, ...] = ()
+    pair: str = "none"
 
     def __post_init__(self) -> None:
         for name in ("mean", "std"):
@@ -71,7 +71,7 @@ class Preprocessing:
             mean_image = np.array(self.mean_image, np.float32, order="C")
             mean_image.setflags(write=False)
             object.__setattr__(self, "mean_image", mean_image)
-        _check(self)
+        check(self)
 
     @classmethod
     def from_pytorch(
@@ -94,7 +94,7 @@ class Preprocessing:
         ------
         PreprocessingError : if the shape has not four axes, or the numbers do not fit its channels.
         """
-        channels, height, width = _image_shape(input_shape)
+        channels, height, width = image_shape(input_shape)
         return cls(
             channel_order="RGB" if channels == 3 else "GRAY",
             raw_scale=1 / 255,
@@ -119,13 +119,20 @@ class Preprocessing:
         ------
         PreprocessingError : if the shape has not four axes, or the numbers do not fit its channels.
         """
-        _, height, width = _image_shape(input_shape)
+        _, height, width = image_shape(input_shape)
         return cls(mean=tuple(mean), resize="stretch", resize_to=(resize, resize), crop=(height, width))
 
     @property
     def channels(self) -> int:
-        """Channels of the input blob."""
-        return CHANNELS[self.channel_order]
+        """Channels of the input blob; 0 if it has as many as the array that it is made of."""
+        return CHANNELS[self.channel_order] * (2 if self.pair == "channels" else 1)
+
+    def member(self, place: int) -> Preprocessing:
+        """Return how the first (0) or second (1) of a pair is prepared."""
+        if self.pair == "none":
+            raise ValueError("this is no preprocessing of pairs")
+        own = {name: _of_member(getattr(self, name), self, place) for name in ("mean", "std", "mean_image")}
+        return replace(self, pair="none", **own)
 
     def resized_size(self, picture_size: Sequence[int]) -> tuple[int, int]:
         """Return the (height, width) that a picture of ``picture_size`` (height, width) has after resizing."""
@@ -138,7 +145,7 @@ class Preprocessing:
         return (side, side * width // height) if height <= width else (side * height // width, side)
 
     def input_size(self, picture_size: Sequence[int]) -> tuple[int, int]:
-        """Return the (height, width) of the input blob that a picture of ``picture_size`` becomes."""
+        """Return the (height, width) of the input blob that a picture (of a pair: one of the two) becomes."""
         return (self.crop[0], self.crop[1]) if self.crop else self.resized_size(picture_size)
 
     def apply(self, rgb: np.ndarray) -> np.ndarray:
@@ -154,17 +161,22 @@ class Preprocessing:
 
         Raises
         ------
-        PreprocessingError : if the picture has another form, or is smaller than the crop.
+        PreprocessingError : if the picture has another form, or is smaller than the crop; for a net that takes pairs or
+            arrays (`prototxt.inputs.input_blob` makes their blobs too).
         """
-        pixels = self._cut(rgb)
+        self._check_picture(rgb)
+        pixels = self.cut(rgb)
         if self.channel_order == "GRAY":
             pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None]
         elif self.channel_order == "BGR":
             pixels = pixels[:, :, ::-1]
-        blob = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
+        return self.normalise(np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32))
+
+    def normalise(self, blob: np.ndarray) -> np.ndarray:
+        """Scale, take off the mean and divide by the standard deviation, in place: (C, …) float32."""
         blob *= np.float32(self.raw_scale)
         blob -= self._mean_of(blob.shape)
-        blob /= self._std()
+        blob /= self._std(blob.ndim)
         return blob
 
     def undo(self, blob: np.ndarray) -> np.ndarray:
@@ -178,6 +190,8 @@ class Preprocessing:
         -------
         (h, w, 3) uint8 RGB.
         """
+        if self.pair != "none" or self.channel_order == "STORED":
+            raise PreprocessingError("preprocessing: only the blob of one picture can be made a picture again")
         pixels = (blob * self._std() + self._mean_of(blob.shape)) / self.raw_scale
         picture = np.clip(np.rint(pixels), 0, 255).astype(np.uint8).transpose(1, 2, 0)
         if self.channel_order == "GRAY":
@@ -209,12 +223,20 @@ class Preprocessing:
             high.append(min(max(-(-end * length // resized[axis]), low[axis]), length))
         return low[0], low[1], high[0], high[1]
 
-    def _cut(self, rgb: np.ndarray) -> np.ndarray:
-        """Resize and crop a checked picture, uint8 RGB."""
+    def _check_picture(self, rgb: np.ndarray) -> None:
+        if self.pair != "none":
+            raise PreprocessingError("the net takes pairs of pictures; give a list with two paths on every line")
+        if self.channel_order == "STORED":
+            raise PreprocessingError(
+                "is a picture, but the channel order STORED is that of arrays; choose RGB, BGR or GRAY"
+            )
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
             raise PreprocessingError(
                 f"preprocessing: a picture must be (H, W, 3) uint8 RGB; got shape {rgb.shape} of {rgb.dtype}"
             )
+
+    def cut(self, rgb: np.ndarray) -> np.ndarray:
+        """Resize and crop a picture, (H, W, 3) or (H, W), uint8 or float32; errors as `apply`."""
         size = rgb.shape[0], rgb.shape[1]
         height, width = self.resized_size(size)
         if (height, width) != size:
@@ -234,7 +256,7 @@ class Preprocessing:
     def _mean_of(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return the mean that fits a blob of ``shape``, broadcastable to it, float32."""
         if self.mean_image is None:
-            return np.array(self.mean or (0.0,), np.float32)[:, None, None]
+            return np.array(self.mean or (0.0,), np.float32).reshape(-1, *[1] * (len(shape) - 1))
         height, width = shape[1:]
         top, left = ((self.mean_image.shape[axis] - shape[axis]) // 2 for axis in (1, 2))
         if top < 0 or left < 0:
@@ -244,8 +266,8 @@ class Preprocessing:
             )
         return self.mean_image[:, top : top + height, left : left + width]
 
-    def _std(self) -> np.ndarray:
-        return np.array(self.std or (1.0,), np.float32)[:, None, None]
+    def _std(self, axes: int = 3) -> np.ndarray:
+        return np.array(self.std or (1.0,), np.float32).reshape(-1, *[1] * (axes - 1))
 
     @property
     def hash(self) -> str:
@@ -260,8 +282,11 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that JSON can hold; the mean image as its shape and base64 of its float32 bytes."""
-        mean_image = None if self.mean_image is None else _array_to_json(self.mean_image)
-        return {field.name: getattr(self, field.name) for field in fields(self)} | {
+        mean_image = None if self.mean_image is None else array_to_json(self.mean_image)
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.pair == "none":  # what older versions wrote, so that hashes stay
+            del plain["pair"]
+        return plain | {
             "mean": list(self.mean),
             "mean_image": mean_image,
             "std": list(self.std),
@@ -284,72 +309,17 @@ class Preprocessing:
         """
         values = _parse(text)
         known = [field.name for field in fields(cls)]
-        unknown, missing = sorted(set(values) - set(known)), sorted(set(known) - set(values))
+        unknown, missing = sorted(set(values) - set(known)), sorted(set(known) - {"pair"} - set(values))
         if unknown or missing:
             raise PreprocessingError(
                 f"preprocessing: unknown names {unknown}, missing names {missing}; it has exactly {known}"
             )
         if values["mean_image"] is not None:
-            values["mean_image"] = _array_from_json(values["mean_image"])
+            values["mean_image"] = _mean_image(values["mean_image"])
         try:
             return cls(**values)
         except (TypeError, ValueError) as error:
             raise PreprocessingError(f"preprocessing: a value has the wrong type ({error})") from error
-
-
-def _check(self: Preprocessing) -> None:
-    allowed: dict[str, Sequence[str]] = {
-        "channel_order": tuple(CHANNELS),
-        "resize": RESIZE_RULES,
-        "interpolation": INTERPOLATIONS,
-    }
-    for name, choices in allowed.items():
-        if getattr(self, name) not in choices:
-            raise PreprocessingError(f"preprocessing: {name} must be one of {choices}; got {getattr(self, name)!r}")
-    for name in ("mean", "std"):
-        if len(getattr(self, name)) not in (0, self.channels):
-            raise PreprocessingError(
-                f"preprocessing: {name} must have {self.channels} numbers for {self.channel_order} (or none);"
-                f" got {list(getattr(self, name))}"
-            )
-    if not np.isfinite((self.raw_scale, *self.mean, *self.std)).all():
-        raise PreprocessingError("preprocessing: raw_scale, mean and std must be finite numbers")
-    if self.raw_scale <= 0 or any(x <= 0 for x in self.std):
-        raise PreprocessingError(
-            f"preprocessing: raw_scale and std must be above 0; got {self.raw_scale} and {list(self.std)}"
-        )
-    _check_sizes(self)
-    if self.mean_image is not None and (
-        self.mean or self.mean_image.ndim != 3 or self.mean_image.shape[0] != self.channels
-    ):
-        raise PreprocessingError(
-            f"preprocessing: mean_image must be ({self.channels}, height, width) and stand without mean; got shape"
-            f" {self.mean_image.shape} and mean {list(self.mean)}"
-        )
-
-
-def _check_sizes(self: Preprocessing) -> None:
-    numbers = {"none": 0, "shorter side": 1, "stretch": 2}[self.resize]
-    if len(self.resize_to) != numbers or any(x <= 0 for x in self.resize_to):
-        raise PreprocessingError(
-            f"preprocessing: resize {self.resize!r} takes {numbers} numbers above 0 in resize_to; got"
-            f" {list(self.resize_to)}"
-        )
-    if len(self.crop) not in (0, 2) or any(x <= 0 for x in self.crop):
-        raise PreprocessingError(f"preprocessing: crop must be (height, width) or empty; got {list(self.crop)}")
-    if self.crop and self.resize != "none":
-        smallest = self.resize_to * 2 if self.resize == "shorter side" else self.resize_to
-        if smallest[0] < self.crop[0] or smallest[1] < self.crop[1]:
-            raise PreprocessingError(
-                f"preprocessing: crop {list(self.crop)} does not fit pictures resized ({self.resize}) to"
-                f" {list(self.resize_to)}; take a smaller crop or a larger size"
-            )
-
-
-def _image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
-    if len(shape) != 4 or shape[1] not in (1, 3):
-        raise PreprocessingError(f"preprocessing: the input must be (batch, 3 or 1, height, width); got {tuple(shape)}")
-    return int(shape[1]), int(shape[2]), int(shape[3])
 
 
 def _parse(text: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -362,14 +332,16 @@ def _parse(text: str | Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _array_to_json(array: np.ndarray) -> dict[str, Any]:
-    return {"shape": list(array.shape), "float32": base64.b64encode(array.astype("<f4").tobytes()).decode()}
-
-
-def _array_from_json(value: Any) -> np.ndarray:
+def _mean_image(value: Any) -> np.ndarray:
     try:
-        return np.frombuffer(base64.b64decode(value["float32"], validate=True), "<f4").reshape(value["shape"])
-    except (TypeError, KeyError, ValueError) as error:
-        raise PreprocessingError(
-            f"preprocessing: mean_image must be null or an object of shape and base64 float32 ({error})"
-        ) from error
+        return array_from_json(value)
+    except ValueError as error:
+        raise PreprocessingError(f"preprocessing: mean_image must be null or {error}") from error
+
+
+def _of_member(value: Any, whole: Preprocessing, place: int) -> Any:
+    """The part of mean, std or mean image that is for one of a pair; the whole where it is for each of them."""
+    each = CHANNELS[whole.channel_order]
+    if value is None or whole.pair != "channels" or not each or len(value) != 2 * each:
+        return value
+    return value[place * each : (place + 1) * each]

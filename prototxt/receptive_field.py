@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from prototxt.errors import NetError
 from prototxt.field_rules import FIELD_RULES, AxisField, Field, Seen, see_everything
 from prototxt.field_tables import NOWHERE, source
@@ -45,6 +47,13 @@ class ReceptiveField:
     def start(self) -> tuple[int, ...]:
         """Where the region of position 0 starts per axis, padding counted in: negative where it overhangs."""
         return tuple(int(part.table.bounds[0, 0]) for part in self.parts)
+
+    def same_as(self, other: ReceptiveField) -> bool:
+        """Whether every position sees the same region."""
+        return len(self.parts) == len(other.parts) and all(
+            own.axis == its.axis and np.array_equal(own.table.bounds, its.table.bounds)
+            for own, its in zip(self.parts, other.parts, strict=True)
+        )
 
     def box(self, position: Sequence[int] = (), clip: bool = False) -> tuple[int, ...]:
         """Return the region of the input that one position sees.

@@ -57,8 +57,14 @@ def training_input(
 
     Raises
     ------
-    PreprocessingError : for a crop that is not square, or a mean image without ``mean_file``.
+    PreprocessingError : for a crop that is not square, a mean image without ``mean_file``, or a net that takes pairs or
+        arrays, which ImageData does not deliver.
     """
+    if preprocessing.pair != "none" or preprocessing.channel_order == "STORED":
+        raise PreprocessingError(
+            "preprocessing: Caffe's ImageData delivers single pictures, but this net takes pairs or arrays; train it"
+            " from an LMDB or HDF5 of finished inputs"
+        )
     transform, mean_image = _mean(preprocessing, mean_file)
     transform |= _crop(preprocessing)
     factors = preprocessing.raw_scale / np.array(preprocessing.std or (1.0,) * preprocessing.channels)

@@ -9,10 +9,10 @@ from pathlib import Path
 from deepvis.commands.option_types import Place, Switch
 from deepvis.doctor import OWN, Diagnosis, Row, diagnose
 from deepvis.errors import SettingsError
-from deepvis.images import open_images
 from deepvis.mean_file import read_mean_image
 from deepvis.model import opening
 from deepvis.progress import with_bar
+from deepvis.sources import open_images
 from prototxt.atomic import write_text
 from prototxt.preprocess import Preprocessing
 

@@ -15,8 +15,8 @@ from deepvis.commands.option_types import Number, Place, Switch
 from deepvis.commands.pixels import resize_rule, whole_numbers
 from deepvis.dataset_mean import CHANNEL_ORDERS, PixelSums, dataset_mean
 from deepvis.errors import SettingsError
-from deepvis.images import ImageSource, open_images
 from deepvis.progress import with_bar
+from deepvis.sources import ImageSource, open_images
 from prototxt.atomic import atomic_path, write_text
 from prototxt.blob import write_blob
 from prototxt.preprocess import Preprocessing

@@ -36,12 +36,16 @@ class PixelOptions:
     """One number per channel of the input, after the raw scale: 58.4,57.1,57.4."""
     raw_scale: Factor = None
     """Factor on the pixels 0-255: 1 for Caffe, 0.00392156862745098 for nets trained in PyTorch."""
-    channel_order: Annotated[Literal["RGB", "BGR", "GRAY"] | None, tyro.conf.arg(help_behavior_hint="")] = None
-    """Order of the input's channels."""
+    channel_order: Annotated[Literal["RGB", "BGR", "GRAY", "STORED"] | None, tyro.conf.arg(help_behavior_hint="")] = (
+        None
+    )
+    """Order of the input's channels; STORED for nets that take arrays (.npy, LMDBs of other numbers of channels)."""
     resize: Text = None
     """none, one number (length of the shorter side), or height,width."""
     crop: Text = None
     """height,width cut from the centre, or none."""
+    pair: Annotated[Literal["none", "channels", "width", "inputs"] | None, tyro.conf.arg(help_behavior_hint="")] = None
+    """For siamese nets: the two pictures enter one behind the other along the channels, side by side, or apart."""
 
     def apply_to(self, model: Model) -> Model:
         """Give the model with its preprocessing changed; a `SettingsError` or `PreprocessingError` says what is off."""
@@ -54,6 +58,8 @@ class PixelOptions:
             changes["raw_scale"] = self.raw_scale
         if self.channel_order is not None:
             changes["channel_order"] = self.channel_order
+        if self.pair is not None:
+            changes["pair"] = self.pair
         if self.resize is not None:
             changes |= resize_rule(self.resize)
         if self.crop is not None:
@@ -82,6 +88,7 @@ def in_words(preprocessing: Preprocessing) -> str:
     return (
         f"channel order {preprocessing.channel_order}, raw scale {preprocessing.raw_scale:g}, mean {means}, std"
         f" {_joined(preprocessing.std)}, resize {_joined(preprocessing.resize_to)}, crop {_joined(preprocessing.crop)}"
+        + (f", pair {preprocessing.pair}" if preprocessing.pair != "none" else "")
     )
 
 

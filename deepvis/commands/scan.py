@@ -9,10 +9,10 @@ from typing import Annotated
 
 import tyro
 
+from deepvis.assumed import for_pairs
 from deepvis.commands.option_types import ModelPlace, Number, Place, Switch, Text
 from deepvis.commands.pixels import AS_THE_MODEL_SAYS, PixelOptions, in_words
 from deepvis.errors import ScanError, SettingsError
-from deepvis.images import open_images
 from deepvis.model import opening_settings
 from deepvis.progress import Progress, with_bar
 from deepvis.scan.checkpoint import folder_of
@@ -21,6 +21,8 @@ from deepvis.scan.processes import started_processes
 from deepvis.scan.run import Summary, scan
 from deepvis.scan.signals import stopping_at_signals
 from deepvis.settings import override, read_settings
+from deepvis.sources import open_images
+from deepvis.sources.opening import Cutting
 
 ERRORS_SHOWN = 3
 
@@ -37,6 +39,7 @@ def scan_command(
     device: Text = None,
     workers: Number = None,
     class_folders: Switch = False,
+    every: Number = None,
     classes: Place = None,
     before: bool = True,
     quantiles: bool = True,
@@ -61,7 +64,8 @@ def scan_command(
     model
         folder of a conversion, conversion.json, or prototxt.
     images
-        folder (with the folders in it), or list with one 'path' or 'path label' per line.
+        folder (with the folders in it), list with one 'path' or 'path label' per line (siamese nets: two paths), LMDB,
+        or video.
     out
         the file to write.
     weights
@@ -78,6 +82,8 @@ def scan_command(
         decoding threads.
     class_folders
         the first folder below the images' folder is the class of a picture.
+    every
+        take every n-th frame of videos (nets that take clips: begin one at every n-th).
     classes
         text file with the class names in the order of the net's outputs.
     before
@@ -119,13 +125,14 @@ def scan_command(
         raise SettingsError("give the pictures to scan: --images FOLDER, or images = … in the settings file")
     if out.is_dir():
         raise ScanError(f"{out}: is a folder; give the name of a file, such as {out / 'scan.h5'}")
-    opened = pixels.apply_to(with_bar(opening_settings(wishes)))
+    found = with_bar(opening_settings(wishes))
+    source = open_images(wishes.images, class_folders, found.classes, Cutting(found.frames, every))
+    opened = pixels.apply_to(for_pairs(found, source))
     if opened.assumed:
         print(
             f"{opened.path} says nothing of its preprocessing; assumed: {in_words(opened.preprocessing)}",
             file=sys.stderr,
         )
-    source = open_images(wishes.images, class_folders, opened.classes)
     with started_processes() as processes:
         work = scan(
             opened,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from deepvis.feed import USUAL, Feed, Layout
 from prototxt.graph import Value
 from torchcaffe.network import Network
 
@@ -62,8 +63,15 @@ BACKPROP: dict[str, Mapping[str, Callable[..., Any]]] = {
 
 
 def back_propagate(
-    network: Network, inputs: Tensor, origin: Value, unit: int, mode: str, targets: Sequence[Value]
-) -> dict[Value, Tensor]:
+    network: Network,
+    inputs: Tensor,
+    origin: Value,
+    unit: int,
+    mode: str,
+    targets: Sequence[Value],
+    feed: Feed,
+    layout: Layout = USUAL,
+) -> tuple[dict[Value, Tensor], Tensor]:
     """Carry a unit's own map back through the net.
 
     Every call makes a graph of its own, so that nothing that was looked at before can leak into the result, whatever
@@ -72,28 +80,30 @@ def back_propagate(
     Parameters
     ----------
     network : the net in its TEST phase.
-    inputs : (1, C, H, W) input blob.
+    inputs : (1, C, H, W) input blob, or what else ``feed`` takes.
     origin, unit : where it starts: the seed is the channel's own map, zero in every other channel.
     mode : a key of `BACKPROP`.
-    targets : values whose gradients are wanted; the input blob's may be among them.
+    targets : values whose gradients are wanted.
+    feed : how ``inputs`` enter the net.
+    layout : on which axis of the origin its units are.
 
     Returns
     -------
-    For each target the gradient in its own shape; zeros where the origin does not depend on it.
+    For each target the gradient in its own shape, and that of ``inputs``; zeros where the origin does not depend on it.
     """
-    start = network.graph.inputs[0]
     leaf = inputs.detach().clone().requires_grad_()
-    wanted = [value for value in dict.fromkeys(targets) if value not in (start, origin)]
     with torch.enable_grad():
-        values = network.run({start.blob: leaf}, keep=[origin, *wanted], overrides=BACKPROP[mode])
+        values = network.run(feed.inputs(leaf), keep=[origin, *targets], overrides=BACKPROP[mode])
         output = values[origin]
         seed = torch.zeros_like(output)
-        seed[:, unit] = output[:, unit].detach()
+        layout.maps(seed)[:, unit] = layout.maps(output)[:, unit].detach()
+        wanted = [value for value in dict.fromkeys(targets) if value != origin and values[value].requires_grad]
         points = [leaf, *(values[value] for value in wanted)]
-        gradients = torch.autograd.grad(output, points, seed, allow_unused=True)
-    found = dict(zip([start, *wanted], gradients, strict=True)) | {origin: seed}
-    everything = {start: leaf, **values}
-    return {
-        value: torch.zeros_like(everything[value]) if found[value] is None else found[value].detach()
-        for value in targets
-    }
+        at_leaf, *gradients = torch.autograd.grad(output, points, seed, allow_unused=True)
+    found = dict(zip(wanted, gradients, strict=True)) | {origin: seed}
+    by_target = {value: _or_zeros(found.get(value), values[value]) for value in targets}
+    return by_target, _or_zeros(at_leaf, leaf)
+
+
+def _or_zeros(gradient: Tensor | None, value: Tensor) -> Tensor:
+    return torch.zeros_like(value) if gradient is None else gradient.detach()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 from deepvis.errors import SettingsError
 from deepvis.model import Model
@@ -80,11 +81,14 @@ def _entry(model: Model, node: Node, covered: set[Value]) -> LayerInfo | None:
     is_input = node.type == "Input"
     value = own if is_input else model.graph.unit_value(node.name)
     covered.update(top for inner in model.graph.between([own], [value]) for top in inner.tops)
-    shape = model.shapes.values[value]
-    if len(shape) not in (2, 4):
+    if is_input and own not in model.feed.values:
         return None
-    height, width = shape[2:] if len(shape) == 4 else (1, 1)
-    field = None if is_input or height == width == 1 else model.fields.get(value)
+    shape = model.layout(value).map_shape(model.shapes.values[value])
+    if len(shape) < 2:
+        return None
+    _, height, width = tile_shape(shape[1:])
+    has_field = len(shape) == 4 and not is_input and height * width > 1 and model.preprocessing.pair == "none"
+    field = model.fields.get(value) if has_field else None
     return LayerInfo(
         name=own.blob if is_input else node.name,
         type=node.type,
@@ -96,6 +100,16 @@ def _entry(model: Model, node: Node, covered: set[Value]) -> LayerInfo | None:
         receptive_field=field,
         has_filters=node.type in UNIT_TYPES,
     )
+
+
+def tile_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    """(C, H, W) in which maps of any number of axes are shown: signals have height 1, slices lie below each other.
+
+    Parameters
+    ----------
+    shape : (C, …).
+    """
+    return shape[0], prod(shape[1:-1]), shape[-1] if len(shape) > 1 else 1
 
 
 def _class_layer(model: Model, entries: tuple[LayerInfo, ...]) -> str | None:

@@ -9,13 +9,15 @@ import torch
 from numpy.typing import NDArray
 
 from deepvis.compute.backprop import back_propagate
-from deepvis.compute.describe import Naming, describe
+from deepvis.compute.describe import Naming, describe, tile_shape
 from deepvis.compute.fit import fitted
 from deepvis.export.backward import HitTracer
 from deepvis.model import Model
 from deepvis.models.net_info import NetInfo
 from deepvis.models.viewer import FITS, BackMode, Fit, Origin
+from deepvis.scan.patches import cut_patch, whole_input
 from prototxt.graph import Value
+from prototxt.samples import Sample, size_of
 
 Array = NDArray[np.float32]
 
@@ -27,7 +29,7 @@ class Frame:
     Parameters
     ----------
     name : of the file, or ``camera``.
-    pixels : (H, W, 3) uint8 RGB, as it was decoded.
+    pixels : (H, W, 3) uint8 RGB, as it was decoded; or what else the net takes (`prototxt.samples`).
     place : where it stands among the pictures, such as ``12/240``.
     scene : number of the choice that led to it; an answer for another scene is out of date.
     fit : how it is fitted into the net's input, see `deepvis.compute.fit.fitted`.
@@ -35,11 +37,17 @@ class Frame:
     """
 
     name: str
-    pixels: NDArray[np.uint8]
+    pixels: Sample
     place: str = ""
     scene: int = 0
     fit: Fit = "as trained"
     label: int = -1
+
+    @property
+    def size_text(self) -> str:
+        """Width and height, such as ``640×480``; of a pair those of both."""
+        size = size_of(self.pixels)
+        return " | ".join(f"{width}×{height}" for height, width in zip(size[::2], size[1::2], strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +58,7 @@ class Activations:
     ----------
     frame : the picture.
     seen : (h, w, 3) uint8 RGB, the part of the picture that the net saw, in the picture's own pixels.
-    blob : (1, C, H, W) input blob.
+    blob : (1, …) what the net was given, (1, C, H, W) for a picture.
     maps : by value, (C, H, W) or (C,) float32.
     ranges : by value, the least and the greatest number in it.
     """
@@ -116,38 +124,47 @@ class Engine:
         blob = self._fits[frame.fit].to_blob(frame.pixels)[None]
         values = list(dict.fromkeys(v for layer in self.net.layers for v in (layer.own_value, layer.value)))
         with torch.inference_mode():
-            tensors = self._network.run({self.model.input.blob: torch.from_numpy(blob).to(self.device)}, keep=values)
-            maps = {value: _array(tensor) for value, tensor in tensors.items()}
+            tensors = self._network.run(self.model.feed.inputs(torch.from_numpy(blob).to(self.device)), keep=values)
+            maps = {value: self._array(value, tensor) for value, tensor in tensors.items()}
         ranges = {value: (float(array.min()), float(array.max())) for value, array in maps.items()}
-        return Activations(frame, self._seen(frame, blob.shape[2:]), blob, maps, ranges)
+        return Activations(frame, self._seen(frame), blob, maps, ranges)
 
     def backward(self, activations: Activations, origin: Origin, mode: BackMode, targets: list[Value]) -> BackResult:
         """Carry a unit's map back to the input and to ``targets``; see `back_propagate`."""
         value = self.net.layer(origin.layer).value
-        start = self.model.input
-        found = back_propagate(
+        found, at_input = back_propagate(
             self._network,
             torch.from_numpy(activations.blob).to(self.device),
             value,
             origin.unit,
             mode,
-            [start, *targets],
+            targets,
+            self.model.feed,
+            self.model.layout(value),
         )
-        maps = {target: _array(found[target]) for target in targets}
-        return BackResult(activations.frame, origin, mode, _array(found[start]), maps)
+        maps = {target: self._array(target, array) for target, array in found.items()}
+        return BackResult(activations.frame, origin, mode, self._picture(at_input), maps)
 
     def _with_fit(self, fit: Fit) -> Model:
         own = self.model.preprocessing
         changed = fitted(own, self.model.input_shape, fit)
         return self.model if changed is own else replace(self.model, preprocessing=changed)
 
-    def _seen(self, frame: Frame, size: tuple[int, ...]) -> NDArray[np.uint8]:
-        """Cut what the net saw from the picture's own pixels."""
-        y0, x0, y1, x1 = self._fits[frame.fit].preprocessing.box_in_picture((0, 0, *size), frame.pixels.shape[:2])
-        return np.ascontiguousarray(frame.pixels[y0:y1, x0:x1])
+    def _seen(self, frame: Frame) -> NDArray[np.uint8]:
+        """Cut what the net saw from the picture's own pixels; pairs stand side by side."""
+        preprocessing = self._fits[frame.fit].preprocessing
+        whole = whole_input(size_of(frame.pixels), preprocessing)
+        return np.ascontiguousarray(cut_patch(frame.pixels, whole, preprocessing))
 
+    def _array(self, value: Value, tensor: torch.Tensor) -> Array:
+        """The only image of a batch as (C, H, W), or (C,) for a vector."""
+        array = self.model.layout(value).maps(tensor)[0].float().cpu().numpy()
+        return array.reshape(-1) if array.size == len(array) else array.reshape(tile_shape(array.shape))
 
-def _array(tensor: torch.Tensor) -> Array:
-    """The only image of a batch as (C, H, W), or (C,) for a vector."""
-    array = tensor[0].float().cpu().numpy()
-    return array.reshape(-1) if array.ndim == 3 and array.shape[1:] == (1, 1) else array
+    def _picture(self, gradient: torch.Tensor) -> Array:
+        """The gradient at the input as (C, H, W); those of a pair stand side by side as the pictures do."""
+        array = gradient[0].float().cpu().numpy()
+        pair = self.model.preprocessing.pair
+        if pair in ("inputs", "channels"):
+            return np.concatenate(list(array) if pair == "inputs" else np.split(array, 2), -1)
+        return array.reshape(tile_shape(array.shape))

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepvis.errors import ScanError
-from deepvis.images import read_image
 from deepvis.model import Model
 from deepvis.scan.reader import Scan
 from entropy.binning import BinChoice, Means, Rule, choose_bins
@@ -21,6 +20,7 @@ from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, entropy_bits
 from entropy.scan_file import read_histograms
 from entropy.streamed_means import StreamedMeans
 from entropy.table_means import TableMeans
+from prototxt.preprocess import Box
 
 PATCHES = 9
 BINNING = ("bins", "quantile", "width")  # what a plan says of its histograms, by the names of `measure_layer`
@@ -37,21 +37,21 @@ class Patch:
     pixels : (h, w, 3) uint8 RGB, cut from the original picture.
     value : the maximum of the unit's map on it.
     name : of the picture.
-    position : row and column of the maximum in the map.
+    position : row and column of the maximum in the map; more numbers for maps of more axes.
     """
 
     pixels: NDArray[np.uint8]
     value: float
     name: str
-    position: tuple[int, int]
+    position: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Whole:
-    """The whole picture of a patch; ``box`` is what the unit saw, half-open (y0, x0, y1, x1) in its pixels."""
+    """The whole picture of a patch, both of a pair; ``boxes`` are what the unit saw, half-open (y0, x0, y1, x1)."""
 
     pixels: NDArray[np.uint8]
-    box: tuple[int, int, int, int]
+    boxes: tuple[Box, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,9 +170,7 @@ class Facts:
         """The whole picture of the ``rank``-th patch of a unit (0 for the strongest), and what the unit saw of it."""
         with self._lock:
             self._check(layer, unit)
-            top = self.scan.top(layer, unit)
-            pixels = read_image(self.scan.image_path(int(top.images[rank])))
-            return Whole(pixels, self.scan.box(layer, unit, rank))
+            return Whole(*self.scan.whole(layer, unit, rank))
 
     def read(self, question: Callable[[Scan], Answer]) -> Answer:
         """Ask the scan something, while nobody else reads it; errors are those of the question."""
@@ -203,7 +201,7 @@ class Facts:
                 self.scan.patch(layer, unit, rank),
                 float(top.values[rank]),
                 paths[int(top.images[rank])],
-                (int(top.positions[rank][0]), int(top.positions[rank][1])),
+                tuple(top.positions[rank].tolist()),
             )
             for rank in range(min(PATCHES, len(top)))
         )

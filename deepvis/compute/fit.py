@@ -8,19 +8,19 @@ from deepvis.models.viewer import Fit
 from prototxt.preprocess import Preprocessing
 
 
-def fitted(preprocessing: Preprocessing, shape: tuple[int, int, int], fit: Fit) -> Preprocessing:
+def fitted(preprocessing: Preprocessing, shape: tuple[int, ...], fit: Fit) -> Preprocessing:
     """Give a preprocessing another way to fit pictures.
 
     Parameters
     ----------
     preprocessing : the model's own.
-    shape : channels, height and width of the input.
+    shape : channels, height and width of the input; inputs of other axes take no pictures, which are left as they are.
     fit : ``"as trained"`` leaves it; ``"crop"`` keeps the picture's shape and cuts the middle out, as
         large as fits; ``"stretch"`` shows the whole picture and does not keep its shape.
     """
-    _, height, width = shape
-    if fit == "as trained":
+    if fit == "as trained" or len(shape) != 3 or preprocessing.pair == "width":
         return preprocessing
+    _, height, width = shape
     same = replace(preprocessing, crop=(height, width))
     if fit == "stretch":
         return replace(same, resize="stretch", resize_to=(height, width))

@@ -9,6 +9,7 @@ from deepvis.compute.engine import Activations, Frame
 from deepvis.controllers.lanes import Lane, Outcome, Problem
 from deepvis.controllers.session import Session
 from deepvis.models.resolve import DisplayState
+from deepvis.sources.names import short_name
 
 
 class Rate:
@@ -75,7 +76,7 @@ class Frames:
         images, index, scene, fit = self.session.images, state.picture, self.scene, state.fit
         if images is None or index < 0:
             return False
-        name, place = images.path(index).name, f"{index + 1}/{len(images)}"
+        name, place = short_name(images.paths[index]), f"{index + 1}/{len(images)}"
         label = int(images.labels[index])
         self._forward(lambda: Frame(name, images.read(index), place, scene, fit, label))
         return True

@@ -150,13 +150,13 @@ def input_content(
 ) -> ImageContent:
     """Draw the part of the picture that the net saw, with the receptive field of the unit's maximum."""
     frame = activations.frame
-    height, width = activations.blob.shape[2:]
+    height, width = (1, 1, *activations.blob.shape[2:])[-2:]
     box = None
     if values is not None and not state.grid_shows_diffs:
         box = field_box(state.layer, values.maps[state.unit], height, width)
     words = [frame.place] if frame.place else []
     frozen = state.frozen and state.source == "camera"
-    words.append("frozen" if frozen else f"{frame.pixels.shape[1]}×{frame.pixels.shape[0]}")
+    words.append("frozen" if frozen else frame.size_text)
     if frame.label >= 0:
         words.append(f"is {net.class_name(frame.label)}")
     return ImageContent(frame.name, " · ".join(words), activations.seen, smooth=True, box=box)

@@ -11,10 +11,10 @@ from deepvis.compute.facts import Facts
 from deepvis.controllers.present import LayerValues
 from deepvis.export.backward import HitTracer
 from deepvis.export.unit_folders import UnitPictures
-from deepvis.images import ImageFiles
 from deepvis.model import Model
 from deepvis.models.net_info import NetInfo
 from deepvis.models.viewer import BackMode, Origin
+from deepvis.sources import Images
 from prototxt.graph import Value
 
 
@@ -52,7 +52,7 @@ class Session:
     """
 
     engine: Runner
-    images: ImageFiles | None = None
+    images: Images | None = None
     facts: Facts | None = None
     facts_missing: str = "No scan for this model yet: run `deepvis scan` on a folder of pictures"
     camera: Camera = field(default_factory=Camera)

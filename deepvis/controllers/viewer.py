@@ -23,9 +23,9 @@ from deepvis.controllers.session import Session, Sources
 from deepvis.controllers.status import status_content
 from deepvis.controllers.steps import Steps
 from deepvis.controllers.tasks import Tasks
-from deepvis.images import ImageFiles
 from deepvis.models.resolve import DisplayState, resolve
 from deepvis.models.viewer import ViewerModel
+from deepvis.sources import Images
 from prototxt.graph import Value
 
 _SAME_GRID = ("layer", "layer_mode", "grid", "value", "grid_shows_diffs", "first_only")
@@ -112,7 +112,7 @@ class ViewerController:
         if self.state is not None:
             self._refresh()
 
-    def set_images(self, images: ImageFiles) -> None:
+    def set_images(self, images: Images) -> None:
         """Show the first of other pictures."""
         self.session.images = images
         self.model.source = "files"

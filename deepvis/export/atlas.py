@@ -19,7 +19,7 @@ from deepvis.export.job import ByLayer, Job, Work, write_picture
 from deepvis.export.pictures import Blocks, tile
 from deepvis.export.unit_entries import BARS, HEIGHT, UnitEntry, bars, unit_entries
 from deepvis.progress import Progress
-from deepvis.scan.reader import ScannedLayer
+from deepvis.scan.scanned import ScannedLayer
 
 COLUMNS, ROWS, GAP = 8, 8, 2  # blocks on a sprite sheet, and pixels between them
 QUALITY = 85  # of WebP

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deepvis.compute.backprop import BACKPROP
 from deepvis.export.hits import Hit
 from deepvis.model import Model, pick_device
+from deepvis.scan.patches import in_plane
 from prototxt.preprocess import Box
 from torchcaffe.network import Network
 
@@ -45,7 +46,7 @@ class HitTracer:
 
         Parameters
         ----------
-        blobs : (B, C, H, W) input blobs.
+        blobs : (B, C, H, W) input blobs, or what else the net takes (`deepvis.feed.Feed.image_shape`).
         hits : for each image the maxima on it.
 
         Yields
@@ -53,20 +54,30 @@ class HitTracer:
         hit, mode, and the gradient of the maximum at the input, cut to what the unit saw (`cut_gradient`).
         """
         layers = dict.fromkeys(hit.layer for row in hits for hit in row)
-        values = {layer: self.model.layer(layer).value for layer in layers}
+        units = {layer: self.model.layer(layer) for layer in layers}
+        values = {layer: own.value for layer, own in units.items()}
         for mode in self.modes:
             leaf = torch.from_numpy(blobs).to(self.device).requires_grad_()
             with torch.enable_grad():
                 outputs = self.network.run(
-                    {self.model.input.blob: leaf}, keep=list(values.values()), overrides=BACKPROP[mode]
+                    self.model.feed.inputs(leaf), keep=list(values.values()), overrides=BACKPROP[mode]
                 )
             for layer, value in values.items():
                 mine = [[hit for hit in row if hit.layer == layer] for row in hits]
                 for together in rounds(mine):
-                    gradient = _gradient(outputs[value], leaf, together)
+                    gradient = _gradient(units[layer].layout.maps(outputs[value]), leaf, together)
                     for row, chosen in enumerate(together):
                         for hit in chosen:
-                            yield hit, mode, cut_gradient(gradient[row], hit.box)
+                            yield hit, mode, self._cut(gradient[row], hit.box, units[layer].seen)
+
+    def _cut(self, gradient: Array, box: Box, seen: Sequence[int]) -> Array:
+        """Cut what a unit saw out of the gradient at the input of an image; those of a pair stand side by side."""
+        pair = self.model.preprocessing.pair
+        if pair == "inputs":
+            return np.concatenate([cut_gradient(gradient[place], box) for place in seen], -1)
+        if pair == "channels":
+            return np.concatenate([cut_gradient(half, box) for half in np.split(gradient, 2)], -1)
+        return cut_gradient(as_picture(gradient, box, self.model.feed.steps > 0), box)
 
 
 def rounds(hits: Sequence[Sequence[Hit]]) -> Iterator[list[list[Hit]]]:
@@ -88,21 +99,35 @@ def rounds(hits: Sequence[Sequence[Hit]]) -> Iterator[list[list[Hit]]]:
         yield list(together)
 
 
+def as_picture(gradient: Array, box: Box, is_sequence: bool = False) -> Array:
+    """Give the gradient at an input of any number of axes as (C, H, W).
+
+    Signals (C, L) have height 1; of volumes, clips and sequences of pictures it is the slice or step in the middle of
+    what the unit saw; sequences (T, C) become one channel of T rows.
+    """
+    if gradient.ndim == 4:
+        axis, depth = (0 if is_sequence else 1), (box[0] + box[len(box) // 2] - 1) // 2 if len(box) > 4 else 0
+        return np.take(gradient, min(max(depth, 0), gradient.shape[axis] - 1), axis)
+    if gradient.ndim == 2:
+        return gradient[None] if is_sequence else gradient[:, None]
+    return gradient.reshape(-1, 1, 1) if gradient.ndim == 1 else gradient
+
+
 def cut_gradient(gradient: Array, box: Box) -> Array:
     """Cut what a unit saw out of the gradient at the input, framed as `deepvis.scan.patches.cut_patch` frames pixels.
 
     Parameters
     ----------
     gradient : (C, H, W).
-    box : half-open (y0, x0, y1, x1); may reach beyond the input.
+    box : half-open (y0, x0, y1, x1), or with a depth before; may reach beyond the input.
 
     Returns
     -------
     (C, h, w), a copy; zero where the box lies outside; an axis on which the box is at least as long as the input is
     given whole.
     """
-    sizes = gradient.shape[1:]
-    low, high = list(box[:2]), list(box[2:])
+    sizes, plane = gradient.shape[1:], in_plane(box)
+    low, high = list(plane[:2]), list(plane[2:])
     for axis in (0, 1):
         if high[axis] - low[axis] >= sizes[axis]:
             low[axis], high[axis] = 0, sizes[axis]
@@ -113,8 +138,8 @@ def cut_gradient(gradient: Array, box: Box) -> Array:
 
 
 def _gradient(output: torch.Tensor, leaf: torch.Tensor, together: Sequence[Sequence[Hit]]) -> Array:
-    """(B, C, H, W) gradient at the input of the sum of some maxima."""
-    seed = torch.zeros_like(output)
+    """(B, …) gradient at the input of the sum of some maxima; ``output`` is (B, C, …)."""
+    seed = torch.zeros(output.shape, dtype=output.dtype, device=output.device)
     shape = tuple(output.shape[2:])
     flat = seed.view(*output.shape[:2], -1)
     for row, hits in enumerate(together):
@@ -138,4 +163,6 @@ def _packed(hits: Sequence[Hit]) -> list[list[Hit]]:
 
 
 def _overlap(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+    """Whether two boxes meet in rows and columns; those of steps of a sequence always count as meeting in time."""
+    (top, left, bottom, right), (y0, x0, y1, x1) = in_plane(one), in_plane(other)
+    return top < y1 and y0 < bottom and left < x1 and x0 < right

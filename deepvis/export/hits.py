@@ -24,7 +24,8 @@ class Hit:
     image : number of the image in the scan.
     value : the maximum.
     position : row and column of it in the unit's map; more numbers for maps of more axes, 0, 0 for a single number.
-    box : what the unit saw, half-open (y0, x0, y1, x1) in the input blob; it may reach beyond the blob.
+    box : what the unit saw, half-open (y0, x0, y1, x1) in the input blob; it may reach beyond the blob. For inputs
+        with a depth or time axis (d0, y0, x0, d1, y1, x1).
     least : whether it is one of the least minima before the activation instead, which speak most against the unit.
     """
 
@@ -87,7 +88,6 @@ def hits_of_unit(scan: Scan, layer: str, unit: int, count: int | None = None, le
     for rank in range(len(top) if count is None else min(count, len(top))):
         image = int(top.images[rank])
         position = tuple(top.positions[rank].tolist())
-        whole = (0, 0, *scan.preprocessing.input_size(scan.sizes[image].tolist()))
-        box = scan.layers[layer].box(position) or whole
+        box = scan.place(layer, image, position)
         hits.append(Hit(layer, unit, rank, image, float(top.values[rank]), position, box, least))
     return hits

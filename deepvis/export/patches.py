@@ -10,7 +10,7 @@ from deepvis.export.hits import Hit
 from deepvis.export.job import LEAST, ByLayer, Job, Work, write_picture
 from deepvis.export.pictures import back_colours
 from deepvis.export.visit import Seen
-from deepvis.scan.patches import visible_box
+from deepvis.scan.patches import visible_boxes
 from deepvis.scan.reader import Scan
 
 TABLE = "patches.csv"
@@ -47,6 +47,6 @@ def write_patches(job: Job, hits: ByLayer, folder: Path) -> Work:
 
 
 def _row(scan: Scan, path: str, hit: Hit) -> tuple[object, ...]:
-    box = visible_box(hit.box, scan.sizes[hit.image].tolist(), scan.preprocessing)
+    box = visible_boxes(hit.box, scan.size(hit.image), scan.preprocessing, scan.layers[hit.layer].seen)[0]
     place = (scan.paths[hit.image], int(scan.labels[hit.image]))
     return (path, hit.layer, hit.unit, int(hit.least), hit.rank, f"{hit.value:.9g}", *place, *hit.position[-2:], *box)

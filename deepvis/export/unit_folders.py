@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from deepvis.errors import ExportError
 from deepvis.export.arikpoz import INFO, MINIMA
-from deepvis.images import EXTENSIONS, natural_key, read_image
+from deepvis.images import EXTENSIONS, read_image
+from deepvis.sources.files import natural_key
 
 UNIT = re.compile(r"unit_(\d{4,})")
 RANKED = re.compile(r"(.+?)_(\d{3,})(?:_.*)?")

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from deepvis.errors import ImageError
 from deepvis.export.backward import HitTracer
 from deepvis.export.hits import Hit, by_image
-from deepvis.images import ImageFiles
 from deepvis.loader import Loaded, batches
 from deepvis.progress import Progress
 from deepvis.scan.patches import cut_patch
 from deepvis.scan.reader import Scan
+from deepvis.sources import Images
+from prototxt.samples import Sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,11 +74,11 @@ def visit(
     on_image = by_image(hits)
     # Images with about as many hits in one batch need about as many backward passes.
     order = sorted(on_image, key=lambda image: (-len(on_image[image]), image))
-    source = ImageFiles(root or scan.root, tuple(scan.paths[image] for image in order))
+    source = Images(root or scan.root, tuple(scan.paths[image] for image in order))
     errors: list[ImageError] = []
     yield Progress(0, len(order), "patches: images")
-    for loaded in batches(source, lambda pixels: pixels, batch, workers):
-        usable = []
+    for loaded in batches(source, lambda sample: sample, batch, workers):
+        usable: list[tuple[Sample, list[Hit]]] = []
         for item in loaded:
             error = item.error or _changed(scan, source, item, order[item.index])
             if error is None and item.blob is not None:
@@ -92,22 +93,23 @@ def visit(
     return errors
 
 
-def _changed(scan: Scan, source: ImageFiles, item: Loaded, image: int) -> ImageError | None:
-    if item.size == tuple(scan.sizes[image]):
+def _changed(scan: Scan, source: Images, item: Loaded, image: int) -> ImageError | None:
+    if item.size == scan.size(image):
         return None
-    return ImageError(f"{source.path(item.index)}: has changed since the scan (another size); scan again")
+    return ImageError(f"{source.place(item.index)}: has changed since the scan (another size); scan again")
 
 
 def _patches(
-    scan: Scan, usable: Sequence[tuple[np.ndarray, list[Hit]]], tracer: HitTracer | None
+    scan: Scan, usable: Sequence[tuple[Sample, list[Hit]]], tracer: HitTracer | None
 ) -> Generator[Seen, None, None]:
-    """All patches of a batch of (picture, hits on it)."""
+    """All patches of a batch of (image, hits on it)."""
     back: dict[Hit, dict[str, NDArray[np.float32]]] = {hit: {} for _, hits in usable for hit in hits}
     if tracer is not None and usable:
-        blobs = np.stack([scan.preprocessing.apply(pixels) for pixels, _ in usable])
+        blobs = np.stack([tracer.model.to_blob(sample) for sample, _ in usable])
         greatest = [[hit for hit in hits if not hit.least] for _, hits in usable]
         for hit, mode, gradient in tracer.trace(blobs, greatest):
             back[hit][mode] = gradient
-    for pixels, hits in usable:
+    for sample, hits in usable:
         for hit in hits:
-            yield Seen(hit, cut_patch(pixels, hit.box, scan.preprocessing, constant_size=True), back[hit])
+            seen = scan.layers[hit.layer].seen
+            yield Seen(hit, cut_patch(sample, hit.box, scan.preprocessing, True, seen), back[hit])

@@ -7,7 +7,6 @@ atomically beside them. Rows beyond that number are cut off on resuming, so a fo
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import io
 import json
 import os
@@ -80,7 +79,7 @@ class Checkpoint:
         self._saved = self._appended = monotonic()
         self._longest = 0.0  # seconds from one batch to the next
         self._columns = [columns for _, columns in head.columns()]
-        self._widths = {SIZES: 2, **dict.fromkeys(head.tables, head.units)}
+        self._widths = {SIZES: 2 * head.pictures, **dict.fromkeys(head.tables, head.units)}
         self._files: dict[str, BinaryIO] = {}
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
@@ -116,10 +115,10 @@ class Checkpoint:
         Parameters
         ----------
         rows : which of them could be used, B numbers from 0 on, ascending.
-        sizes : (B, 2) height and width of those.
+        sizes : (B, 2) height and width of those; (B, 4) for pairs.
         tables : (B, units of all layers) float32 by name.
         """
-        every = np.zeros((count, 2), np.int32)
+        every = np.zeros((count, self._widths[SIZES]), np.int32)
         every[rows] = sizes
         self._files[SIZES].write(every.tobytes())
         for name in self.head.tables:
@@ -158,7 +157,7 @@ class Checkpoint:
 
     @property
     def sizes(self) -> np.ndarray:
-        """(n, 2) int32, see `deepvis.scan.parts.Part`."""
+        """Int32, see `deepvis.scan.parts.Part`."""
         return self._mapped(SIZES, np.int32)[: self.done]
 
     def rows(self, table: str, layer: int, start: int, stop: int) -> np.ndarray:
@@ -212,14 +211,6 @@ class Checkpoint:
             self.done = int(arrays["done"])
             self.errors = [(int(index), str(text)) for index, text in json.loads(str(arrays["errors"]))]
             self.totals = Totals(**{name: arrays[name] for name in asdict(self.totals)})
-
-
-def hash_of(listing: Listing) -> str:
-    """SHA-256 (hex) over ``path NUL label LF`` of every image in order, as `ImageSource.hash`."""
-    digest = hashlib.sha256()
-    for path, label in zip(listing.paths, listing.labels.tolist(), strict=True):
-        digest.update(f"{path}\0{label}\n".encode())
-    return digest.hexdigest()
 
 
 def _as_lines(listing: Listing) -> str:

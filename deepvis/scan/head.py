@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from deepvis.model import Model, UnitLayer
-from deepvis.scan.layout import FORMAT, MEANS, TABLES, VERSION, group_name
+from deepvis.scan.layout import FIELD_TABLES, FORMAT, MEANS, TABLES, VERSION, group_name
 from prototxt.text import to_text
 
 PACKAGES = ("deepvis-caffe", "torch", "numpy", "opencv-python", "h5py")
@@ -102,6 +102,11 @@ class Head:
         return self.wanted.tables
 
     @property
+    def pictures(self) -> int:
+        """How many pictures make one image: 2 for pairs, else 1."""
+        return 1 if json.loads(self.attributes["preprocessing"]).get("pair", "none") == "none" else 2
+
+    @property
     def units(self) -> int:
         """Of all layers."""
         return sum(layer.units for layer in self.layers)
@@ -154,7 +159,7 @@ def head_of_file(file: h5py.File) -> Head:
     for name in file["layers"].attrs["names"]:
         group = file["layers"][group_name(str(name))]
         own = dict(group.attrs)
-        arrays = {key: group[key][()] for key in ("rf_rows", "rf_columns") if key in group}
+        arrays = {key: group[key][()] for key in FIELD_TABLES if key in group}
         shape = tuple(int(length) for length in own["map_shape"])
         layers.append(LayerHead(str(name), int(own["units"]), shape, own, arrays))
     first = file["layers"][group_name(layers[0].name)]
@@ -198,24 +203,32 @@ def _layer_head(layer: UnitLayer) -> LayerHead:
         "units": layer.units,
         "map_shape": np.array(layer.map_shape, np.int64),
     }
-    arrays: dict[str, np.ndarray] = {}
-    if layer.field is not None and len(layer.map_shape) in (0, 2):
+    if layer.layout.time_axis is not None:
+        attributes["time_axis"] = layer.layout.time_axis
+    if layer.seen != (0,):
+        attributes["inputs_seen"] = np.array(layer.seen, np.int64)
+    arrays = _field_tables(layer)
+    if arrays and layer.field is not None:
         attributes["rf_size"] = np.array(layer.field.size, np.float64)
         attributes["rf_stride"] = np.array(layer.field.stride, np.float64)
         attributes["rf_start"] = np.array(layer.field.start, np.float64)
-        arrays = _field_of_rows_and_columns(layer)
     return LayerHead(layer.name, layer.units, layer.map_shape, attributes, arrays)
 
 
-def _field_of_rows_and_columns(layer: UnitLayer) -> dict[str, np.ndarray]:
-    """What every row and column of the map sees, half-open."""
-    assert layer.field is not None
-    if not layer.map_shape:
-        rows = columns = [layer.field.box()]
-    else:
-        rows = [layer.field.box((row, 0)) for row in range(layer.map_shape[0])]
-        columns = [layer.field.box((0, column)) for column in range(layer.map_shape[1])]
-    return {
-        "rf_rows": np.array([(box[0], box[2]) for box in rows], np.int32),
-        "rf_columns": np.array([(box[1], box[3]) for box in columns], np.int32),
-    }
+def _field_tables(layer: UnitLayer) -> dict[str, np.ndarray]:
+    """What every position along each axis of the map sees, half-open, as `FIELD_TABLES`; empty where it is not known.
+
+    A layer without positions sees one stretch of each axis of the input.
+    """
+    lengths = layer.map_shape[1:] if layer.layout.time_axis is not None else layer.map_shape
+    if layer.field is None or len(lengths) not in (0, len(layer.field.parts)):
+        return {}
+    axes = len(layer.field.parts)
+    found = {name: np.array([[0, 1]], np.int32) for name in FIELD_TABLES[-2:]}  # an axis that the input has not
+    for axis, name in enumerate(FIELD_TABLES[-axes:]):
+        places = (
+            [(0,) * axis + (place,) + (0,) * (axes - axis - 1) for place in range(lengths[axis])] if lengths else [()]
+        )
+        boxes = [layer.field.box(place) for place in places]
+        found[name] = np.array([(box[axis], box[axis + axes]) for box in boxes], np.int32)
+    return found

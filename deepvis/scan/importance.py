@@ -33,7 +33,7 @@ def run_with_importance(
 
     Parameters
     ----------
-    blobs : (B, channels, height, width) inputs.
+    blobs : (B, …) inputs, of `deepvis.feed.Feed.image_shape`.
     layers : whose units are measured, C in all.
     keep : values that are wanted.
 
@@ -45,14 +45,18 @@ def run_with_importance(
     posts, befores = [layer.value for layer in layers], [layer.before for layer in layers]
     wanted = list(dict.fromkeys([*keep, *posts, *befores, score(model)]))
     with torch.inference_mode(False), torch.enable_grad():
-        values = network.run({model.input.blob: blobs.clone().requires_grad_()}, keep=wanted)
+        values = network.run(model.feed.inputs(blobs.clone().requires_grad_()), keep=wanted)
         objective = values[score(model)].square().sum()
         asked = list(dict.fromkeys([*posts, *befores]))
         found = torch.autograd.grad(objective, [values[value] for value in asked], allow_unused=True)
     gradients = dict(zip(asked, found, strict=True))
     values = {value: array.detach() for value, array in values.items()}
-    products = [_gradient(gradients, values, value) * values[value] for value in posts]
-    biases = [_gradient(gradients, values, value) for value in befores]
+    layouts = [layer.layout for layer in layers]
+    products = [
+        layout.maps(_gradient(gradients, values, value) * values[value])
+        for layout, value in zip(layouts, posts, strict=True)
+    ]
+    biases = [layout.maps(_gradient(gradients, values, value)) for layout, value in zip(layouts, befores, strict=True)]
     return values, {
         "taylor": torch.cat([product.flatten(2).mean(2) for product in map(_as_maps, products)], 1).abs(),
         "mas": torch.cat([gradient.flatten(2).sum(2) for gradient in map(_as_maps, biases)], 1).abs(),

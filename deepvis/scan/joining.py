@@ -4,62 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from deepvis.errors import ScanError
-from deepvis.images import ImageSource
 from deepvis.progress import Progress
 from deepvis.scan.head import Head, differences, head_of_file
 from deepvis.scan.parts import FilePart, Listing
 from deepvis.scan.reader import Scan
 from deepvis.scan.writer import write_scan
+from deepvis.sources import ImageSource, SomeImages
+from deepvis.sources.names import place_of
 from prototxt.atomic import atomic_path
-
-
-@dataclass(frozen=True)
-class SomeImages:
-    """Some images of a source, an `ImageSource` itself."""
-
-    source: ImageSource
-    numbers: tuple[int, ...]
-
-    @property
-    def root(self) -> Path:
-        """Folder that `paths` are relative to."""
-        return self.source.root
-
-    @cached_property
-    def paths(self) -> tuple[str, ...]:
-        """Their names."""
-        return tuple(self.source.paths[number] for number in self.numbers)
-
-    @cached_property
-    def labels(self) -> np.ndarray:
-        """(n,) int32 their classes."""
-        return self.source.labels[list(self.numbers)]
-
-    @property
-    def hash(self) -> str:
-        """Of the source."""
-        return self.source.hash
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def read(self, index: int) -> np.ndarray:
-        """Decode one of them."""
-        return self.source.read(self.numbers[index])
 
 
 def new_images(images: ImageSource, known: Listing, path: Path) -> SomeImages:
     """Give the images that the scan at ``path`` does not have yet, told by where they are; a `ScanError` for none."""
-    there = {str((known.root / path).absolute()) for path in known.paths}
-    places = [str((images.root / path).absolute()) for path in images.paths]
+    there = {place_of(known.root, name) for name in known.paths}
+    places = [place_of(images.root, name) for name in images.paths]
     new = tuple(number for number, place in enumerate(places) if place not in there)
     if not new:
         raise ScanError(f"{path}: has all of these images already; give others to extend it")
@@ -116,7 +79,7 @@ def _refuse_shared_images(listings: Sequence[Listing], paths: Sequence[Path]) ->
     owner: dict[str, Path] = {}
     for listing, path in zip(listings, paths, strict=True):
         for name in listing.paths:
-            place = str((listing.root / name).absolute())
+            place = place_of(listing.root, name)
             if place in owner:
                 raise ScanError(f"{path}: has {place}, which {owner[place]} has too; an image must not count twice")
             owner[place] = path

@@ -7,6 +7,9 @@ VERSION = 1
 
 READ, UNREADABLE = 0, 1
 
+# What each position along an axis of the map sees of the input, for the last axes of the input; depth only for volumes.
+FIELD_TABLES = ("rf_depths", "rf_rows", "rf_columns")
+
 # Tables with a row for every image and a column for every unit, float32.
 IMPORTANCE = frozenset({"taylor", "mas"})
 MEANS = ("means_post", "means_pre")

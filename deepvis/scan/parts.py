@@ -45,7 +45,7 @@ class Part(Protocol):
 
     @property
     def sizes(self) -> np.ndarray:
-        """(n, 2) int32 height and width; 0, 0 for images that could not be used."""
+        """(n, 2) int32 height and width, (n, 4) those of both of a pair; 0 for images that could not be used."""
 
     def rows(self, table: str, layer: int, start: int, stop: int) -> np.ndarray:
         """(stop - start, units) float32 rows of a table for one layer, NaN for images that could not be used."""
@@ -70,7 +70,7 @@ class FilePart:
             raise ScanError(f"{file.filename}: was made by an older version that kept no exact sums; scan again")
         images = file["images"]
         self.listing = Listing(Path(images.attrs["root"]), tuple(images["path"].asstr()[()]), images["label"][()])
-        self.sizes = images["size"][()]
+        self.sizes = np.concatenate([images[name][()] for name in ("size", "second_size") if name in images], 1)
         messages = images["error"].asstr()[()] if "error" in images else []
         self.errors = list(zip(images["error_image"][()].tolist() if len(messages) else [], messages, strict=True))
         self.totals = self._totals(head)

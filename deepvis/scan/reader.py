@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -14,91 +13,17 @@ import h5py
 import numpy as np
 
 from deepvis.errors import ScanError
-from deepvis.images import read_image
-from deepvis.scan.layout import FORMAT, IMPORTANCE, READ, VERSION, group_name
-from deepvis.scan.patches import cut_patch, visible_box
+from deepvis.scan.layout import FIELD_TABLES, FORMAT, IMPORTANCE, READ, VERSION, group_name
+from deepvis.scan.patches import cut_patch, draw_whole, visible_boxes, whole_input
+from deepvis.scan.scanned import QuantileSamples, ScannedLayer, Statistics, Top
+from deepvis.sources import Images
 from prototxt.preprocess import Box, Preprocessing
+from prototxt.samples import Sample, size_of
 
 if TYPE_CHECKING:
     from deepvis.model import Model
 
 STATISTICS = ("mean", "std", "min", "max", "zeros")
-
-
-@dataclass(frozen=True, eq=False)
-class ScannedLayer:
-    """What a scan says about a layer itself.
-
-    Parameters
-    ----------
-    name, type : of the layer in the prototxt.
-    blob : the blob that units were read from, after the activation.
-    units : number of units.
-    map_shape : of a unit's map; () for a fully connected layer.
-    rows, columns : (H, 2) and (W, 2) int32, what each row and column of the map sees of the input blob, half-open and
-        with padding counted in; (1, 2) for a fully connected layer; None where the net has no receptive field.
-    """
-
-    name: str
-    type: str
-    blob: str
-    units: int
-    map_shape: tuple[int, ...]
-    rows: np.ndarray | None
-    columns: np.ndarray | None
-
-    def box(self, position: Sequence[int]) -> Box | None:
-        """Receptive field of (row, column): half-open (y0, x0, y1, x1) in the input blob; None if unknown."""
-        if self.rows is None or self.columns is None:
-            return None
-        (y0, y1), (x0, x1) = self.rows[position[0]].tolist(), self.columns[position[1]].tolist()
-        return y0, x0, y1, x1
-
-
-@dataclass(frozen=True)
-class Top:
-    """The images that drive a unit most, strongest first; K of them, or fewer if fewer were scanned.
-
-    Parameters
-    ----------
-    images : (K,) int32 numbers of the images in the scan.
-    values : (K,) float32 maxima of the unit's map.
-    positions : (K, 2) int32 row and column of the maximum in the map; 0, 0 for a fully connected layer.
-    """
-
-    images: np.ndarray
-    values: np.ndarray
-    positions: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Over all images and positions, (C,) float64 each: mean, standard deviation, minimum, maximum, share of zeros."""
-
-    mean: np.ndarray
-    std: np.ndarray
-    min: np.ndarray
-    max: np.ndarray
-    zeros: np.ndarray
-
-
-@dataclass(frozen=True)
-class QuantileSamples:
-    """The images around quantiles of a unit's maxima: what drives it strongly, somewhat, hardly.
-
-    Parameters
-    ----------
-    quantiles : Q of them, such as 0.999, 0.99, 0.9, 0.5.
-    images : (Q, K) int32 numbers of the images, greatest maximum first; -1 where there are fewer than K.
-    values : (Q, K) float32 maxima of the unit's map.
-    """
-
-    quantiles: tuple[float, ...]
-    images: np.ndarray
-    values: np.ndarray
 
 
 class Scan:
@@ -160,8 +85,17 @@ class Scan:
 
     @cached_property
     def sizes(self) -> np.ndarray:
-        """(N, 2) int32 height and width of the images; 0, 0 for those that could not be read."""
+        """(N, 2) int32 height and width of the images, of pairs those of the first; 0, 0 if it could not be read."""
         return self.file["images/size"][()]
+
+    def size(self, image: int) -> tuple[int, ...]:
+        """Height and width of an image; of a pair those of both."""
+        return tuple(self._every_size[image].tolist())
+
+    @cached_property
+    def _every_size(self) -> np.ndarray:
+        images = self.file["images"]
+        return np.concatenate([self.sizes, images["second_size"][()]], 1) if "second_size" in images else self.sizes
 
     @cached_property
     def was_read(self) -> np.ndarray:
@@ -187,8 +121,25 @@ class Scan:
         return dict(zip(images["error_image"][()].tolist(), images["error"].asstr()[()], strict=True))
 
     def image_path(self, image: int) -> Path:
-        """Where an image is."""
-        return self.root / self.paths[image]
+        """The file that an image is in (the first one's of a pair)."""
+        return self._images.path(image)
+
+    def read_image(self, image: int) -> Sample:
+        """Read an image again.
+
+        Raises
+        ------
+        ScanError : if it has changed since the scan.
+        ImageError : if it cannot be read any more.
+        """
+        sample = self._images.read(image)
+        if size_of(sample) != self.size(image):
+            raise ScanError(f"{self._images.place(image)}: has changed since the scan (another size); scan again")
+        return sample
+
+    @cached_property
+    def _images(self) -> Images:
+        return Images(self.root, tuple(self.paths))
 
     def top(self, layer: str, unit: int) -> Top:
         """Give the images that drive a unit most; a `ScanError` for a layer or unit that is not there."""
@@ -317,9 +268,23 @@ class Scan:
         return Statistics(**{name: group[name][()] for name in STATISTICS})
 
     def box(self, layer: str, unit: int, rank: int) -> Box:
-        """Where in its ``rank``-th image the unit looked: half-open (y0, x0, y1, x1) in pixels of the picture."""
+        """Where in its ``rank``-th image the unit looked: half-open (y0, x0, y1, x1) in pixels of the picture.
+
+        Of a pair it is the place in the first picture that the unit saw something of.
+        """
         image, box = self._seen(layer, unit, rank)
-        return visible_box(box, self.sizes[image].tolist(), self.preprocessing)
+        boxes = visible_boxes(box, self.size(image), self.preprocessing, self.layers[layer].seen)
+        return next((box for box in boxes if box[2] > box[0] and box[3] > box[1]), boxes[0])
+
+    def whole(self, layer: str, unit: int, rank: int) -> tuple[np.ndarray, tuple[Box, ...]]:
+        """Draw the whole ``rank``-th image of a unit, and tell where in it the unit looked: one box, two in a pair.
+
+        Returns
+        -------
+        (h, w, 3) uint8 RGB (`deepvis.scan.patches.picture_of`), and half-open (y0, x0, y1, x1) in its pixels.
+        """
+        image, box = self._seen(layer, unit, rank)
+        return draw_whole(self.read_image(image), box, self.preprocessing, self.layers[layer].seen)
 
     def patch(self, layer: str, unit: int, rank: int, constant_size: bool = True) -> np.ndarray:
         """Cut what the unit saw out of its ``rank``-th image (0 is the strongest).
@@ -339,10 +304,7 @@ class Scan:
         ImageError : if the picture cannot be read any more.
         """
         image, box = self._seen(layer, unit, rank)
-        picture = read_image(self.image_path(image))
-        if picture.shape[:2] != tuple(self.sizes[image]):
-            raise ScanError(f"{self.image_path(image)}: has changed since the scan (another size); scan again")
-        return cut_patch(picture, box, self.preprocessing, constant_size)
+        return cut_patch(self.read_image(image), box, self.preprocessing, constant_size, self.layers[layer].seen)
 
     def stale_reason(self, model: Model) -> str | None:
         """Say in one sentence why the scan is not one of ``model`` as it is now; None if it is."""
@@ -370,9 +332,18 @@ class Scan:
         group = self.file["layers"][group_name(name)]
         attributes = group.attrs
         shape = tuple(int(length) for length in attributes["map_shape"])
-        rows, columns = (group[key][()] if key in group else None for key in ("rf_rows", "rf_columns"))
+        depths, rows, columns = (group[key][()] if key in group else None for key in FIELD_TABLES)
         return ScannedLayer(
-            name, attributes["type"], attributes["blob"], int(attributes["units"]), shape, rows, columns
+            name,
+            attributes["type"],
+            attributes["blob"],
+            int(attributes["units"]),
+            shape,
+            rows,
+            columns,
+            depths,
+            int(attributes["time_axis"]) if "time_axis" in attributes else None,
+            tuple(map(int, attributes.get("inputs_seen", (0,)))),
         )
 
     def _group(self, layer: str, unit: int = 0) -> h5py.Group:
@@ -396,5 +367,9 @@ class Scan:
         if not 0 <= rank < len(top):
             raise ScanError(f"{self.path}: unit {unit} of {layer!r} has {len(top)} images; there is no number {rank}")
         image = int(top.images[rank])
-        whole = (0, 0, *self.preprocessing.input_size(self.sizes[image].tolist()))
-        return image, self.layers[layer].box(top.positions[rank].tolist()) or whole
+        return image, self.place(layer, image, top.positions[rank].tolist())
+
+    def place(self, layer: str, image: int, position: Sequence[int]) -> Box:
+        """What a position of a layer's maps sees of an image, as a box in the input blob (`ScannedLayer.box`)."""
+        whole = whole_input(self.size(image), self.preprocessing)
+        return self.layers[layer].box(position, whole) or whole

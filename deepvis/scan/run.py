@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from deepvis.errors import ImageError, ScanError
-from deepvis.images import ImageSource
-from deepvis.loader import batches
+from deepvis.loader import Loaded, batches
 from deepvis.model import Model, UnitLayer, pick_device
 from deepvis.progress import Progress
 from deepvis.scan.checkpoint import Checkpoint, discard, folder_of
@@ -24,6 +23,7 @@ from deepvis.scan.processes import ALONE, Processes
 from deepvis.scan.reader import Scan
 from deepvis.scan.unit_pass import UnitPass
 from deepvis.scan.writer import write_scan
+from deepvis.sources import ImageSource
 from prototxt.atomic import atomic_path, remove_leftovers
 from prototxt.errors import FormatError
 
@@ -223,6 +223,10 @@ def place_to_write(out: Path) -> Iterator[None]:
         ) from cause
 
 
+def _sizes(usable: Sequence[Loaded], head: Head) -> np.ndarray:
+    return np.array([item.size for item in usable], np.int32).reshape(-1, 2 * head.pictures)
+
+
 def _scan_rest(
     one_pass: UnitPass,
     part: Checkpoint,
@@ -246,7 +250,7 @@ def _scan_rest(
             first = share.start + part.done
             rows = [item.index - first for item in usable]
             part.errors += [(item.index - share.start, str(item.error)) for item in failed]
-            part.append(len(loaded), rows, np.array([item.size for item in usable], np.int32).reshape(-1, 2), tables)
+            part.append(len(loaded), rows, _sizes(usable, part.head), tables)
             whole = True
             if part.due:
                 part.save(one_pass.totals())

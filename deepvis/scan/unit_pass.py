@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from deepvis.errors import ScanError
-from deepvis.images import ImageSource
 from deepvis.loader import Loaded
 from deepvis.model import Model, UnitLayer
 from deepvis.scan.head import Wanted
@@ -18,6 +17,7 @@ from deepvis.scan.layout import IMPORTANCE
 from deepvis.scan.reduction import Moments, Reduced, first_maximum, first_minimum, mean_maps, reduce_maps
 from deepvis.scan.top_images import TopImages
 from deepvis.scan.totals import Totals, stacked
+from deepvis.sources import ImageSource
 from prototxt.errors import NetError
 from prototxt.graph import ACTIVATION_TYPES, Value
 
@@ -46,6 +46,8 @@ class UnitPass:
         self._asked = {*wanted.tables, *wanted.histograms}
         values += [layer.before for layer in layers if "means_pre" in self._asked]
         self.keep = list(dict.fromkeys(values))
+        chains = zip(layers, self.driving, strict=True)
+        self._layouts = {value: layer.layout for layer, own in chains for value in (layer.value, layer.before, own)}
         self.moments = Moments(totals, device)
         units, top = totals.top_keys.shape
         self.top, self.bottom = TopImages(units, top, device), TopImages(units, top, device)
@@ -108,10 +110,13 @@ class UnitPass:
         return Totals(*arrays)
 
     def _forward(self, blobs: Tensor) -> tuple[dict[Value, Tensor], dict[str, Tensor]]:
-        """Values that are wanted, and rows of the tables that take a backward pass."""
+        """Maps (B, C, …) of the values that are wanted, and rows of the tables that take a backward pass."""
         if IMPORTANCE.isdisjoint(self.wanted.tables):
-            return self.network.run({self.model.input.blob: blobs}, keep=self.keep), {}
-        return run_with_importance(self.network, blobs, self.model, self.layers, self.keep)
+            rows: dict[str, Tensor] = {}
+            values = self.network.run(self.model.feed.inputs(blobs), keep=self.keep)
+        else:
+            values, rows = run_with_importance(self.network, blobs, self.model, self.layers, self.keep)
+        return {value: self._layouts[value].maps(values[value]) for value in self.keep}, rows
 
     def _add_minima(self, values: dict[Value, Tensor], reduced: list[Reduced], numbers: Tensor) -> None:
         """Merge the images with the least values of what goes into the activation."""

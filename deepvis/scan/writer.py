@@ -9,9 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from deepvis.images import UNKNOWN
 from deepvis.progress import Progress
-from deepvis.scan.checkpoint import hash_of
 from deepvis.scan.derived import (
     QUANTILES,
     add_classes,
@@ -26,6 +24,9 @@ from deepvis.scan.layout import IMPORTANCE, READ, UNREADABLE, group_name, positi
 from deepvis.scan.parts import Listing, Part
 from deepvis.scan.top_images import unpack
 from deepvis.scan.totals import Totals, joined
+from deepvis.sources import UNKNOWN
+from deepvis.sources.images import hash_of
+from deepvis.sources.names import below
 from entropy.streaming import CELLS
 
 COPIED_ROWS = 1024
@@ -91,13 +92,13 @@ def join_listings(listings: Sequence[Listing]) -> Listing:
     root = listings[0].root
     if all(listing.root == root for listing in listings):
         return Listing(root, tuple(path for listing in listings for path in listing.paths), labels)
-    return Listing(root, tuple(str(listing.root / path) for listing in listings for path in listing.paths), labels)
+    return Listing(root, tuple(below(listing.root, name) for listing in listings for name in listing.paths), labels)
 
 
 def _write_head(file: h5py.File, head: Head, listing: Listing) -> None:
     for name, value in head.attributes.items():
         file.attrs[name] = value
-    file.attrs["images_hash"] = hash_of(listing)
+    file.attrs["images_hash"] = hash_of(listing.paths, listing.labels.tolist())
     group = file.create_group("images")
     group.attrs["root"] = str(listing.root.absolute())
     group.create_dataset("path", data=list(listing.paths), dtype=h5py.string_dtype())
@@ -146,7 +147,9 @@ def _copy_tables(part: Part, head: Head, groups: Sequence[h5py.Group], first: in
 
 def _write_images(file: h5py.File, parts: Sequence[Part]) -> None:
     sizes = np.concatenate([part.sizes for part in parts])
-    file["images/size"] = sizes
+    file["images/size"] = sizes[:, :2]
+    if sizes.shape[1] > 2:
+        file["images/second_size"] = sizes[:, 2:]
     file["images/status"] = np.where(sizes.any(1), READ, UNREADABLE).astype(np.uint8)
     starts = np.cumsum([0] + [len(part.listing) for part in parts])
     errors = [(index + start, text) for part, start in zip(parts, starts, strict=False) for index, text in part.errors]

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
+from deepvis.assumed import for_pairs
 from deepvis.camera import Camera
 from deepvis.compute.describe import naming_of
 from deepvis.compute.engine import Engine
@@ -25,13 +26,14 @@ from deepvis.controllers.panes.registry import PANES
 from deepvis.controllers.session import Session
 from deepvis.errors import ModelError, SettingsError
 from deepvis.export.unit_folders import UnitPictures, open_unit_pictures
-from deepvis.images import ImageFiles, open_images
 from deepvis.model import Model, opening_settings, pick_device
 from deepvis.models.net_info import NetInfo
 from deepvis.models.viewer import ViewerModel
 from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.settings import Settings
+from deepvis.sources import Images, open_images
+from deepvis.sources.opening import Cutting
 from deepvis.views.theme import apply_theme
 from deepvis.views.window import Window
 from entropy import read_plan
@@ -116,8 +118,9 @@ def open_session(settings: Settings) -> tuple[Session, list[str]]:
     InputError : if the model or the pictures cannot be opened.
     """
     model = with_bar(opening_settings(settings))
+    images = _open_pictures(settings, model)
+    model = model if images is None else for_pairs(model, images)
     engine = Engine(model, pick_device(settings.device), naming_of(settings))
-    images = _open_pictures(settings)
     facts, problems = _open_facts(settings, model)
     pictures, more = _open_unit_pictures(settings)
     camera = Camera(settings.camera, settings.mirror_camera)
@@ -222,8 +225,8 @@ def _check_display() -> None:
         raise ModelError("there is no display to open a window on; use `deepvis snapshot`, or ssh -X, or xvfb-run")
 
 
-def _open_pictures(settings: Settings) -> ImageFiles | None:
-    return None if settings.images is None else open_images(settings.images)
+def _open_pictures(settings: Settings, model: Model) -> Images | None:
+    return None if settings.images is None else open_images(settings.images, cutting=Cutting(model.frames))
 
 
 def _open_unit_pictures(settings: Settings) -> tuple[UnitPictures | None, list[str]]:

@@ -21,15 +21,14 @@ class WholePicture(QWidget):
         self.setObjectName("whole")
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._image: QImage | None = None
-        self._box = QRectF()
+        self._boxes: list[QRectF] = []
         self._title = self._detail = ""
         self.hide()
 
     def show_beside(self, whole: Whole, patch: Patch, corner: QPoint) -> None:
         """Show a picture at the left of ``corner``, a point of the window."""
         self._image = to_image(whole.pixels)
-        y0, x0, y1, x1 = whole.box
-        self._box = QRectF(x0, y0, x1 - x0, y1 - y0)
+        self._boxes = [QRectF(x0, y0, x1 - x0, y1 - y0) for y0, x0, y1, x1 in whole.boxes if x1 > x0 and y1 > y0]
         self._title = patch.name.rsplit("/", 1)[-1]
         self._detail = f"{patch.value:.4g} at {patch.position}"
         parent = self.parentWidget()
@@ -52,5 +51,6 @@ class WholePicture(QWidget):
         target = fit((self._image.width(), self._image.height()), area)
         draw_image(painter, target, self._image, smooth=True)
         factor = target.width() / self._image.width()
-        left, top = target.left() + self._box.left() * factor, target.top() + self._box.top() * factor
-        draw_frame(painter, QRectF(left, top, self._box.width() * factor, self._box.height() * factor), theme.ACCENT)
+        for box in self._boxes:
+            left, top = target.left() + box.left() * factor, target.top() + box.top() * factor
+            draw_frame(painter, QRectF(left, top, box.width() * factor, box.height() * factor), theme.ACCENT)

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from deepvis.images import ImageFiles, open_images
 from deepvis.model import Model
+from deepvis.sources import Images, open_images
 from prototxt.preprocess import Preprocessing
 from prototxt.shapes import infer_shapes
 from prototxt.text import parse_net
@@ -44,7 +44,7 @@ layer { name: "fc8" type: "InnerProduct" bottom: "fc" top: "fc8" inner_product_p
 """
 
 MakeModel = Callable[..., Model]
-MakePictures = Callable[..., ImageFiles]
+MakePictures = Callable[..., Images]
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def make_model() -> MakeModel:
 def make_pictures(tmp_path: Path) -> MakePictures:
     """Random PNG pictures with values 0 to 7, a little larger than the net's input; grey ones have equal channels."""
 
-    def make(count: int, grey: bool = False, folder: str = "pictures", seed: int = 1) -> ImageFiles:
+    def make(count: int, grey: bool = False, folder: str = "pictures", seed: int = 1) -> Images:
         random = np.random.default_rng(seed)
         (tmp_path / folder).mkdir()
         for number in range(count):

@@ -14,8 +14,8 @@ import pytest
 
 import deepvis.__main__ as command
 from deepvis.commands.pixels import read_mean_image
-from deepvis.images import ImageFiles
 from deepvis.scan.reader import Scan
+from deepvis.sources import Images
 from prototxt.blob import read_blob
 from prototxt.errors import INTERRUPTED
 from prototxt.text import write_message
@@ -164,10 +164,10 @@ def test_bad_input_is_one_sentence(model_folder: Path, make_pictures, capsys: py
 def test_ctrl_c_says_so(model_folder: Path, make_pictures, monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
     images = make_pictures(2)
 
-    def interrupted(self: ImageFiles, index: int) -> np.ndarray:
+    def interrupted(self: Images, index: int) -> np.ndarray:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ImageFiles, "read", interrupted)
+    monkeypatch.setattr(Images, "read", interrupted)
     assert run("scan", model_folder, "--images", images.root, "--workers", 0) == INTERRUPTED
     assert "stopped; what was not finished was not written" in capsys.readouterr().err
     assert list(Path.cwd().iterdir()) == []

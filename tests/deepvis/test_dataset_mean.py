@@ -10,13 +10,13 @@ import pytest
 
 from deepvis.dataset_mean import PixelSums, dataset_mean
 from deepvis.errors import ImageError
-from deepvis.images import ImageFiles, open_images
 from deepvis.progress import with_bar
+from deepvis.sources import Images, open_images
 from prototxt.preprocess import Preprocessing
 
 
 @pytest.fixture
-def photographs(tmp_path: Path) -> ImageFiles:
+def photographs(tmp_path: Path) -> Images:
     random = np.random.default_rng(0)
     (tmp_path / "photographs").mkdir()
     for number in range(9):
@@ -25,14 +25,14 @@ def photographs(tmp_path: Path) -> ImageFiles:
     return open_images(tmp_path / "photographs")
 
 
-def sums(images: ImageFiles, geometry: Preprocessing, **options: bool) -> PixelSums:
+def sums(images: Images, geometry: Preprocessing, **options: bool) -> PixelSums:
     return with_bar(dataset_mean(images, geometry, workers=2, **options), quiet=True)
 
 
 @pytest.mark.parametrize(
     "geometry", [Preprocessing(), Preprocessing(crop=(8, 8)), Preprocessing(resize="stretch", resize_to=(7, 9))]
 )
-def test_equals_numpy_over_all_pixels(photographs: ImageFiles, geometry: Preprocessing) -> None:
+def test_equals_numpy_over_all_pixels(photographs: Images, geometry: Preprocessing) -> None:
     found = sums(photographs, geometry)
     cut = Preprocessing("RGB", resize=geometry.resize, resize_to=geometry.resize_to, crop=geometry.crop)
     pictures = [cut.apply(photographs.read(index)).astype(np.float64) for index in range(9)]
@@ -47,8 +47,8 @@ def test_equals_numpy_over_all_pixels(photographs: ImageFiles, geometry: Preproc
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_any_order_gives_the_same_bits(photographs: ImageFiles, seed: int) -> None:
-    shuffled = ImageFiles(photographs.root, tuple(np.random.default_rng(seed).permutation(photographs.paths).tolist()))
+def test_any_order_gives_the_same_bits(photographs: Images, seed: int) -> None:
+    shuffled = Images(photographs.root, tuple(np.random.default_rng(seed).permutation(photographs.paths).tolist()))
     geometry = Preprocessing(resize="stretch", resize_to=(6, 5))
     one, other = sums(photographs, geometry, mean_image=True), sums(shuffled, geometry, mean_image=True)
     assert (one.sums, one.squares) == (other.sums, other.squares)
@@ -67,7 +67,7 @@ def test_numbers_of_a_million_pictures_are_exact() -> None:
     assert int(sums.image[0, 0, 0]) == 2**55 + 255
 
 
-def test_mean_image(photographs: ImageFiles) -> None:
+def test_mean_image(photographs: Images) -> None:
     geometry = Preprocessing("BGR", resize="stretch", resize_to=(6, 5))
     found = sums(photographs, geometry, mean_image=True)
     pictures = np.stack([geometry.apply(photographs.read(index)) for index in range(9)])
@@ -81,7 +81,7 @@ def test_equal_pixels_have_no_deviation(tmp_path: Path) -> None:
     assert sums(open_images(tmp_path), Preprocessing()).std("RGB") == [0.0, 0.0, 0.0]
 
 
-def test_broken_pictures_are_left_out_or_stop(photographs: ImageFiles) -> None:
+def test_broken_pictures_are_left_out_or_stop(photographs: Images) -> None:
     whole = sums(photographs, Preprocessing())
     photographs.path(4).write_text("no picture")
     found = sums(photographs, Preprocessing())

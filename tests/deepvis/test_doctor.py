@@ -16,9 +16,10 @@ from sklearn.linear_model import LogisticRegression
 from deepvis.dataset_mean import PixelSums
 from deepvis.doctor import CONVENTIONS, IMAGENET, LEAST, TEMPERATURES, Diagnosis, diagnose, variants
 from deepvis.errors import ImageError, ModelError
-from deepvis.images import ImageFiles, images_in_list, open_images
 from deepvis.model import Model, open_model
 from deepvis.progress import with_bar
+from deepvis.sources import Images, open_images
+from deepvis.sources.opening import images_in_list
 from prototxt.blob import read_blob
 from prototxt.preprocess import Preprocessing
 from prototxt.text import parse_net
@@ -39,7 +40,7 @@ TRUTHS = (
 )
 
 
-def find(model: Model, images: ImageFiles, **options) -> Diagnosis:
+def find(model: Model, images: Images, **options) -> Diagnosis:
     return with_bar(diagnose(model, images, device="cpu", workers=0, **options), quiet=True)
 
 
@@ -48,7 +49,7 @@ def flat_sums(grey: bool) -> PixelSums:
     return PixelSums(1, 2, [100, 120, 160, 130], [9000, 9000, 15000, 9500])
 
 
-def labelled_pictures(folder: Path, count: int) -> ImageFiles:
+def labelled_pictures(folder: Path, count: int) -> Images:
     """Noisy pictures of four colours that overlap, written as PNG."""
     random = np.random.default_rng(0)
     colours = np.array([(180, 90, 60), (60, 120, 170), (120, 170, 90), (150, 140, 160)])
@@ -58,10 +59,10 @@ def labelled_pictures(folder: Path, count: int) -> ImageFiles:
         colour = colours[label] + random.normal(0, 30, 3)
         pixels = np.clip(colour + random.normal(0, 40, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8)
         cv2.imwrite(str(folder / f"{number}.png"), pixels[:, :, ::-1])
-    return ImageFiles(folder, tuple(f"{number}.png" for number in range(count)), tuple(labels.tolist()))
+    return Images(folder, tuple(f"{number}.png" for number in range(count)), tuple(labels.tolist()))
 
 
-def trained(images: ImageFiles, preprocessing: Preprocessing) -> Model:
+def trained(images: Images, preprocessing: Preprocessing) -> Model:
     """A linear net that was trained on pictures as the preprocessing gives them."""
     blobs = np.stack([preprocessing.apply(images.read(number)).ravel() for number in range(len(images))])
     # Pixels in units of their spread, so that every convention is fitted equally well; then back in its own units.
@@ -124,16 +125,16 @@ def test_wrong_labels_are_guessing(tmp_path: Path) -> None:
     images = labelled_pictures(tmp_path / "pictures", 100)
     model = trained(images, Preprocessing("RGB", 1 / 255))
     shuffled = np.random.default_rng(1).permutation(images.labels)
-    assert find(model, ImageFiles(images.root, images.paths, tuple(shuffled.tolist()))).guessing
+    assert find(model, Images(images.root, images.paths, tuple(shuffled.tolist()))).guessing
 
 
 def test_what_cannot_be_examined_is_told(tmp_path: Path) -> None:
     images = labelled_pictures(tmp_path / "pictures", 8)
     model = trained(images, Preprocessing("RGB", 1 / 255))
     with pytest.raises(ImageError, match="needs images with classes"):
-        find(model, ImageFiles(images.root, images.paths))
+        find(model, Images(images.root, images.paths))
     with pytest.raises(ModelError, match=r"gives 4 scores \('fc'\), but the labels go up to 7"):
-        find(model, ImageFiles(images.root, images.paths, (7,) * 8))
+        find(model, Images(images.root, images.paths, (7,) * 8))
     with pytest.raises(ImageError, match="the net takes 6 x 6; give --resize and --crop"):
         find(model, images, geometry=Preprocessing("RGB", crop=(5, 5)))
     (images.root / "3.png").write_text("no picture")
@@ -158,7 +159,7 @@ def test_lenet_took_grey_pixels_from_0_to_1(data_folder: Path, tmp_path: Path) -
         labels = np.frombuffer(file.read(), np.uint8, offset=8)[:120]
     for number, picture in enumerate(pixels):
         cv2.imwrite(str(tmp_path / f"{number}.png"), picture)
-    images = ImageFiles(tmp_path, tuple(f"{n}.png" for n in range(120)), tuple(labels.tolist()))
+    images = Images(tmp_path, tuple(f"{n}.png" for n in range(120)), tuple(labels.tolist()))
     folder = data_folder / "models/lenet"
     found = find(open_model(folder / "lenet_deploy.prototxt", folder / "lenet_iter_10000.caffemodel"), images)
     assert found.rows[0].variant.mean == found.chosen.variant.mean == "none"
@@ -209,7 +210,7 @@ def test_cifar10_quick_took_rgb_minus_its_mean_image(data_folder: Path, tmp_path
 def test_squeezenet_took_bgr_minus_the_mean_of_imagenet(data_folder: Path, tmp_path: Path) -> None:
     pictures = imagenet_pictures(data_folder, tmp_path / "photographs")
     paths = tuple(path.relative_to(tmp_path).as_posix() for path in pictures)
-    images = ImageFiles(tmp_path, paths, tuple(range(1000)))
+    images = Images(tmp_path, paths, tuple(range(1000)))
     found = find(open_model(data_folder / "models/squeezenet_v1.1/deploy.prototxt"), images, limit=150)
     chosen = found.chosen.variant
     assert (chosen.order, chosen.mean, chosen.spread) == ("BGR", IMAGENET, "0-255")

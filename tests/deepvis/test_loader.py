@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from deepvis.errors import ImageError
-from deepvis.images import ImageFiles
 from deepvis.loader import batches
+from deepvis.sources import Images
 from prototxt.errors import InputError
 
 
-class Numbers(ImageFiles):
+class Numbers(Images):
     """Pictures whose pixels are their number; picture 5 is broken."""
 
     asked: list[int]

@@ -19,7 +19,7 @@ from deepvis.compute.backprop import BACKPROP
 from deepvis.compute.engine import Engine, Frame
 from deepvis.controllers.present import LayerValues, grid_content
 from deepvis.export.arikpoz import NAMES
-from deepvis.images import open_images, read_image
+from deepvis.images import read_image
 from deepvis.model import Model
 from deepvis.models.resolve import resolve
 from deepvis.models.viewer import COLORMAPS, BackMode, Origin, ViewerModel
@@ -27,6 +27,7 @@ from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.settings import Settings
+from deepvis.sources import open_images
 
 
 @pytest.fixture

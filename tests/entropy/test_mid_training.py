@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepvis.images import open_images
 from deepvis.model import open_model
 from deepvis.scan.run import scan
+from deepvis.sources import open_images
 from entropy import (
     PlanError,
     ScanError,

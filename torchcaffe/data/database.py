@@ -162,6 +162,17 @@ class Database:
             for key, value in transaction.cursor():
                 yield f"{self.path}, key {key.decode(errors='replace')!r}", value
 
+    def items(self) -> Iterator[tuple[bytes, memoryview]]:
+        """Keys and records in the order of the keys; a record's memory is good until the next one is asked for."""
+        with self._environment.begin(buffers=True) as transaction:
+            for key, value in transaction.cursor():
+                yield bytes(key), value
+
+    def get(self, key: bytes) -> bytes | None:
+        """A copy of one record; None if there is no such key. May be called from any thread."""
+        with self._environment.begin() as transaction:
+            return transaction.get(key)
+
 
 def open_database(source: Path) -> Database:
     """Open an LMDB, a folder or a file.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QFileDialog
 
 from deepvis.controllers.lanes import Problem
-from deepvis.images import open_images
+from deepvis.sources import open_images
+from deepvis.sources.opening import Cutting
 from deepvis.views.actions.registry import window_action
 from prototxt.errors import InputError
 
@@ -22,6 +23,8 @@ def open_pictures(window: Window) -> None:
     if not folder:
         return
     try:
-        window.controller.set_images(open_images(folder))
+        window.controller.set_images(
+            open_images(folder, cutting=Cutting(window.controller.session.engine.model.frames))
+        )
     except InputError as error:
         window.show_problem(Problem(str(error)))

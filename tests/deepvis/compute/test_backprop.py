@@ -71,7 +71,7 @@ def test_agrees_with_captum(make_model, inputs, mode, origin):
     wishes = {"abs": False} if mode == "gradient" else {}
     expected = twin.attribute(inputs.clone().requires_grad_(), target=0, **wishes).detach()
     assert expected.any()
-    found = back_propagate(model.network(), inputs, value, unit, mode, [model.input])[model.input]
+    found = back_propagate(model.network(), inputs, value, unit, mode, [model.input], model.feed)[1]
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
 
 
@@ -79,7 +79,7 @@ def test_the_modes_differ(make_model, inputs):
     model, value = make_model(), Value("fc", 1)
     unit = strongest(model, inputs, value)
     found = [
-        back_propagate(model.network(), inputs, value, unit, mode, [model.input])[model.input] for mode in BACKPROP
+        back_propagate(model.network(), inputs, value, unit, mode, [model.input], model.feed)[1] for mode in BACKPROP
     ]
     assert not torch.equal(found[0], found[1])
     assert not torch.equal(found[1], found[2])
@@ -89,17 +89,18 @@ def test_nothing_of_an_earlier_call_is_left(make_model, inputs):
     """The old toolbox summed stale gradients of sibling branches at the split."""
     model = make_model()
     network = model.network()
-    fresh = back_propagate(network, inputs, Value("left", 1), 0, "gradient", [model.input])[model.input]
+    fresh = back_propagate(network, inputs, Value("left", 1), 0, "gradient", [model.input], model.feed)[1]
     for origin in (Value("right"), Value("sum", 1), Value("fc", 1)):
-        back_propagate(network, inputs, origin, 0, "guided", [model.input, Value("conv1", 1)])
-    again = back_propagate(network, inputs, Value("left", 1), 0, "gradient", [model.input])[model.input]
+        back_propagate(network, inputs, origin, 0, "guided", [model.input, Value("conv1", 1)], model.feed)
+    again = back_propagate(network, inputs, Value("left", 1), 0, "gradient", [model.input], model.feed)[1]
     assert torch.equal(fresh, again)
 
 
 def test_diffs_of_layers_on_the_way(make_model, inputs):
     model = make_model()
     conv, left, right, up = Value("conv1", 1), Value("left", 1), Value("right"), Value("up")
-    found = back_propagate(model.network(), inputs, left, 2, "gradient", [model.input, conv, left, right, up])
+    targets = [model.input, conv, left, right, up]
+    found, _ = back_propagate(model.network(), inputs, left, 2, "gradient", targets, model.feed)
     assert found[conv].shape == (1, 5, 9, 11)
     assert not found[right].any()  # a sibling
     assert not found[up].any()  # further on
@@ -111,6 +112,7 @@ def test_diffs_of_layers_on_the_way(make_model, inputs):
 
 def test_the_input_is_not_touched(make_model, inputs):
     before = inputs.clone()
-    back_propagate(make_model().network(), inputs, Value("fc", 1), 0, "deconv", [Value("data")])
+    model = make_model()
+    back_propagate(model.network(), inputs, Value("fc", 1), 0, "deconv", [Value("data")], model.feed)
     assert torch.equal(inputs, before)
     assert not inputs.requires_grad

@@ -292,6 +292,6 @@ def test_the_whole_picture_of_a_patch(setup, scanned):
     made.threads.end_all()
     rank, whole = made.view.show_whole.call_args.args
     assert rank == 2
-    y0, x0, y1, x1 = whole.box
+    ((y0, x0, y1, x1),) = whole.boxes
     assert 0 <= y0 < y1 <= whole.pixels.shape[0]
     assert 0 <= x0 < x1 <= whole.pixels.shape[1]

@@ -10,11 +10,11 @@ import pytest
 from deepvis.export.backward import HitTracer
 from deepvis.export.hits import Hit, find_hits
 from deepvis.export.job import Job
-from deepvis.images import ImageFiles
 from deepvis.model import Model
 from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from deepvis.sources import Images
 
 LAYERS = ("conv1", "branch/left", "100% right", "up", "fc")
 
@@ -24,7 +24,7 @@ class Scanned:
     """A model, its pictures and the opened scan of them."""
 
     model: Model
-    images: ImageFiles
+    images: Images
     scan: Scan
 
     def hits(self, count: int | None = None) -> dict[str, list[Hit]]:
@@ -39,7 +39,7 @@ class Scanned:
 def scanned(make_model, make_pictures, tmp_path: Path):
     """Nine pictures of two classes, the four best of every unit."""
     model, files = make_model(), make_pictures(9)
-    images = ImageFiles(files.root, files.paths, (0, 1, 1, 0, 1, 0, 0, 1, -1))
+    images = Images(files.root, files.paths, (0, 1, 1, 0, 1, 0, 0, 1, -1))
     with_bar(scan(model, images, tmp_path / "scan.h5", LAYERS, top=4, batch=4, device="cpu", workers=0), quiet=True)
     with Scan(tmp_path / "scan.h5") as opened:
         yield Scanned(model, images, opened)

@@ -10,11 +10,11 @@ import pytest
 
 from deepvis.export.job import Job
 from deepvis.export.run import export
-from deepvis.images import ImageFiles
 from deepvis.model import open_model
 from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from deepvis.sources import Images
 
 
 @pytest.mark.data
@@ -24,7 +24,7 @@ def test_squeezenet_over_a_thousand_photographs(data_folder: Path, tmp_path: Pat
     with tarfile.open(data_folder / "imagenet1000_256.tar") as tar:
         tar.extractall(tmp_path, filter="data")
     files = sorted(tmp_path.rglob("*.[Jj][Pp]*[Gg]"), key=lambda path: path.name)
-    images = ImageFiles(tmp_path, tuple(file.relative_to(tmp_path).as_posix() for file in files), tuple(range(1000)))
+    images = Images(tmp_path, tuple(file.relative_to(tmp_path).as_posix() for file in files), tuple(range(1000)))
     model = open_model(data_folder / "models/squeezenet_v1.1/deploy.prototxt")
     model = model.with_preprocessing(mean=(104, 117, 123))
     with_bar(scan(model, images, tmp_path / "scan.h5", device="cpu"), quiet=True)

@@ -10,24 +10,24 @@ import numpy as np
 import pytest
 
 from deepvis.errors import ScanError
-from deepvis.images import ImageFiles
 from deepvis.progress import with_bar
 from deepvis.scan import derived
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from deepvis.sources import Images
 
 LABELS = (2, 0, 0, -1, 4, 2, 2, 0, 4, 4, 4, 2, -1)
 
 
 @pytest.fixture
-def pictures(make_pictures) -> ImageFiles:
+def pictures(make_pictures) -> Images:
     images = replace(make_pictures(13), classes_of=LABELS)
     images.path(5).write_text("no picture")
     return images
 
 
 @pytest.fixture
-def scanned(make_model, pictures: ImageFiles, tmp_path: Path) -> Scan:
+def scanned(make_model, pictures: Images, tmp_path: Path) -> Scan:
     work = scan(make_model(), pictures, tmp_path / "scan.h5", top=3, batch=4, device="cpu", correlation=True)
     with_bar(work, quiet=True)
     with Scan(tmp_path / "scan.h5") as opened:

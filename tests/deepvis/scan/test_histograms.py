@@ -10,10 +10,10 @@ import entropy
 from deepvis.compute.facts import measure_layer
 from deepvis.errors import ScanError
 from deepvis.export.unit_entries import top_classes
-from deepvis.images import ImageFiles
 from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from deepvis.sources import Images
 from entropy.histograms import Binning
 from entropy.scan_file import read_histograms
 from entropy.streamed_means import StreamedMeans
@@ -23,18 +23,18 @@ LAYERS = ("conv1", "fc")
 
 
 @pytest.fixture
-def images(make_pictures) -> ImageFiles:
+def images(make_pictures) -> Images:
     pictures = replace(make_pictures(12), classes_of=(0, 1, 2) * 4)
     pictures.path(4).write_text("no picture")
     return pictures
 
 
-def scanned(model, images: ImageFiles, out: Path, **options) -> Scan:
+def scanned(model, images: Images, out: Path, **options) -> Scan:
     with_bar(scan(model, images, out, top=3, batch=5, device="cpu", **options), quiet=True)
     return Scan(out)
 
 
-def test_they_count_what_the_tables_hold(make_model, images: ImageFiles, tmp_path: Path) -> None:
+def test_they_count_what_the_tables_hold(make_model, images: Images, tmp_path: Path) -> None:
     model = make_model()
     with (
         scanned(model, images, tmp_path / "both.h5", histograms=True, before=True) as both,
@@ -52,7 +52,7 @@ def test_they_count_what_the_tables_hold(make_model, images: ImageFiles, tmp_pat
                         np.testing.assert_array_equal(getattr(kept, name), array, err_msg=f"{layer} {table} {name}")
 
 
-def test_a_scan_without_the_table(make_model, images: ImageFiles, tmp_path: Path) -> None:
+def test_a_scan_without_the_table(make_model, images: Images, tmp_path: Path) -> None:
     model = make_model()
     with scanned(model, images, tmp_path / "scan.h5", means=False) as opened:
         with pytest.raises(ScanError, match="no table means_post of means; scan again and without --no-means"):

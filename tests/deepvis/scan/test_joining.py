@@ -14,11 +14,11 @@ import pytest
 
 import deepvis.__main__ as command
 from deepvis.errors import ScanError
-from deepvis.images import ImageFiles
 from deepvis.progress import with_bar
 from deepvis.scan.joining import merge_scans
 from deepvis.scan.processes import Processes
 from deepvis.scan.run import scan
+from deepvis.sources import Images
 from prototxt.text import write_message
 from prototxt.weights import write_weights
 
@@ -48,18 +48,18 @@ def model(make_model):
 
 
 @pytest.fixture
-def images(make_pictures) -> ImageFiles:
+def images(make_pictures) -> Images:
     pictures = replace(make_pictures(13), classes_of=LABELS)
     pictures.path(9).write_text("no picture")
     return pictures
 
 
-def some(images: ImageFiles, first: int, last: int) -> ImageFiles:
+def some(images: Images, first: int, last: int) -> Images:
     return replace(images, paths=images.paths[first:last], classes_of=images.classes_of[first:last])
 
 
 @pytest.fixture
-def whole(model, images: ImageFiles, tmp_path: Path) -> Path:
+def whole(model, images: Images, tmp_path: Path) -> Path:
     """The scan of all images by one process."""
     with_bar(scan(model, images, tmp_path / "whole.h5", **OPTIONS), quiet=True)
     return tmp_path / "whole.h5"
@@ -69,7 +69,7 @@ def whole(model, images: ImageFiles, tmp_path: Path) -> Path:
     "options", [{}, {"bottom": False, "quantiles": False, "before": False}, {"means": False, "correlation": False}]
 )
 @pytest.mark.parametrize("bounds", [(0, 8, 13), (0, 1, 5, 10, 13), (0, 9, 10, 13)])
-def test_merged(bounds: tuple[int, ...], options, model, images: ImageFiles, tmp_path: Path) -> None:
+def test_merged(bounds: tuple[int, ...], options, model, images: Images, tmp_path: Path) -> None:
     options = OPTIONS | options
     with_bar(scan(model, images, tmp_path / "whole.h5", **options), quiet=True)
     files = []
@@ -86,7 +86,7 @@ def test_merged(bounds: tuple[int, ...], options, model, images: ImageFiles, tmp
 
 
 @pytest.mark.parametrize("first", [3, 8, 12])
-def test_extended(first: int, model, images: ImageFiles, whole: Path, tmp_path: Path) -> None:
+def test_extended(first: int, model, images: Images, whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "scan.h5"
     with_bar(scan(model, some(images, 0, first), out, **OPTIONS), quiet=True)
     work = scan(model, images, out, batch=2, device="cpu", extend=True)  # images that it has are left out
@@ -98,18 +98,18 @@ def test_extended(first: int, model, images: ImageFiles, whole: Path, tmp_path: 
     assert_equal(out, whole)
 
 
-def test_extending_from_another_folder(model, images: ImageFiles, make_pictures, tmp_path: Path) -> None:
+def test_extending_from_another_folder(model, images: Images, make_pictures, tmp_path: Path) -> None:
     more = make_pictures(3, folder="more", seed=5)
     out = tmp_path / "scan.h5"
     with_bar(scan(model, images, out, **OPTIONS), quiet=True)
     with_bar(scan(model, more, out, device="cpu", extend=True), quiet=True)
     paths = [str(images.path(number)) for number in range(13)] + [str(more.path(number)) for number in range(3)]
-    together = ImageFiles(images.root, tuple(paths), (*LABELS, -1, -1, -1))
+    together = Images(images.root, tuple(paths), (*LABELS, -1, -1, -1))
     with_bar(scan(model, together, tmp_path / "whole.h5", **OPTIONS), quiet=True)
     assert_equal(out, tmp_path / "whole.h5")
 
 
-def test_what_does_not_fit_together_is_named(model, make_model, images: ImageFiles, tmp_path: Path) -> None:
+def test_what_does_not_fit_together_is_named(model, make_model, images: Images, tmp_path: Path) -> None:
     one, other, third = tmp_path / "one.h5", tmp_path / "other.h5", tmp_path / "third.h5"
     with_bar(scan(model, some(images, 0, 5), one, **OPTIONS), quiet=True)
     with_bar(scan(make_model(seed=1), some(images, 5, 8), other, **OPTIONS | {"top": 2}), quiet=True)
@@ -129,7 +129,7 @@ def test_what_does_not_fit_together_is_named(model, make_model, images: ImageFil
     assert list(tmp_path.glob("*.partial")) == []
 
 
-def test_the_command(model, images: ImageFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(model, images: Images, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = [tmp_path / "a.h5", tmp_path / "b.h5"]
     with_bar(scan(model, some(images, 0, 4), files[0], **OPTIONS), quiet=True)
     with_bar(scan(model, some(images, 4, 13), files[1], **OPTIONS), quiet=True)
@@ -148,7 +148,7 @@ def test_shares_are_whole_batches(images: int, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [2, 3, 9])
-def test_shares_join_to_the_whole(count: int, model, images: ImageFiles, whole: Path, tmp_path: Path, monkeypatch):
+def test_shares_join_to_the_whole(count: int, model, images: Images, whole: Path, tmp_path: Path, monkeypatch):
     """Processes one after the other: the first one finds the shares of the others done."""
     monkeypatch.setattr(Processes, "wait", lambda self: None)
     for rank in reversed(range(count)):
@@ -157,7 +157,7 @@ def test_shares_join_to_the_whole(count: int, model, images: ImageFiles, whole: 
     assert list(tmp_path.glob("*.partial")) == []
 
 
-def test_another_number_of_processes_is_told(model, images: ImageFiles, tmp_path: Path, monkeypatch) -> None:
+def test_another_number_of_processes_is_told(model, images: Images, tmp_path: Path, monkeypatch) -> None:
     work = scan(model, images, tmp_path / "scan.h5", **OPTIONS)
     next(work)
     next(work)
@@ -167,7 +167,7 @@ def test_another_number_of_processes_is_told(model, images: ImageFiles, tmp_path
 
 
 @pytest.mark.long
-def test_torchrun(model, images: ImageFiles, tmp_path: Path) -> None:
+def test_torchrun(model, images: Images, tmp_path: Path) -> None:
     write_message(tmp_path / "model/small.prototxt", model.net)
     write_weights(tmp_path / "model/small.caffemodel", model.net, model.weights)
     (tmp_path / "pixels.json").write_text(model.preprocessing.to_json())

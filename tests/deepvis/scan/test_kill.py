@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 import deepvis.scan.checkpoint as checkpoint
-from deepvis.images import open_images
+from deepvis.sources import open_images
 from deepvis.model import open_model
 from deepvis.scan.run import scan
 

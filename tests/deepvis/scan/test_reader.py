@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from deepvis.errors import ScanError
-from deepvis.images import open_images
 from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from deepvis.sources import open_images
 from prototxt.preprocess import Preprocessing
 from prototxt.weights import weights_hash
 

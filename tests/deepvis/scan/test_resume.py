@@ -18,10 +18,10 @@ import pytest
 
 import deepvis.scan.checkpoint as checkpoint
 from deepvis.errors import ScanError
-from deepvis.images import ImageFiles, open_images
 from deepvis.progress import with_bar
 from deepvis.scan.run import scan
 from deepvis.scan.signals import stopping_at_signals
+from deepvis.sources import Images, open_images
 from prototxt.errors import FormatError
 from prototxt.text import write_message
 from prototxt.weights import write_weights
@@ -49,27 +49,27 @@ def model(make_model):
 
 
 @pytest.fixture
-def images(make_pictures) -> ImageFiles:
+def images(make_pictures) -> Images:
     pictures = make_pictures(11)
     pictures.path(1).write_text("no picture")
     return pictures
 
 
 @pytest.fixture
-def whole(model, images: ImageFiles, tmp_path: Path) -> Path:
+def whole(model, images: Images, tmp_path: Path) -> Path:
     """The scan in one go."""
     with_bar(scan(model, images, tmp_path / "whole.h5", **OPTIONS), quiet=True)
     return tmp_path / "whole.h5"
 
 
-def stop_after(batches: int, model, images: ImageFiles, out: Path) -> None:
+def stop_after(batches: int, model, images: Images, out: Path) -> None:
     work = scan(model, images, out, **OPTIONS)
     for _ in range(batches + 1):
         next(work)
     work.close()
 
 
-def assert_goes_on(first: int, model, images: ImageFiles, whole: Path, out: Path) -> None:
+def assert_goes_on(first: int, model, images: Images, whole: Path, out: Path) -> None:
     steps = list(scan(model, images, out, **OPTIONS))
     assert steps[0].done == first
     assert_equal(out, whole)
@@ -77,20 +77,20 @@ def assert_goes_on(first: int, model, images: ImageFiles, whole: Path, out: Path
 
 
 @pytest.mark.parametrize("batches", [1, 3, 6])
-def test_closing_loses_nothing(batches: int, model, images: ImageFiles, whole: Path, tmp_path: Path) -> None:
+def test_closing_loses_nothing(batches: int, model, images: Images, whole: Path, tmp_path: Path) -> None:
     stop_after(batches, model, images, tmp_path / "scan.h5")
     assert not (tmp_path / "scan.h5").exists()
     assert_goes_on(min(2 * batches, 11), model, images, whole, tmp_path / "scan.h5")
 
 
-def test_stopping_again_and_again(model, images: ImageFiles, whole: Path, tmp_path: Path) -> None:
+def test_stopping_again_and_again(model, images: Images, whole: Path, tmp_path: Path) -> None:
     for _ in range(4):
         stop_after(1, model, images, tmp_path / "scan.h5")
     assert_goes_on(8, model, images, whole, tmp_path / "scan.h5")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_loses_nothing(number: int, model, images: ImageFiles, whole: Path, tmp_path: Path) -> None:
+def test_a_signal_loses_nothing(number: int, model, images: Images, whole: Path, tmp_path: Path) -> None:
     handler = signal.getsignal(number)
 
     def with_signal():
@@ -113,20 +113,20 @@ def test_a_signal_loses_nothing(number: int, model, images: ImageFiles, whole: P
 COMMAND = """
 import sys, time
 import deepvis.__main__ as command
-from deepvis.images import ImageFiles
-read = ImageFiles.read
+from deepvis.sources import Images
+read = Images.read
 def slow(self, index):
     time.sleep(0.1)
     print(index, flush=True)
     return read(self, index)
-ImageFiles.read = slow
+Images.read = slow
 sys.exit(command.main(sys.argv[1:]))
 """
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_obeys_signals(number: int, model, images: ImageFiles, whole: Path, tmp_path: Path) -> None:
+def test_the_command_obeys_signals(number: int, model, images: Images, whole: Path, tmp_path: Path) -> None:
     arguments = as_command(model, images, tmp_path)
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -144,7 +144,7 @@ def test_the_command_obeys_signals(number: int, model, images: ImageFiles, whole
     assert_equal(tmp_path / "scan.h5", whole)
 
 
-def as_command(model, images: ImageFiles, folder: Path) -> list[str]:
+def as_command(model, images: Images, folder: Path) -> list[str]:
     """The scan of `OPTIONS` by `COMMAND`."""
     write_message(folder / "model/small.prototxt", model.net)
     write_weights(folder / "model/small.caffemodel", model.net, model.weights)
@@ -158,16 +158,16 @@ SCRIPT = """
 import sys, time
 from pathlib import Path
 import deepvis.scan.checkpoint as checkpoint
-from deepvis.images import ImageFiles, open_images
+from deepvis.sources import Images, open_images
 from deepvis.model import open_model
 from deepvis.scan.run import scan
 checkpoint.SECONDS = 0.0
 model, pictures, out = sys.argv[1:]
-read = ImageFiles.read
+read = Images.read
 def slow(self, index):
     time.sleep(0.02)
     return read(self, index)
-ImageFiles.read = slow
+Images.read = slow
 options = {"top": 3, "batch": 2, "device": "cpu", "before": True, "histograms": True}
 work = scan(open_model(model), open_images(pictures), Path(out), workers=0, **options)
 for step in work:
@@ -201,7 +201,7 @@ def test_rows_after_the_checkpoint_are_made_again(model, images, whole: Path, tm
     assert_goes_on(4, model, images, whole, tmp_path / "scan.h5")
 
 
-def test_checkpoints_come_in_time(model, images: ImageFiles, tmp_path: Path, monkeypatch) -> None:
+def test_checkpoints_come_in_time(model, images: Images, tmp_path: Path, monkeypatch) -> None:
     assert checkpoint.SECONDS <= 25
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     work = scan(model, images, tmp_path / "scan.h5", **OPTIONS)
@@ -239,7 +239,7 @@ def file_size_limit(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_full_disk(model, images: ImageFiles, whole: Path, tmp_path: Path) -> None:
+def test_a_full_disk(model, images: Images, whole: Path, tmp_path: Path) -> None:
     stop_after(2, model, images, tmp_path / "scan.h5")
     (tmp_path / "scan.h5").write_text("older")
     message = r"scan\.h5: cannot be written \(.*\); choose another place or free some"
@@ -250,7 +250,7 @@ def test_a_full_disk(model, images: ImageFiles, whole: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("limit", [5_000, 20_000, 60_000])
-def test_a_disk_that_is_full_at_the_end(limit: int, model, images: ImageFiles, whole: Path, tmp_path: Path) -> None:
+def test_a_disk_that_is_full_at_the_end(limit: int, model, images: Images, whole: Path, tmp_path: Path) -> None:
     stop_after(6, model, images, tmp_path / "scan.h5")
     assert whole.stat().st_size > limit
     with file_size_limit(limit), pytest.raises(FormatError, match=r"scan\.h5: cannot be written"):
@@ -259,7 +259,7 @@ def test_a_disk_that_is_full_at_the_end(limit: int, model, images: ImageFiles, w
     assert_goes_on(11, model, images, whole, tmp_path / "scan.h5")
 
 
-def test_what_has_changed_is_named(model, make_model, images: ImageFiles, tmp_path: Path) -> None:
+def test_what_has_changed_is_named(model, make_model, images: Images, tmp_path: Path) -> None:
     out = tmp_path / "scan.h5"
     stop_after(2, model, images, out)
 
@@ -284,7 +284,7 @@ def test_what_has_changed_is_named(model, make_model, images: ImageFiles, tmp_pa
     assert not (tmp_path / "scan.h5.partial").exists()
 
 
-def test_two_processes_do_not_share_a_checkpoint(model, images: ImageFiles, tmp_path: Path) -> None:
+def test_two_processes_do_not_share_a_checkpoint(model, images: Images, tmp_path: Path) -> None:
     work = scan(model, images, tmp_path / "scan.h5", **OPTIONS)
     next(work)
     with pytest.raises(ScanError, match="another process is making this scan"):

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from deepvis.errors import ImageError, ModelError, ScanError
-from deepvis.images import ImageFiles
 from deepvis.model import Model
 from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from deepvis.sources import Images
 from prototxt.errors import FormatError
 
 TOP = 4
@@ -198,10 +198,10 @@ def test_ctrl_c_keeps_the_older_scan(make_model, make_pictures, tmp_path: Path, 
     images = make_pictures(7)
     (tmp_path / "scan.h5").write_text("older")
 
-    def interrupted(self: ImageFiles, index: int) -> np.ndarray:
+    def interrupted(self: Images, index: int) -> np.ndarray:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ImageFiles, "read", interrupted)
+    monkeypatch.setattr(Images, "read", interrupted)
     with pytest.raises(KeyboardInterrupt):
         with_bar(scan(make_model(), images, tmp_path / "scan.h5", device="cpu", workers=0), quiet=True)
     assert leftovers(tmp_path) == ["scan.h5"]  # no batch was done: there is nothing to go on from

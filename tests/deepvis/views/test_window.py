@@ -13,9 +13,9 @@ from deepvis.compute.describe import Naming
 from deepvis.compute.engine import Engine
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.session import Session
-from deepvis.images import open_images
 from deepvis.keys import COMMANDS
 from deepvis.models.viewer import Origin, ViewerModel
+from deepvis.sources import open_images
 from deepvis.views.window import Window
 
 CHANGES = {

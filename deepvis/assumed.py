@@ -1,0 +1,56 @@
+"""What is assumed of the preprocessing of a Caffe net that says nothing of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from deepvis.feed import Feed
+from deepvis.sources import Images
+from prototxt.preprocess import Preprocessing
+
+if TYPE_CHECKING:
+    from deepvis.model import Model
+
+PICTURES = (1, 3)  # channels of what is taken for a picture
+
+
+def assumed_preprocessing(feed: Feed) -> Preprocessing:
+    """Guess the preprocessing from the net's input: what BVLC's nets of its kind take.
+
+    Three channels: BGR, 0-255, ImageNet's mean taken off, resized so that the crop is 227/256 of a side. One channel:
+    grey, 0-1, resized to the input, as LeNet takes it. Any other input takes arrays as they are. Two inputs take pairs.
+    """
+    pair = "inputs" if len(feed.values) > 1 else "none"
+    if feed.steps and not feed.frames_first:
+        return Preprocessing("STORED", pair=pair)
+    channels, *lengths = feed.shape[1:] if feed.steps else feed.shape
+    if channels not in PICTURES or len(lengths) not in (2, 3):
+        return Preprocessing("STORED", pair=pair)
+    return replace(_of_pictures(channels, lengths[-2], lengths[-1]), pair=pair)
+
+
+def for_pairs(model: Model, source: Images) -> Model:
+    """Guess how the pairs of a source enter a net of which nothing is known: by its channels.
+
+    Two or six are two pictures one behind the other, one or three two pictures side by side. A model whose
+    preprocessing is known stays as it is, and so does one that is given no pairs.
+    """
+    shape = model.input_shape
+    if not model.assumed or model.preprocessing.pair != "none" or not source.are_pairs or len(shape) != 3:
+        return model
+    channels, height, width = shape
+    if channels in PICTURES:
+        single = replace(_of_pictures(channels, height, width // 2), pair="width")
+    elif channels % 2 == 0 and channels // 2 in PICTURES:
+        single = replace(_of_pictures(channels // 2, height, width), pair="channels")
+    else:
+        return model
+    return replace(model, preprocessing=single)
+
+
+def _of_pictures(channels: int, height: int, width: int) -> Preprocessing:
+    if channels == 1:
+        return Preprocessing("GRAY", 1 / 256, resize="stretch", resize_to=(height, width), crop=(height, width))
+    resized = tuple(round(length * 256 / 227) for length in (height, width))
+    return replace(Preprocessing.caffe_imagenet((1, 3, height, width)), resize_to=resized)
