@@ -15,7 +15,8 @@ from deepvis.errors import ImageError
 from deepvis.loader import batches
 from deepvis.progress import Progress
 from deepvis.sources import ImageSource
-from prototxt.preprocess import Preprocessing
+from prototxt.preprocess import Preprocessing, PreprocessingError
+from prototxt.samples import Clip, Pair, Planes, Sample
 
 BATCH = 32
 # Rows of the sums that make up the channels of an input, by its channel order.
@@ -28,7 +29,7 @@ class PixelSums:
 
     Parameters
     ----------
-    images, pixels : how many went in.
+    images, pixels : how many pictures (of a pair, or of a clip, all) and pixels went in.
     sums, squares : (4,) Python integers, of the values and of their squares.
     image : (4, H, W) int64 sum of all pictures at every place; None if it was not asked for.
     errors : of the pictures that could not be used.
@@ -117,7 +118,8 @@ def dataset_mean(
     for loaded in batches(images, partial(_four_channels, cut), BATCH, workers):
         for item in loaded:
             if item.blob is not None:
-                sums.add(item.blob, mean_image)
+                for picture in item.blob:
+                    sums.add(picture, mean_image)
             elif item.error is not None:
                 if strict:
                     raise item.error
@@ -128,8 +130,18 @@ def dataset_mean(
     return sums
 
 
-def _four_channels(cut: Preprocessing, rgb: np.ndarray) -> np.ndarray:
-    """Resize and crop a picture; gives (4, h, w) uint8: red, green, blue, grey."""
+def _four_channels(cut: Preprocessing, sample: Sample) -> list[np.ndarray]:
+    """Resize and crop a picture, both of a pair, every frame of a clip: (4, h, w) uint8 red, green, blue, grey each."""
+    if isinstance(sample, Pair):
+        return [*_four_channels(cut, sample.first), *_four_channels(cut, sample.second)]
+    if isinstance(sample, Clip):
+        return [_of_picture(cut, frame) for frame in sample.frames]
+    if isinstance(sample, Planes):
+        raise PreprocessingError("is an array among pictures")
+    return [_of_picture(cut, sample)]
+
+
+def _of_picture(cut: Preprocessing, rgb: np.ndarray) -> np.ndarray:
     pixels = np.ascontiguousarray(cut.apply(rgb).astype(np.uint8).transpose(1, 2, 0))
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return np.stack([*np.moveaxis(pixels, 2, 0), grey])

@@ -10,23 +10,21 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import numpy as np
-
 from deepvis.errors import ImageError
 from deepvis.sources import ImageSource
 from deepvis.sources.names import below
 from prototxt.errors import InputError
 from prototxt.samples import size_of
 
-ToBlob = Callable[[Any], np.ndarray]
+ToBlob = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """One image: its ``index``, and blob float32 and size (height, width; of a pair both), or the error it gave."""
+    """One image: its ``index``, and what ``to_blob`` made and size (height, width; of a pair both), or its error."""
 
     index: int
-    blob: np.ndarray | None = None
+    blob: Any = None
     size: tuple[int, ...] = (0, 0)
     error: ImageError | None = None
 

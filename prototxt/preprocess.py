@@ -230,6 +230,8 @@ class Preprocessing:
             raise PreprocessingError(
                 "is a picture, but the channel order STORED is that of arrays; choose RGB, BGR or GRAY"
             )
+        if not isinstance(rgb, np.ndarray):
+            raise PreprocessingError(f"is a {type(rgb).__name__.lower()}, where one picture is wanted")
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
             raise PreprocessingError(
                 f"preprocessing: a picture must be (H, W, 3) uint8 RGB; got shape {rgb.shape} of {rgb.dtype}"

@@ -10,13 +10,15 @@ from typing import Annotated
 import numpy as np
 import tyro
 
+from deepvis.array_mean import array_mean, holds_arrays
 from deepvis.commands.doctor import DoctorOptions, examine
 from deepvis.commands.option_types import Number, Place, Switch
 from deepvis.commands.pixels import resize_rule, whole_numbers
 from deepvis.dataset_mean import CHANNEL_ORDERS, PixelSums, dataset_mean
 from deepvis.errors import SettingsError
 from deepvis.progress import with_bar
-from deepvis.sources import ImageSource, open_images
+from deepvis.sources import Images, ImageSource, open_images
+from deepvis.sources.opening import Cutting
 from prototxt.atomic import atomic_path, write_text
 from prototxt.blob import write_blob
 from prototxt.preprocess import Preprocessing
@@ -32,6 +34,7 @@ def mean_command(
     out: Place = None,
     mean_image: Place = None,
     workers: Number = None,
+    every: Number = None,
     strict: Switch = False,
     doctor: Annotated[DoctorOptions, tyro.conf.OmitArgPrefixes] = NO_DOCTOR,
 ) -> None:
@@ -42,7 +45,7 @@ def mean_command(
     Parameters
     ----------
     images
-        folder (with the folders in it), or list with one path per line.
+        folder (with the folders in it), list with one path (or two) per line, LMDB, or video.
     resize
         none, one number (length of the shorter side), or height,width.
     crop
@@ -54,6 +57,8 @@ def mean_command(
         file for the mean picture, BGR 0-255: .binaryproto for Caffe's mean_file, or .npy.
     workers
         decoding threads; one per core if it is not given.
+    every
+        take every n-th frame of videos.
     strict
         stop at the first picture that cannot be used.
     """
@@ -64,13 +69,48 @@ def mean_command(
     if doctor.doctor is not None:
         examine(doctor, images, geometry, out, workers)
         return
-    source = open_images(images)
+    source = open_images(images, cutting=Cutting(every=every))
+    if holds_arrays(source):
+        if mean_image is not None:
+            raise SettingsError(
+                f"--mean-image {mean_image}: these images are arrays, which have means of channels only"
+            )
+        _mean_of_arrays(source, geometry, out, workers, strict)
+        return
     sums = with_bar(dataset_mean(source, geometry, mean_image=mean_image is not None, workers=workers, strict=strict))
     if mean_image is not None:
         WRITERS[mean_image.suffix](mean_image, sums.mean_image("BGR"))
     if out is not None:
         write_text(out, json.dumps(_record(source, geometry, sums), indent=2) + "\n")
     _report(sums)
+
+
+def _mean_of_arrays(
+    source: Images,
+    geometry: Preprocessing,
+    out: Path | None,
+    mean_image: Path | None,
+    workers: int | None,
+    strict: bool,
+) -> None:
+    if mean_image is not None:
+        raise SettingsError(f"--mean-image {mean_image}: these images are arrays, of which only channels have a mean")
+    sums = with_bar(array_mean(source, geometry, workers=workers, strict=strict))
+    mean, std = sums.mean_and_std()
+    if out is not None:
+        # As for pictures the file counts in 0-1, of which 255 is one.
+        stored = {"mean": [value / 255 for value in mean], "std": [value / 255 for value in std]}
+        counts = {
+            "images": sums.images,
+            "unusable": len(sums.errors),
+            "values": sums.values,
+            "images_hash": source.hash,
+        }
+        write_text(out, json.dumps({"STORED": stored, **counts}, indent=2) + "\n")
+    print(f"{sums.images} arrays, {sums.values} values in each of {len(mean)} channels")
+    print(f"--channel-order STORED --mean {_numbers(mean)} --std {_numbers(std)}")
+    if sums.errors:
+        print(f"{len(sums.errors)} images could not be used; the first: {sums.errors[0]}", file=sys.stderr)
 
 
 def _write_npy(path: Path, array: np.ndarray) -> None:
