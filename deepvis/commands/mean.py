@@ -86,27 +86,15 @@ def mean_command(
 
 
 def _mean_of_arrays(
-    source: Images,
-    geometry: Preprocessing,
-    out: Path | None,
-    mean_image: Path | None,
-    workers: int | None,
-    strict: bool,
+    source: Images, geometry: Preprocessing, out: Path | None, workers: int | None, strict: bool
 ) -> None:
-    if mean_image is not None:
-        raise SettingsError(f"--mean-image {mean_image}: these images are arrays, of which only channels have a mean")
     sums = with_bar(array_mean(source, geometry, workers=workers, strict=strict))
     mean, std = sums.mean_and_std()
     if out is not None:
         # As for pictures the file counts in 0-1, of which 255 is one.
         stored = {"mean": [value / 255 for value in mean], "std": [value / 255 for value in std]}
-        counts = {
-            "images": sums.images,
-            "unusable": len(sums.errors),
-            "values": sums.values,
-            "images_hash": source.hash,
-        }
-        write_text(out, json.dumps({"STORED": stored, **counts}, indent=2) + "\n")
+        counts = {"images": sums.images, "unusable": len(sums.errors), "values": sums.values}
+        write_text(out, json.dumps({"STORED": stored, **counts, "images_hash": source.hash}, indent=2) + "\n")
     print(f"{sums.images} arrays, {sums.values} values in each of {len(mean)} channels")
     print(f"--channel-order STORED --mean {_numbers(mean)} --std {_numbers(std)}")
     if sums.errors:

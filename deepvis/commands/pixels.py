@@ -53,13 +53,8 @@ class PixelOptions:
         return model.with_preprocessing(**changes) if changes else model
 
     def _changes(self, current: Preprocessing) -> dict[str, Any]:
-        changes: dict[str, Any] = {}
-        if self.raw_scale is not None:
-            changes["raw_scale"] = self.raw_scale
-        if self.channel_order is not None:
-            changes["channel_order"] = self.channel_order
-        if self.pair is not None:
-            changes["pair"] = self.pair
+        plain = {name: getattr(self, name) for name in ("raw_scale", "channel_order", "pair")}
+        changes: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
         if self.resize is not None:
             changes |= resize_rule(self.resize)
         if self.crop is not None:
