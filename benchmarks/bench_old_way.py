@@ -25,10 +25,10 @@ import tyro
 from bench_scan import random_model
 from bench_scan_input import write_pictures
 
-from deepvis.images import open_images
 from deepvis.model import Model
 from deepvis.progress import with_bar
 from deepvis.scan.run import scan
+from deepvis.sources import open_images
 from prototxt.text import write_message
 from prototxt.weights import write_weights
 

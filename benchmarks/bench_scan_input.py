@@ -18,7 +18,6 @@ import torch
 import tyro
 from bench_scan import Time, in_turn, middle, random_model, timed
 
-from deepvis.images import ImageFiles, open_images
 from deepvis.loader import Loaded, batches
 from deepvis.model import Model, pick_device
 from deepvis.progress import with_bar
@@ -26,6 +25,7 @@ from deepvis.scan.head import Wanted
 from deepvis.scan.run import scan
 from deepvis.scan.totals import Totals
 from deepvis.scan.unit_pass import UnitPass
+from deepvis.sources import Images, open_images
 
 
 def write_pictures(folder: Path, count: int, height: int, width: int) -> None:
@@ -37,17 +37,17 @@ def write_pictures(folder: Path, count: int, height: int, width: int) -> None:
         cv2.imwrite(str(folder / f"{number:05d}.jpg"), np.mean(noise, 0).astype(np.uint8))
 
 
-def decoding(images: ImageFiles, model: Model, batch: int, workers: int) -> None:
+def decoding(images: Images, model: Model, batch: int, workers: int) -> None:
     for _ in batches(images, model.to_blob, batch, workers):
         pass
 
 
-def computing(one_pass: UnitPass, loaded: list[list[Loaded]], images: ImageFiles) -> None:
+def computing(one_pass: UnitPass, loaded: list[list[Loaded]], images: Images) -> None:
     for part in loaded:
         one_pass.add(part, 0, images)
 
 
-def whole_scan(model: Model, images: ImageFiles, batch: int, workers: int, device: torch.device) -> Time:
+def whole_scan(model: Model, images: Images, batch: int, workers: int, device: torch.device) -> Time:
     with tempfile.TemporaryDirectory() as folder:
         work = scan(model, images, Path(folder) / "scan.h5", batch=batch, workers=workers, device=str(device))
         next(work)  # loads and hashes the weights
