@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 import torchcaffe
 from prototxt.errors import NetError
 from prototxt.text import parse_net
+from torchcaffe.__main__ import main
 from torchcaffe.network import Network
 from torchcaffe.pycaffe import Net
 
@@ -169,6 +171,20 @@ def test_training_is_as_in_caffe(users_module, real_caffe, monkeypatch):
         assert ours[name].shape == theirs[name].shape, name
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-6, err_msg=name)
     assert theirs["losses"][-1] < 0.2 * theirs["losses"][0]
+
+
+@pytest.mark.caffe
+def test_the_command_lines_agree(users_module, real_caffe, monkeypatch, capfd):
+    (users_module / "net.prototxt").write_text(NET)
+    (users_module / "solver.prototxt").write_text(SOLVER + "display: 1")
+    Net(Network(parse_net(NET), "TRAIN", seed=1)).save(users_module / "first.caffemodel")
+    monkeypatch.setenv("PYTHONPATH", str(users_module))
+    arguments = ["train", "-solver", "solver.prototxt", "-weights", "first.caffemodel"]
+    theirs = real_caffe.run(*arguments, cwd=users_module).stdout
+    main(arguments)
+    losses = [re.findall(r"Iteration \d+.*, loss = (\S+)", log) for log in (capfd.readouterr().err, theirs)]
+    assert len(losses[1]) == 21, theirs[-3000:]
+    np.testing.assert_allclose(*(np.array(each, float) for each in losses), rtol=1e-3)
 
 
 def test_gradients_are_autograds(users_module):
