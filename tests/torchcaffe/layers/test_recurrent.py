@@ -163,6 +163,26 @@ def test_shared_by_name_all_steps_share():
     assert torch.equal(*values.values())
 
 
+@pytest.mark.parametrize(
+    ("layer_class", "shapes", "is_bias"),
+    [
+        (RNN, [(3, 4), (3,), (3, 6), (3, 3), (3, 3), (3,)], [0, 1, 0, 0, 0, 1]),
+        (LSTM, [(12, 4), (12,), (12, 6), (12, 3)], [0, 1, 0, 0]),
+    ],
+)
+def test_fillers_specs_and_shapes_in_caffes_order(layer_class, shapes, is_bias):
+    text = f"""
+        name: "it" type: "{layer_class.__name__}" top: "y" param {{ lr_mult: 2 }} param {{ lr_mult: 3 decay_mult: 0 }}
+        recurrent_param {{ num_output: 3 weight_filler {{ value: 0.25 }} bias_filler {{ value: -1 }} }}
+    """
+    layer = layer_class.from_param(parse_message(text, LayerParameter), [X, CONT, (2, 3, 2)])
+    assert layer.blob_shapes == shapes
+    for blob, bias in zip(layer.blobs, is_bias, strict=True):
+        assert torch.equal(blob.data, torch.full(blob.shape, -1.0 if bias else 0.25))
+    assert [spec.lr_mult for spec in layer.specs] == [2, 3, *[1] * (len(shapes) - 2)]
+    assert [spec.decay_mult for spec in layer.specs] == [1, 0, *[1] * (len(shapes) - 2)]
+
+
 def test_debug_info_says_that_it_has_no_effect(caplog):
     with caplog.at_level(logging.WARNING):
         network("RNN", NET.replace("num_output: 5", "num_output: 5 debug_info: true"))
