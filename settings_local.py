@@ -13,8 +13,9 @@ file, ``~`` is the home folder. `deepvis settings` prints what is in force, docs
 # std = None                        # one number, or one per channel; None: the model's own
 # raw_scale = None                  # factor on the pixels 0-255, before the mean; None: the model's own
 # channel_order = None              # "RGB", "BGR", "GRAY"; None: the model's own
+# pair = None                       # siamese nets: "channels", "width", "inputs"; None: the model's own
 # resize_to = None                  # (height, width) or (shorter side,); None: the model's own
-# images = None                     # folder or image list; None: the scanned pictures, or sample photographs
+# images = None                     # folder, list, LMDB or video; None: the scanned pictures, or photographs
 # scan = None                       # scan.h5; None: the one beside the model
 # plan = None                       # plan.json with learning-rate multipliers; None: the one beside the scan
 # unit_pictures = None              # folder of an older toolbox or of `deepvis export --form folders`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,23 @@ if TYPE_CHECKING:
     from deepvis.model import Model
 
 PICTURES = (1, 3)  # channels of what is taken for a picture
+# By how pairs enter: channels of the input, and of one picture of the pair.
+_SINGLE = {"channels": {2: 1, 6: 3}, "width": {1: 1, 3: 3}}
 
 
-def assumed_preprocessing(feed: Feed) -> Preprocessing:
+def assumed_preprocessing(feed: Feed, pair: str | None = None) -> Preprocessing:
     """Guess the preprocessing from the net's input: what BVLC's nets of its kind take.
 
     Three channels: BGR, 0-255, ImageNet's mean taken off, resized so that the crop is 227/256 of a side. One channel:
     grey, 0-1, resized to the input, as LeNet takes it. Any other input takes arrays as they are. Two inputs take pairs.
+
+    Parameters
+    ----------
+    feed : of the net.
+    pair : how pairs enter it, if that is known.
     """
+    if pair in _SINGLE and len(feed.shape) == 3 and feed.shape[0] in _SINGLE[pair]:
+        return _of_pairs(feed.shape, pair)
     pair = "inputs" if len(feed.values) > 1 else "none"
     if feed.steps and not feed.frames_first:
         return Preprocessing("STORED", pair=pair)
@@ -39,14 +49,14 @@ def for_pairs(model: Model, source: Images) -> Model:
     shape = model.input_shape
     if not model.assumed or model.preprocessing.pair != "none" or not source.are_pairs or len(shape) != 3:
         return model
-    channels, height, width = shape
-    if channels in PICTURES:
-        single = replace(_of_pictures(channels, height, width // 2), pair="width")
-    elif channels % 2 == 0 and channels // 2 in PICTURES:
-        single = replace(_of_pictures(channels // 2, height, width), pair="channels")
-    else:
-        return model
-    return replace(model, preprocessing=single)
+    pair = next((pair for pair, single in _SINGLE.items() if shape[0] in single), None)
+    return model if pair is None else replace(model, preprocessing=_of_pairs(shape, pair))
+
+
+def _of_pairs(shape: Sequence[int], pair: str) -> Preprocessing:
+    _, height, width = shape
+    single = _of_pictures(_SINGLE[pair][shape[0]], height, width // 2 if pair == "width" else width)
+    return replace(single, pair=pair)
 
 
 def _of_pictures(channels: int, height: int, width: int) -> Preprocessing:

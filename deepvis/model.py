@@ -264,8 +264,14 @@ def opening(
     preprocessing: Path | None = None,
     classes: Path | None = None,
     cache: Path = CACHE,
+    pair: str | None = None,
 ) -> Generator[Progress, None, Model]:
-    """Do `open_model` step by step: it takes seconds if a baseline must be converted first."""
+    """Do `open_model` step by step: it takes seconds if a baseline must be converted first.
+
+    Parameters
+    ----------
+    pair : how pairs enter the net, for what is assumed of a model that comes without a preprocessing.
+    """
     files = yield from find_model(Path(path), weights, cache)
     net = read_net(files.net)
     feed = find_feed(NetGraph(filter_net(net, "TEST")), files.net)
@@ -277,7 +283,7 @@ def opening(
         path=files.net,
         net=net,
         weights=arrays,
-        preprocessing=known or assumed_preprocessing(feed),
+        preprocessing=known or assumed_preprocessing(feed, pair),
         classes=_read_classes(names) if names else (),
         assumed=known is None,
     )
@@ -286,7 +292,7 @@ def opening(
 def opening_settings(settings: Settings) -> Generator[Progress, None, Model]:
     """Do `opening` with what the settings say, of the preprocessing too."""
     model = yield from opening(
-        settings.model, settings.weights, settings.preprocessing, settings.classes, settings.cache
+        settings.model, settings.weights, settings.preprocessing, settings.classes, settings.cache, settings.pair
     )
     changes = preprocessing_changes(settings, model.preprocessing)
     return model.with_preprocessing(**changes) if changes else model

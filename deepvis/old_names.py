@@ -30,7 +30,8 @@ class Replaced:
 
 def _channels(swap: Any) -> str | None:
     """Channel order of the net's input from Caffe's ``channel_swap`` of RGB; None where the toolbox chose itself."""
-    orders = {(2, 1, 0): "BGR", (0, 1, 2): "RGB"}
+    orders: dict[tuple[int, ...], str] = {(2, 1, 0): "BGR", (0, 1, 2): "RGB"}
+    orders |= {(*order, *(3 + channel for channel in order)): name for order, name in orders.items()}  # of pairs
     return None if swap is None else orders.get(tuple(swap), f"channel_swap {tuple(swap)}")
 
 
@@ -44,7 +45,7 @@ _LOOK = "the look of the window: font_size for all text; colours are the window'
 _PANES = "panes that are moved, resized and closed with the mouse; the arrangement is remembered"
 _THREADS = "workers that wait for nothing and need no rest"
 _INFO = "the value, picture and place that every scan keeps"
-_SIAMESE = "nothing yet: nets with two inputs are not shown"
+_SIAMESE = "pair, with a list of two pictures on every line"
 
 
 def _fonts(prefix: str, *names: str) -> dict[str, Replaced]:
@@ -70,8 +71,8 @@ OLD_NAMES: dict[str, Renamed | Replaced] = {
     "static_files_regexp": Replaced("the extensions of pictures"),
     "static_files_ignore_case": Replaced("extensions in any case"),
     "static_file_stretch_mode": Renamed("fit", lambda on: "stretch" if on else "crop"),
-    "static_files_input_mode": Replaced("images, which takes folders and lists"),
-    "static_files_input_file": Replaced("images, which takes folders and lists"),
+    "static_files_input_mode": Replaced("images, which takes folders and lists, also of pairs"),
+    "static_files_input_file": Replaced("images, which takes folders and lists, also of pairs"),
     "is_siamese": Replaced(_SIAMESE),
     "siamese_input_mode": Replaced(_SIAMESE),
     "is_gray_model": Renamed("channel_order", lambda gray: "GRAY" if gray else None),

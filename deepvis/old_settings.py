@@ -11,6 +11,7 @@ from deepvis.old_names import OLD_NAMES, Renamed, Replaced
 
 ROOT = "%DVT_ROOT%"
 _LISTS = ("image_list", "siamese_image_list")
+_PAIRS = {"concat_channelwise": "channels", "concat_along_width": "width"}
 _PATHS = frozenset({"model", "weights", "mean", "images", "classes", "unit_pictures"})
 
 
@@ -58,7 +59,7 @@ def translate(
             taken.append(f"{name} = {rule.name}")
         elif name not in known:
             unknown.append(name)
-    new |= _images(values, root)
+    new |= _images(values, root) | _pair(values, file)
     new |= {name: value for name, value in values.items() if name in known}
     return _tidy(new), _tell(file, taken, replaced, unknown)
 
@@ -85,6 +86,16 @@ def _images(values: Mapping[str, Any], root: Path) -> dict[str, Any]:
     if values.get("static_files_input_mode") not in _LISTS or "static_files_input_file" not in values:
         return {}
     return {"images": str(values["static_files_input_file"]).replace(ROOT, str(root))}
+
+
+def _pair(values: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    """How the pictures of pairs enter a siamese net; its format counts only where the net is said to be one."""
+    if not values.get("is_siamese"):
+        return {}
+    mode = values.get("siamese_input_mode", "concat_channelwise")
+    if mode not in _PAIRS:
+        raise SettingsError(f"{file}: siamese_input_mode = {mode!r} is not known; it can be {' or '.join(_PAIRS)}")
+    return {"pair": _PAIRS[mode]}
 
 
 def _tidy(new: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ def preprocessing_changes(settings: Settings, own: Preprocessing) -> dict[str, A
 
     Parameters
     ----------
-    settings : ``mean``, ``std``, ``raw_scale``, ``channel_order`` and ``resize_to`` count where they are not None.
+    settings : ``mean``, ``std``, ``raw_scale``, ``channel_order``, ``pair`` and ``resize_to`` count where they are not
+        None.
     own : the model's; its mean is left out where the number of channels changes and the settings name no other.
 
     Raises
@@ -26,8 +27,10 @@ def preprocessing_changes(settings: Settings, own: Preprocessing) -> dict[str, A
     order = settings.channel_order or own.channel_order
     if settings.channel_order is not None:
         changes["channel_order"] = order
-        if CHANNELS[order] != own.channels:
+        if CHANNELS[order] != CHANNELS[own.channel_order]:
             changes |= {"mean": (), "mean_image": None, "std": ()}
+    if settings.pair is not None and settings.pair != own.pair:
+        changes["pair"] = settings.pair
     if settings.raw_scale is not None:
         changes["raw_scale"] = settings.raw_scale
     if settings.mean is not None:

@@ -42,8 +42,11 @@ class Settings(BaseModel):
     raw_scale: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="factor on the pixels 0-255 before the mean; None: the model's own"
     )
-    channel_order: Literal["RGB", "BGR", "GRAY"] | None = Field(
+    channel_order: Literal["RGB", "BGR", "GRAY", "STORED"] | None = Field(
         default=None, description="order of the input's channels; None: the model's own"
+    )
+    pair: Literal["none", "channels", "width", "inputs"] | None = Field(
+        default=None, description="how the two pictures of a pair enter a siamese net; None: the model's own"
     )
     resize_to: tuple[Positive, ...] | None = Field(
         default=None, description="(height, width), or (shorter side,); None: the model's own"

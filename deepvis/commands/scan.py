@@ -120,6 +120,7 @@ def scan_command(
         device=device,
         workers=workers,
         preprocessing=pixels.preprocessing,
+        pair=pixels.pair,
     )
     if wishes.images is None:
         raise SettingsError("give the pictures to scan: --images FOLDER, or images = … in the settings file")

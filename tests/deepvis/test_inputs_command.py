@@ -96,6 +96,20 @@ def test_the_pair_option(net, pairs: Path, tmp_path: Path) -> None:
         assert (opened.preprocessing.pair, opened.preprocessing.resize_to) == ("width", (6, 4))
 
 
+def test_the_pair_setting_alone_is_enough(net, pairs: Path, tmp_path: Path) -> None:
+    model = net(6)
+    (tmp_path / "settings_local.py").write_text("pair = 'channels'")
+    assert run("scan", model, "--images", pairs, "--out", "scan.h5") == 0
+    assert run("scan", net(3), "--images", pairs, "--out", "other.h5", "--pair", "width", "--fresh") == 0
+    with Scan(tmp_path / "scan.h5") as opened, Scan(tmp_path / "other.h5") as other:
+        assert [(s.preprocessing.pair, s.preprocessing.crop) for s in (opened, other)] == [
+            ("channels", (6, 8)),
+            ("width", (6, 4)),
+        ]
+        assert opened.was_read.all()
+        assert other.was_read.all()
+
+
 def test_every_tenth_frame_of_a_video(net, tmp_path: Path) -> None:
     writer = cv2.VideoWriter(str(tmp_path / "x.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 25, (24, 16))
     for _ in range(35):

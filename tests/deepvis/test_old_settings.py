@@ -183,3 +183,24 @@ def test_a_grey_net_of_the_old_toolbox(make_model, tmp_path: Path) -> None:
     opened = with_bar(opening_settings(read_settings(write(tmp_path / "s.py", text), lambda words: None)), quiet=True)
     assert opened.preprocessing.channel_order == "GRAY"
     assert opened.preprocessing.raw_scale == open_model(tmp_path / "deploy.prototxt").preprocessing.raw_scale
+
+
+@pytest.mark.parametrize(
+    ("lines", "pair"),
+    [
+        ("is_siamese = True", "channels"),
+        ("is_siamese = True\nsiamese_input_mode = 'concat_along_width'", "width"),
+        ("is_siamese = False\nsiamese_input_mode = 'concat_along_width'", None),
+    ],
+)
+def test_siamese_nets(lines: str, pair: str | None, tmp_path: Path) -> None:
+    swap = "caffe_net_channel_swap = (2, 1, 0, 5, 4, 3)"
+    settings = read_settings(write(tmp_path / "settings.py", f"{ARIKPOZ}\n{lines}\n{swap}"), lambda _: None)
+    assert (settings.pair, settings.channel_order) == (pair, "BGR")
+    assert settings.images == tmp_path / "list.txt"
+
+
+def test_an_unknown_format_of_siamese_nets(tmp_path: Path) -> None:
+    text = f"{ARIKPOZ}\nis_siamese = True\nsiamese_input_mode = 'on top'"
+    with pytest.raises(SettingsError, match="siamese_input_mode = 'on top' is not known; it can be concat_channelwise"):
+        read_settings(write(tmp_path / "settings.py", text), lambda _: None)

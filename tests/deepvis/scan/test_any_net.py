@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +29,8 @@ from prototxt.graph import NetGraph
 from prototxt.preprocess import Preprocessing
 from prototxt.schema import Datum
 from prototxt.shapes import infer_shapes
-from prototxt.text import parse_net
+from prototxt.text import parse_net, write_message
+from prototxt.weights import write_weights
 
 Array = np.ndarray
 RANDOM = np.random.default_rng(11)
@@ -525,6 +528,29 @@ def test_a_stopped_scan_of_a_video_goes_on(tmp_path: Path) -> None:
     assert not (tmp_path / "scan.h5").exists()
     run(model, open_images(tmp_path / "x.avi"), tmp_path / "scan.h5")
     same(tmp_path / "scan.h5", tmp_path / "whole.h5")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["pairs", "video"])
+def test_two_processes_make_the_same_file(kind: str, tmp_path: Path) -> None:
+    if kind == "pairs":
+        pairs(tmp_path)
+        shape, preprocessing = (6, 6, 8), Preprocessing("BGR", crop=(6, 8), pair="channels")
+    else:
+        write_video(tmp_path / "x.avi", IMAGES)
+        shape, preprocessing = (3, 6, 8), Preprocessing("BGR")
+    model = make_model(conv_fc(shape), preprocessing)
+    write_message(tmp_path / "any.prototxt", model.net)
+    write_weights(tmp_path / "any.caffemodel", model.net, model.weights)
+    (tmp_path / "pixels.json").write_text(preprocessing.to_json())
+    images = "pairs.txt" if kind == "pairs" else "x.avi"
+    options = ["--images", images, "--preprocessing", "pixels.json", "--batch", "3", "--device", "cpu"]
+    scans = ["-m", "deepvis", "scan", "any.prototxt", *options]
+    for program, out in (([], "alone.h5"), (["-m", "torch.distributed.run", "--nproc_per_node", "2"], "two.h5")):
+        arguments = [sys.executable, *program, *scans, "--out", out]
+        done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    same(tmp_path / "two.h5", tmp_path / "alone.h5")
 
 
 # -- what cannot be ---------------------------------------------------------------------------------------------------
