@@ -4,7 +4,8 @@ from converters.conversion import Conversion, convert
 from converters.engines import ENGINES
 from converters.errors import ConversionError, ParityError, UnsupportedOpsError
 from converters.files import read_conversion, write_conversion
-from converters.verification import Verification, check, verify
+from converters.verdict import Verification, check
+from converters.verification import verify
 
 __all__ = [
     "ENGINES",

@@ -18,7 +18,8 @@ from converters.conversion import convert
 from converters.errors import ConversionError
 from converters.files import staged, write_record
 from converters.source import Description, build, describe_folder
-from converters.verification import Verification, check, engine_named, verifying, write_files
+from converters.verdict import Verification, check
+from converters.verification import engine_named, verifying, write_files
 from prototxt.errors import errors_as_sentences
 from prototxt.progress import Progress, with_bar
 

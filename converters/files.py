@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from converters.conversion import Conversion
-from converters.verification import Difference, LayerCheck, Verification, write_files
+from converters.verdict import Difference, LayerCheck, Verification
+from converters.verification import write_files
 from prototxt.atomic import write_bytes, write_text
 from prototxt.errors import FormatError
 from prototxt.preprocess import Preprocessing

@@ -9,7 +9,10 @@ from torch import nn
 
 from converters import Conversion, verify
 from converters.engines import ENGINES, Job
-from converters.verification import difference, example_inputs, reference_values, write_files
+from converters.example_inputs import example_inputs
+from converters.reference import reference_values
+from converters.verdict import difference
+from converters.verification import write_files
 
 
 def assert_parity(model: nn.Module, conversion: Conversion) -> None:

@@ -10,8 +10,8 @@ from torchvision import models
 
 from converters import convert, verify
 from converters.architectures import ARCHITECTURES, AlexNet64
+from converters.example_inputs import example_inputs
 from converters.names import classic_names
-from converters.verification import example_inputs
 from tests.converters.parity import assert_parity, assert_parity_in
 
 ALEXNET = (

@@ -146,7 +146,7 @@ def test_a_broken_bundle(bundle: Path, tmp_path: Path, capsys) -> None:
 
 def test_a_net_that_diverges_leaves_nothing_behind(bundle: Path, tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr("converters.engines.torch_caffe.TorchCaffe.bar", -1.0)
-    monkeypatch.setattr("converters.verification.LayerCheck.passes", lambda self, bar: self.difference.relative <= bar)
+    monkeypatch.setattr("converters.verdict.LayerCheck.passes", lambda self, bar: self.difference.relative <= bar)
     sentence = refused(capsys, "--model", bundle, "--out", tmp_path / "out" / "deep")
     assert "torchcaffe diverges from PyTorch, first at layer 'conv1'" in sentence
     assert not (tmp_path / "out").exists()

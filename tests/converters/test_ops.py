@@ -11,8 +11,9 @@ from torch.nn import functional
 
 from converters import Conversion, convert
 from converters.engines import ENGINES, Job, NotSupportedError
+from converters.example_inputs import example_inputs
 from converters.registry import CONVERTERS
-from converters.verification import example_inputs, write_files
+from converters.verification import write_files
 from tests.converters.parity import assert_parity, assert_parity_in
 
 IMAGE = (2, 4, 7, 9)

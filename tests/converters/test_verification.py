@@ -12,7 +12,9 @@ from torch import nn
 
 from converters import ConversionError, ParityError, check, convert, verify
 from converters.engines import ENGINES
-from converters.verification import Difference, LayerCheck, difference, example_inputs, verifying
+from converters.example_inputs import example_inputs
+from converters.verdict import Difference, LayerCheck, difference
+from converters.verification import verifying
 
 SHAPE = (1, 3, 12, 12)
 
