@@ -16,6 +16,7 @@ from deepvis.controllers.contents import (
 )
 from deepvis.controllers.frames import Frames
 from deepvis.controllers.lanes import Lane, Outcome, Problem, Start
+from deepvis.controllers.layer_show import LayerShow
 from deepvis.controllers.layer_views.registry import LAYER_VIEWS
 from deepvis.controllers.panes.registry import PANES
 from deepvis.controllers.present import LayerValues
@@ -55,7 +56,7 @@ class ViewerController:
         self.lanes = {name: Lane(start) for name in ("net", "draw", "disk", "camera", "task")}
         self.frames = Frames(session, self.lanes, lambda: self.state, self._accept, self._lose)
         self.tasks = Tasks(self.lanes["task"], view.show_progress, lambda problem: self._fail("task", problem))
-        self._layer = Steps(self.lanes["draw"], "grid")
+        self._layer = LayerShow(self.lanes["draw"], view.show_grid, lambda problem: self._fail("drawing", problem))
         self._panes = {name: Steps(self.lanes[kind.lane], f"pane {name}") for name, kind in PANES.items()}
         self._aspect = 1.0
         self._ranges: dict[Value, tuple[float, float]] = {}
@@ -126,6 +127,7 @@ class ViewerController:
         self.net = session.engine.net
         self.activations = self.back = self.state = None
         self._ranges.clear()
+        self._layer.forget()
         self.view.show_session(session)
         self._refresh()
         kept = (session.camera, session.facts)
@@ -253,8 +255,7 @@ class ViewerController:
         state, sources = self.state, self._sources()
         if state is None:
             return
-        view = LAYER_VIEWS[state.layer_mode]
-        if view.live and sources.values is None:
+        if LAYER_VIEWS[state.layer_mode].live and sources.values is None:
             self.view.show_grid(GridContent(missing=self._waiting()))
             return
 
@@ -266,9 +267,7 @@ class ViewerController:
                 and all(getattr(now, name) == getattr(state, name) for name in _SAME_GRID)
             )
 
-        self._layer.run(
-            view.make(state, sources), self.view.show_grid, lambda problem: self._fail("drawing", problem), wanted
-        )
+        self._layer.ask(state, sources, wanted)
 
     def _ask_pane(self, name: str) -> None:
         state, sources = self.state, self._sources()

@@ -295,3 +295,29 @@ def test_the_whole_picture_of_a_patch(setup, scanned):
     ((y0, x0, y1, x1),) = whole.boxes
     assert 0 <= y0 < y1 <= whole.pixels.shape[0]
     assert 0 <= x0 < x1 <= whole.pixels.shape[1]
+
+
+def test_a_finished_view_is_kept_until_another_model_comes(setup, make_model):
+    made = setup(layer="conv1", layer_mode="weight histograms")
+    made.threads.end_all()
+    first = made.last("grid")
+    assert first.pixels is not None
+    made.model.layer_mode = "weight correlation"
+    made.threads.end_all()
+    made.controller.do("next_picture")
+    made.threads.end_all()
+    made.model.layer_mode = "weight histograms"
+    assert made.last("grid") is first
+    made.controller.set_session(Session(Engine(make_model(seed=5))))
+    made.threads.end_all()
+    assert made.last("grid") is not first
+    assert (made.last("grid").pixels != first.pixels).any()
+
+
+def test_a_view_that_is_left_before_it_is_made_is_not_shown(setup):
+    made = setup(layer="conv1", layer_mode="weight histograms")
+    made.model.layer_mode = "weight correlation"
+    made.threads.end_all()
+    notes = {call.args[0].note for call in made.view.show_grid.call_args_list if call.args[0].pixels is not None}
+    assert len(notes) == 1
+    assert next(iter(notes)).startswith("correlation")
