@@ -34,6 +34,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("toggle_camera", "Input", "Camera or files", ("C",)),
     Command("toggle_freeze", "Input", "Freeze the camera", ("F",)),
     Command("next_fit", "Input", "Fit the picture: as trained, crop, stretch", ("0",)),
+    Command("next_pair_view", "Input", "Of a pair: both, first, second", ("V",)),
     Command("next_layer", "Unit", "Next layer", ("O", "Shift+O")),
     Command("previous_layer", "Unit", "Previous layer", ("U", "Shift+U")),
     Command("unit_left", "Unit", "Unit to the left", ("Left", "J")),

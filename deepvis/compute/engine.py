@@ -14,10 +14,11 @@ from deepvis.compute.fit import fitted
 from deepvis.export.backward import HitTracer
 from deepvis.model import Model
 from deepvis.models.net_info import NetInfo
-from deepvis.models.viewer import FITS, BackMode, Fit, Origin
+from deepvis.models.viewer import FITS, BackMode, Fit, Origin, PairView
 from deepvis.scan.patches import cut_patch, whole_input
 from prototxt.graph import Value
-from prototxt.samples import Sample, size_of
+from prototxt.inputs import member_boxes
+from prototxt.samples import Pair, Sample, size_of
 
 Array = NDArray[np.float32]
 
@@ -58,6 +59,7 @@ class Activations:
     ----------
     frame : the picture.
     seen : (h, w, 3) uint8 RGB, the part of the picture that the net saw, in the picture's own pixels.
+    split : of a pair, the column of ``seen`` where the second picture begins; 0 for a single picture.
     blob : (1, …) what the net was given, (1, C, H, W) for a picture.
     maps : by value, (C, H, W) or (C,) float32.
     ranges : by value, the least and the greatest number in it.
@@ -68,6 +70,13 @@ class Activations:
     blob: Array
     maps: dict[Value, Array]
     ranges: dict[Value, tuple[float, float]]
+    split: int = 0
+
+    def seen_of(self, view: PairView) -> NDArray[np.uint8]:
+        """What the net saw, of a pair only what ``view`` says."""
+        if not self.split or view == "both":
+            return self.seen
+        return self.seen[:, : self.split] if view == "first" else self.seen[:, self.split :]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +95,13 @@ class BackResult:
     mode: BackMode
     gradient: Array
     maps: dict[Value, Array]
+
+    def gradient_of(self, view: PairView) -> Array:
+        """The gradient at the input, of a pair only the half that ``view`` says."""
+        middle = self.gradient.shape[-1] // 2
+        if not isinstance(self.frame.pixels, Pair) or view == "both":
+            return self.gradient
+        return self.gradient[..., :middle] if view == "first" else self.gradient[..., middle:]
 
 
 class Engine:
@@ -127,7 +143,8 @@ class Engine:
             tensors = self._network.run(self.model.feed.inputs(torch.from_numpy(blob).to(self.device)), keep=values)
             maps = {value: self._array(value, tensor) for value, tensor in tensors.items()}
         ranges = {value: (float(array.min()), float(array.max())) for value, array in maps.items()}
-        return Activations(frame, self._seen(frame), blob, maps, ranges)
+        seen, split = self._seen(frame)
+        return Activations(frame, seen, blob, maps, ranges, split)
 
     def backward(self, activations: Activations, origin: Origin, mode: BackMode, targets: list[Value]) -> BackResult:
         """Carry a unit's map back to the input and to ``targets``; see `back_propagate`."""
@@ -150,11 +167,16 @@ class Engine:
         changed = fitted(own, self.model.input_shape, fit)
         return self.model if changed is own else replace(self.model, preprocessing=changed)
 
-    def _seen(self, frame: Frame) -> NDArray[np.uint8]:
-        """Cut what the net saw from the picture's own pixels; pairs stand side by side."""
+    def _seen(self, frame: Frame) -> tuple[NDArray[np.uint8], int]:
+        """Cut what the net saw from the picture's own pixels; pairs stand side by side, the second from a column on."""
         preprocessing = self._fits[frame.fit].preprocessing
         whole = whole_input(size_of(frame.pixels), preprocessing)
-        return np.ascontiguousarray(cut_patch(frame.pixels, whole, preprocessing))
+        seen = np.ascontiguousarray(cut_patch(frame.pixels, whole, preprocessing))
+        if not isinstance(frame.pixels, Pair):
+            return seen, 0
+        sizes = size_of(frame.pixels.first), size_of(frame.pixels.second)
+        first, _ = member_boxes(whole, preprocessing, sizes)
+        return seen, cut_patch(frame.pixels.first, first, preprocessing.member(0)).shape[1]
 
     def _array(self, value: Value, tensor: torch.Tensor) -> Array:
         """The only image of a batch as (C, H, W), or (C,) for a vector."""

@@ -126,13 +126,14 @@ def back_content(
     if back is None or seen is None:
         return ImageContent("Back-propagation", state.back_mode, missing="Waiting for the net")
     title = f"{back.mode.capitalize()} of {back.origin.layer}:{back.origin.unit}"
+    gradient = back.gradient_of(state.pair_view)
     if not back.gradient.any():
         return ImageContent(title, missing="The gradient is zero: the unit is silent on this picture")
     if state.back_view == "raw":
-        return ImageContent(title, "raw", raw_colours(back.gradient, red_channel))
+        return ImageContent(title, "raw", raw_colours(gradient, red_channel))
     if state.back_view == "histogram":
-        return _gradient_histogram(title, back.gradient)
-    values = BACK_MAPS[state.back_view](back.gradient)
+        return _gradient_histogram(title, gradient)
+    values = BACK_MAPS[state.back_view](gradient)
     scale = scale_for(float(values.min()), float(values.max()), state.colormap, state.gamma)
     pixels = overlay(seen, values, colourise(values, scale), state.overlay)
     return ImageContent(title, state.back_view, pixels, scale=scale)
@@ -159,7 +160,9 @@ def input_content(
     words.append("frozen" if frozen else frame.size_text)
     if frame.label >= 0:
         words.append(f"is {net.class_name(frame.label)}")
-    return ImageContent(frame.name, " · ".join(words), activations.seen, smooth=True, box=box)
+    if activations.split and state.pair_view != "both":
+        words.append(f"{state.pair_view} of the pair")
+    return ImageContent(frame.name, " · ".join(words), activations.seen_of(state.pair_view), smooth=True, box=box)
 
 
 def field_box(layer: LayerInfo, unit: Array, height: int, width: int) -> tuple[float, float, float, float] | None:

@@ -351,7 +351,8 @@ class ViewerController:
         else:
             self.view.show_input(present.input_content(state, found, values, self.net))
         self.view.show_unit(present.unit_content(state, values, seen, self.net.unit_names(state.layer.name)))
-        self.view.show_back(present.back_content(state, self.back, seen, self.session.engine.red_channel))
+        part = None if found is None else found.seen_of(state.pair_view)
+        self.view.show_back(present.back_content(state, self.back, part, self.session.engine.red_channel))
         if state.show_classes:
             self.view.show_classes(present.classes_content(self.net, found) if found else ClassesContent())
         facts = self.session.facts

@@ -12,6 +12,7 @@ from deepvis.models.viewer import (
     LayerMode,
     Origin,
     Overlay,
+    PairView,
     Scale,
     Source,
     ViewerModel,
@@ -50,6 +51,7 @@ class DisplayState:
     picture: int
     source: Source
     fit: Fit
+    pair_view: PairView
     frozen: bool
     back_mode: BackMode
     back_view: BackView
@@ -119,6 +121,7 @@ _UNCHANGED = (
     "first_only",
     "source",
     "fit",
+    "pair_view",
     "frozen",
     "back_view",
     "colormap",

@@ -22,9 +22,11 @@ LayerMode = Literal[
     "weight correlation",
     "activation correlation",
 ]
+PairView = Literal["both", "first", "second"]
 Fit = Literal["as trained", "crop", "stretch"]
 
 LAYER_MODES: tuple[LayerMode, ...] = get_args(LayerMode)
+PAIR_VIEWS: tuple[PairView, ...] = get_args(PairView)
 FITS: tuple[Fit, ...] = get_args(Fit)
 BACK_MODES: tuple[BackMode, ...] = get_args(BackMode)
 BACK_VIEWS: tuple[BackView, ...] = get_args(BackView)
@@ -66,6 +68,7 @@ class ViewerModel(BaseModel):
     picture: int = 0
     source: Source = "files"
     fit: Fit = "as trained"
+    pair_view: PairView = "both"
     frozen: bool = False
     back_mode: BackMode = "off"
     back_view: BackView = "raw"

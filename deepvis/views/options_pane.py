@@ -19,6 +19,7 @@ from deepvis.models.viewer import (
     GAMMAS,
     LAYER_MODES,
     OVERLAYS,
+    PAIR_VIEWS,
     SCALES,
     ZOOMS,
     ViewerModel,
@@ -71,6 +72,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option("source", "Source", "toggle_camera", ("files", "camera")),
         Option("frozen", "Freeze", "toggle_freeze"),
         Option("fit", "Fit", "next_fit", FITS),
+        Option("pair_view", "Pair", "next_pair_view", PAIR_VIEWS),
     ),
 }
 
@@ -100,14 +102,14 @@ class OptionsPane(QScrollArea):
         body.setStyleSheet(f"QWidget {{ background: {theme.PANEL}; }} QComboBox {{ background: {theme.RAISED}; }}")
         column = QVBoxLayout(body)
         column.setContentsMargins(10, 6, 10, 8)
-        column.setSpacing(5)
+        column.setSpacing(3)
         for title, options in GROUPS.items():
             head = QLabel(title)
             head.setFont(theme.bold(self.font()))
             column.addWidget(head)
             for option in options:
                 column.addLayout(self._row(option))
-            column.addSpacing(7)
+            column.addSpacing(4)
         column.addStretch(1)
         self.setWidget(body)
 

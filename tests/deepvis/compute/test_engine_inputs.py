@@ -10,7 +10,7 @@ import torch
 
 from deepvis.compute.engine import Engine, Frame
 from deepvis.model import Model
-from deepvis.models.viewer import Origin
+from deepvis.models.viewer import Origin, PairView
 from prototxt.preprocess import Preprocessing
 from prototxt.samples import Clip, Pair, Planes, Sample
 from prototxt.shapes import infer_shapes
@@ -117,6 +117,15 @@ def test_forward_and_backward(case: str) -> None:
         seen = [preprocessing.member(0).cut(one) for one in (sample.first, sample.second)]
         np.testing.assert_array_equal(found.seen, np.concatenate(seen, 1))
         assert back.gradient.shape == (3, *found.seen.shape[:2])
+        views: tuple[PairView, ...] = ("first", "second")
+        for view, own in zip(views, seen, strict=True):
+            np.testing.assert_array_equal(found.seen_of(view), own)
+        halves = [back.gradient_of(view) for view in views]
+        np.testing.assert_array_equal(np.concatenate(halves, -1), back.gradient_of("both"))
+        assert halves[0].shape == (3, *seen[0].shape[:2])
+    else:
+        assert found.seen_of("second") is found.seen
+        assert back.gradient_of("second") is back.gradient
     if isinstance(sample, Clip):
         np.testing.assert_array_equal(found.seen, sample.frames[2])
 

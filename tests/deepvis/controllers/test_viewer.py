@@ -1,6 +1,6 @@
 """The controller without a window: answers are shown if they still fit, whatever order they come in."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from unittest.mock import create_autospec
 
 import numpy as np
@@ -18,6 +18,7 @@ from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from prototxt.graph import Value
+from prototxt.samples import Pair
 
 
 @dataclass
@@ -321,3 +322,20 @@ def test_a_view_that_is_left_before_it_is_made_is_not_shown(setup):
     notes = {call.args[0].note for call in made.view.show_grid.call_args_list if call.args[0].pixels is not None}
     assert len(notes) == 1
     assert next(iter(notes)).startswith("correlation")
+
+
+def test_of_a_pair_both_or_one_is_shown(setup):
+    made = setup(layer="conv1", back_mode="gradient")
+    made.threads.end_all()
+    controller = made.controller
+    single = made.last("input").pixels
+    made.controller.do("next_pair_view")
+    np.testing.assert_array_equal(made.last("input").pixels, single)
+    frame = replace(controller.activations.frame, pixels=Pair(single, single))
+    controller.activations = replace(controller.activations, frame=frame, split=4)
+    controller.back = replace(controller.back, frame=frame)
+    for view, columns, half in (("second", slice(4, None), slice(5, None)), ("first", slice(0, 4), slice(0, 5))):
+        made.model.pair_view = view
+        np.testing.assert_array_equal(made.last("input").pixels, single[:, columns])
+        assert made.last("input").detail.endswith(f"{view} of the pair")
+        assert made.last("back").pixels.shape[1] == controller.back.gradient[..., half].shape[-1]

@@ -44,6 +44,7 @@ CHANGES = {
     "toggle_patterns": ({}, {"layer_mode": "synthesised images"}),
     "toggle_first_only": ({}, {"first_only": False}),
     "next_fit": ({}, {"fit": "crop"}),
+    "next_pair_view": ({}, {"pair_view": "first"}),
     "toggle_timings": ({}, {"show_timings": True}),
     "next_zoom": ({}, {"zoom": "unit"}),
     "next_colormap": ({}, {"colormap": "viridis"}),
