@@ -17,9 +17,10 @@ from prototxt.schema import NetParameter
 from prototxt.shapes import Shapes, infer_shapes
 from prototxt.split.param_specs import blob_count
 
-# How many multiply-adds take as long as one number of a column, a weight or a copied blob. From `caffe time` on
-# CaffeNet (batch 8, OpenBLAS, one thread), unsplit and in four splits: see docs/per-filter-rates.md, "What it costs".
-MOVED = 25
+# How many multiply-adds take as long as one number of a column, a weight or a copied blob. Fitted to the processor time
+# of `caffe train` on CaffeNet (batch 8, OpenBLAS, one thread), unsplit and in four splits: docs/per-filter-rates.md,
+# "What it costs"; benchmarks/bench_split.py.
+MOVED = 40
 
 
 @dataclass(frozen=True)

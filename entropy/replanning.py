@@ -134,6 +134,8 @@ def _notes(folder: Path, old: Plan, new: Plan, iteration: int) -> list[str]:
     dropped = [name for name in old.layers if name not in new.layers]
     if dropped:
         notes.append(f"no longer in the plan, so all their filters learn at the full rate: {', '.join(dropped)}")
+    if old.preprocessing_hash and new.preprocessing_hash not in ("", old.preprocessing_hash):
+        notes.append("H was measured with another preprocessing than for the plan before; was that meant?")
     was, now = old.multipliers, new.multipliers
     for name in (name for name in now if name in was):
         freed, frozen = ((was[name] == 0) & (now[name] > 0)).sum(), ((was[name] > 0) & (now[name] == 0)).sum()

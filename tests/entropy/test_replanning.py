@@ -137,6 +137,10 @@ def test_from_the_command_line_with_a_new_scan_of_the_source_net(place, small, t
     out = capsys.readouterr().out
     assert "goes on from iteration 3" in out
     assert out.endswith(f"cd run2 && caffe train -solver solver.prototxt -snapshot split_iter_{HALF}.solverstate\n")
+    strange = new.model_copy(update={"preprocessing_hash": "another"})
+    asked = replan("run", strange, f"run/split_iter_{HALF}.solverstate", out="strange", weights="merged.caffemodel")
+    assert any("another preprocessing" in note for note in asked.notes)
+    assert "another preprocessing" not in out
     check("run2", use_caffe=False)
     in_torchcaffe("run2", monkeypatch, "", f"split_iter_{HALF}.solverstate")
     # The second folder is like the first: it merges into what was scanned last, and can be planned again.
