@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -35,7 +37,7 @@ def with_bar(work: Generator[Progress, None, Result], quiet: bool = False) -> Re
     """
     try:
         step = next(work)
-        with tqdm(total=step.total or None, desc=step.what, disable=quiet, dynamic_ncols=True, smoothing=0.05) as bar:
+        with tqdm(total=step.total or None, desc=step.what, disable=quiet, smoothing=0.05, **_size()) as bar:
             bar.update(step.done)
             while True:
                 told, step = step.what, next(work)
@@ -46,3 +48,12 @@ def with_bar(work: Generator[Progress, None, Result], quiet: bool = False) -> Re
         return stop.value
     finally:
         work.close()
+
+
+def _size() -> dict[str, Any]:
+    """How wide tqdm draws: it follows the terminal, but on one that says it has no columns it would draw nothing."""
+    try:
+        known = all(os.get_terminal_size(sys.stderr.fileno()))
+    except (OSError, ValueError):  # stderr is no terminal, or no file at all
+        known = True
+    return {"dynamic_ncols": True} if known else {"ncols": 80, "nrows": 24}

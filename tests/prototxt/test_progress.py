@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
 from collections.abc import Generator
 
 import pytest
@@ -58,3 +65,17 @@ def test_what_is_done_is_told_also_where_nothing_is_counted(capsys: pytest.Captu
     shown = capsys.readouterr().err
     places = [shown.index(f"{what}: 0it") for what in ("load", "convert", "write")]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(("rows", "columns", "width"), [(40, 100, 100), (0, 0, 80)])
+def test_a_terminal_has_a_bar_also_where_it_does_not_know_its_size(rows: int, columns: int, width: int) -> None:
+    """Pseudo-terminals without a window, such as a container's, say that they have no columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    code = "from prototxt.progress import *; with_bar(Progress(done, 3, 'count') for done in range(4))"
+    subprocess.run([sys.executable, "-c", code], stderr=slave, check=True)
+    os.close(slave)
+    lines = os.read(master, 1 << 16).decode().strip().split("\r")
+    os.close(master)
+    assert "count: 100%" in lines[-1]
+    assert len(lines[0]) in (width - 1, width)
