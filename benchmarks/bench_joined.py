@@ -1,9 +1,9 @@
 """What a fine-tuning step costs with per-filter rates: the unsplit net, the split one, and torchcaffe's joined one.
 
 ``python benchmarks/bench_joined.py [rounds] [caffe]``: AlexNet (64, 192, 384, 256 and 256 filters, 96 classes) on
-batches of 16 made-up pictures of 224 pixels, SGD with momentum and decay, two threads (set OMP_NUM_THREADS=2). Every
-variant makes one step in turn; medians are shown. With ``caffe`` real Caffe is timed too (it uses one thread but for
-its matrix products).
+batches of 16 made-up pictures of 224 pixels, SGD with momentum and decay, two threads. Every variant makes one step in
+turn; medians are shown. Run it with OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE, so that threads that wait do not count
+as busy. With ``caffe`` real Caffe is timed too, but for the split with hundreds of layers.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -78,25 +79,32 @@ def solver_of(net: NetParameter, join: bool) -> SGDSolver:
     return SGDSolver(SolverParameter(net_param=net, max_iter=1000, **settings), "cpu", join=join)
 
 
-def step_times(nets: Mapping[str, tuple[NetParameter, bool]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each step; every variant in turn, its first step left out."""
-    solvers = {name: solver_of(*arguments) for name, arguments in nets.items()}
+Times = dict[str, list[tuple[float, float]]]
+
+
+def step_times(plain: NetParameter, split: NetParameter, rounds: int) -> Times:
+    """Seconds and processor seconds of each step; every variant in turn, its first step left out."""
+    solvers = {
+        "unsplit": solver_of(plain, False),
+        "apart": solver_of(split, False),
+        "joined": solver_of(split, True),
+    }
     for solver in solvers.values():
         solver.step(1)
-    times: dict[str, list[float]] = {name: [] for name in solvers}
+    times: Times = {name: [] for name in solvers}
     for _ in range(rounds):
         for name, solver in solvers.items():
-            start = time.perf_counter()
+            start, busy = time.perf_counter(), time.process_time()
             solver.step(1)
-            times[name].append(time.perf_counter() - start)
+            times[name].append((time.perf_counter() - start, time.process_time() - busy))
     return times
 
 
-def show(title: str, nets: Mapping[str, NetParameter], times: Mapping[str, list[float]], against: str) -> None:
-    print(f"| {title} | layers | s per step | against {against} |\n|---|---|---|---|")
-    whole = np.median(times[against])
-    for name, found in times.items():
-        print(f"| {name} | {len(nets[name].layer)} | {np.median(found):.3f} | {np.median(found) / whole:.2f} |")
+def show(split: str, times: Times) -> None:
+    middles = {name: np.median(np.array(found), axis=0) for name, found in times.items()}
+    for name, middle in middles.items():
+        ratios = " | ".join(f"{ratio:.2f}" for ratio in middle / middles["unsplit"])
+        print(f"| {split} | {name} | {middle[0]:.2f} | {middle[1]:.2f} | {ratios} |", flush=True)
 
 
 def main(rounds: int = 9, with_caffe: bool = False) -> None:
@@ -108,19 +116,24 @@ def main(rounds: int = 9, with_caffe: bool = False) -> None:
         "8 levels": split_net(plain, soft_rates(8)).net,
         "64 levels": split_net(plain, soft_rates(64)).net,
     }
-    nets = {"unsplit": plain, **splits}
-    variants = {"unsplit": (plain, False)}
+    layers = ", ".join(f"{name}: {len(net.layer)}" for name, net in splits.items())
+    print(f"layers: {len(plain.layer)} unsplit; {layers}")
+    print("| split | run | s per step | processor s | against unsplit | processor |\n|---|---|---|---|---|---|")
     for name, net in splits.items():
-        variants |= {f"{name}, apart": (net, False), f"{name}, joined": (net, True)}
-    times = step_times(variants, rounds)
-    show("torchcaffe", {name: net for name, (net, _) in variants.items()}, times, "unsplit")
+        show(name, step_times(plain, net, rounds))
     caffe = find_caffe() if with_caffe else None
     if caffe is not None:
-        found: dict[str, list[float]] = {name: [] for name in nets}
-        for _ in range(3):
-            for name, net in nets.items():
-                found[name].append(seconds(caffe, net, 2))
-        show("Caffe", nets, found, "unsplit")
+        show_caffe(caffe, {"unsplit": plain} | {name: net for name, net in splits.items() if len(net.layer) < 200})
+
+
+def show_caffe(caffe: Path, nets: Mapping[str, NetParameter], rounds: int = 3) -> None:
+    times: dict[str, list[float]] = {name: [] for name in nets}
+    for _ in range(rounds):
+        for name, net in nets.items():
+            times[name].append(seconds(caffe, net, iterations=2))
+    print("| Caffe | s per step | against unsplit |\n|---|---|---|")
+    for name, found in times.items():
+        print(f"| {name} | {np.median(found):.2f} | {np.median(found) / np.median(times['unsplit']):.2f} |")
 
 
 if __name__ == "__main__":

@@ -33,10 +33,14 @@ class _Units(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """Which units moved in the last update; good for the next one if ``state`` is the same."""
+    """Which units moved in the last update; good for the next one if ``state`` is the same.
+
+    The rate is kept so that ``state``, which names it by its id, cannot mean another one.
+    """
 
     state: tuple[object, ...]
     moving: _Units | None
+    rate: Rate
 
 
 @dataclass
@@ -121,7 +125,7 @@ class Updater:
         moving = self._moving(index)
         if moving is None or len(moving.units):
             self._move(index, moving, rate, iteration)
-        self._known[index] = _Known(self._state(index), moving)
+        self._known[index] = _Known(self._state(index), moving, self.multipliers[index].lr)
 
     def _move(self, index: int, moving: _Units | None, rate: float, iteration: int) -> None:
         parameter, multipliers = self.learnable[index].parameter, self.multipliers[index]

@@ -7,6 +7,7 @@ import pytest
 
 from entropy import PlanError, SolverSettings, Task, apply_plan, measure, plan, write
 from prototxt.errors import NetError
+from prototxt.phases import filter_net
 from prototxt.split import filter_rows, merge_weights
 from prototxt.text import read_net, read_solver, write_message
 from torchcaffe.solver import Solver
@@ -22,13 +23,13 @@ def written(request, small, tmp_path_factory):
     return write(made, small.net, small.weights, settings, out=tmp_path_factory.mktemp("run"), task=task)
 
 
-def solver_of(folder, name, monkeypatch, **fields):
+def solver_of(folder, name, monkeypatch, join=False, **fields):
     monkeypatch.chdir(folder)
     param = read_solver(Path(f"solver{name}.prototxt"))
     param.random_seed = 1
     for field, value in fields.items():
         setattr(param, field, value)
-    solver = Solver(param, "cpu")
+    solver = Solver(param, "cpu", join=join)
     solver.load_weights("plain.caffemodel" if name else "split.caffemodel")
     return solver
 
@@ -49,6 +50,22 @@ def test_the_plain_net_learns_as_the_split_one(written, monkeypatch):
         for was, now in pairs:
             for unit, rate in enumerate(rates):
                 assert (was[unit].tobytes() == now[unit].tobytes()) == (rate == 0), (name, unit)
+
+
+def test_the_split_net_joined_learns_as_apart(written, monkeypatch):
+    apart, joined = (solver_of(written.folder, "", monkeypatch, join=join) for join in (False, True))
+    assert joined.stored[0].layers == written.plan.split or written.plan.levels is None  # names hold six digits
+    plain = filter_net(read_net("net_plain.prototxt"), "TRAIN")
+    assert [layer.name for layer in joined.network.layers] == [layer.name for layer in plain.layer]
+    for solver in (apart, joined):
+        solver.step(6)
+    expected, found = apart.network.weights(), joined.stored[0].weights()
+    assert list(found) == list(expected)
+    for name, blobs in expected.items():
+        for blob, other in zip(blobs, found[name], strict=True):
+            np.testing.assert_allclose(other, blob, rtol=0, atol=1e-6, err_msg=name)
+    with pytest.raises(PlanError, match="make one of solver_plain"):
+        apply_plan(joined, written.plan)
 
 
 def test_another_plan_keeps_weights_and_momentum(written, small, monkeypatch):
