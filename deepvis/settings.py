@@ -51,7 +51,7 @@ class Settings(BaseModel):
     resize_to: tuple[Positive, ...] | None = Field(
         default=None, description="(height, width), or (shorter side,); None: the model's own"
     )
-    images: Path | None = Field(default=None, description="folder or image list; None: the sample photographs")
+    images: Path | None = Field(default=None, description="folder, list, LMDB or video; None: the sample photographs")
     scan: Path | None = Field(default=None, description="scan.h5; None: the one beside the model")
     plan: Path | None = Field(
         default=None, description="plan.json with learning-rate multipliers; None: beside the scan"

@@ -70,7 +70,7 @@ def window_command(
     model
         folder of a conversion, conversion.json, prototxt, or a bundled model's folder.
     images
-        folder, image list, or picture.
+        folder, image list, list of pairs, LMDB, video, picture, or array.
     """
     return _views().run(window.wishes(model, images))
 
@@ -97,7 +97,7 @@ def snapshot_command(
     model
         folder of a conversion, conversion.json, prototxt, or a bundled model's folder.
     images
-        folder, image list, or picture.
+        folder, image list, list of pairs, LMDB, video, picture, or array.
     out
         picture file to write.
     picture

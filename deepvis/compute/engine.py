@@ -189,4 +189,6 @@ class Engine:
         pair = self.model.preprocessing.pair
         if pair in ("inputs", "channels"):
             return np.concatenate(list(array) if pair == "inputs" else np.split(array, 2), -1)
+        if self.model.feed.steps:  # time comes first: steps of numbers are rows, steps of pictures lie below each other
+            array = array[None] if array.ndim < 3 else array.swapaxes(0, 1)
         return array.reshape(tile_shape(array.shape))

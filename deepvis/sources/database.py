@@ -13,7 +13,7 @@ from prototxt.errors import FormatError
 from prototxt.samples import Planes, Single
 from prototxt.schema import Datum
 from prototxt.wire import VARINT, WireError, fields, read_varint
-from torchcaffe.data.database import decode_datum, open_database
+from torchcaffe.data.database import Database, decode_datum, open_database
 
 LABEL = Datum.DESCRIPTOR.fields_by_name["label"].number
 
@@ -42,8 +42,22 @@ def list_records(path: Path, file: str) -> Iterator[tuple[str, int | None]]:
         raise ImageError(str(error)) from error
 
 
-def read_record(file: str, value: str) -> Single:
-    """Decode a record.
+def open_records(file: str) -> Database:
+    """Open an LMDB, as often as one likes: it is open once for all; an `ImageError` if it is none."""
+    try:
+        return open_database(Path(file))
+    except FormatError as error:
+        raise ImageError(str(error)) from error
+
+
+def read_record(database: Database, file: str, value: str) -> Single:
+    """Decode a record; may be called from any thread.
+
+    Parameters
+    ----------
+    database : an opened LMDB.
+    file : what to call it in messages.
+    value : the key, as names have it.
 
     Returns
     -------
@@ -52,13 +66,12 @@ def read_record(file: str, value: str) -> Single:
 
     Raises
     ------
-    ImageError : if there is no such database or record, or the record is no ``Datum``.
+    ImageError : if there is no such record, or it is no ``Datum``.
     """
-    key = key_of(value)
+    data = database.get(key_of(value))
+    if data is None:
+        raise ImageError(f"{file}: has no record with key {value!r} any more; scan again")
     try:
-        data = open_database(Path(file)).get(key)
-        if data is None:
-            raise ImageError(f"{file}: has no record with key {value!r} any more; scan again")
         values, _ = decode_datum((f"{file}, key {value!r}", data))
     except FormatError as error:
         raise ImageError(str(error)) from error

@@ -153,6 +153,7 @@ def images_in_list(file: Path, root: Path | None = None, cutting: Cutting | None
 
 def images_in_database(path: Path) -> Images:
     """The records of an LMDB in the order of their keys; errors as in `open_images`."""
+    path = path.absolute().parent if path.name == "data.mdb" else path  # LMDB's own name for what the folder means
     entries = [(name, UNKNOWN if label is None else label) for name, label in list_records(path, path.name)]
     return _images(path.parent, entries)
 

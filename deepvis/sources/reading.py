@@ -9,20 +9,22 @@ from pathlib import Path
 from deepvis.errors import ImageError
 from deepvis.images import read_image
 from deepvis.sources.arrays import ARRAYS, read_array
-from deepvis.sources.database import read_record
+from deepvis.sources.database import open_records, read_record
 from deepvis.sources.names import FRAME, KEY, frames_of, split_name, split_pair
 from deepvis.sources.video import Video
 from prototxt.samples import Pair, Sample, Single
+from torchcaffe.data.database import Database
 
 OPEN_VIDEOS = 4
 
 
 class Reader:
-    """Reads images by name; keeps the videos that it read last open. Every method may be called from any thread."""
+    """Reads images by name; keeps LMDBs, and the videos that it read last, open. May be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._videos: dict[str, Video] = {}
+        self._databases: dict[str, Database] = {}
 
     def read(self, root: Path, name: str) -> Sample:
         """Decode an image.
@@ -62,7 +64,10 @@ class Reader:
         return video.read(frames)
 
     def _record(self, file: str, value: str) -> Single:
-        return read_record(file, value)
+        with self._lock:  # LMDB may be opened once only in a process
+            if file not in self._databases:
+                self._databases[file] = open_records(file)
+        return read_record(self._databases[file], file, value)
 
 
 _MARKED: dict[str, Callable[[Reader, str, str], Single]] = {FRAME: Reader._frames, KEY: Reader._record}

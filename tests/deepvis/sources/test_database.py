@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -59,7 +60,23 @@ def test_records_in_the_order_of_their_keys(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="train_lmdb, key '%FF%00': is not a Datum"):
         found.read(6)
     assert found.path(6) == database
-    assert open_images(database / "data.mdb").paths[0] == "data.mdb#key=00000001"
+    assert open_images(database / "data.mdb").paths[0] == "train_lmdb#key=00000001"
+
+
+def test_many_threads(tmp_path: Path) -> None:
+    """Also when nothing else keeps the database open."""
+    pictures = RANDOM.integers(0, 256, (300, 3, 5, 4), dtype=np.uint8)
+    write(tmp_path / "x_lmdb", {f"{number:04}".encode(): raw(picture) for number, picture in enumerate(pictures)})
+    found = open_images(tmp_path / "x_lmdb")
+    with ThreadPoolExecutor(8) as pool:
+        for picture, read in zip(pictures, pool.map(found.read, range(300)), strict=True):
+            np.testing.assert_array_equal(read, picture[::-1].transpose(1, 2, 0))
+
+
+def test_two_readers_of_one_database(tmp_path: Path) -> None:
+    write(tmp_path / "x_lmdb", {b"0": raw(PLANES[3])})
+    one, other = open_images(tmp_path / "x_lmdb"), open_images(tmp_path / "x_lmdb")
+    np.testing.assert_array_equal(one.read(0), other.read(0))
 
 
 def test_databases_that_are_none(tmp_path: Path) -> None:
