@@ -28,7 +28,8 @@ def apply_plan(solver: Solver, plan: Plan, *, exact: bool = True) -> None:
     The ``lr_mult`` that the net gives a blob (weights and bias of a layer, and the Scale, Bias and PReLU that belong
     to its filters) is multiplied by the filter's rate, as `entropy.write` does it; but the net stays one layer per
     layer, so rates need no quantiser. Frozen filters keep their bits, and the gradient of their weights is not
-    computed. Call it again at any time with another plan: weights and momentum stay what they are. Rates stand in no
+    computed. Call it again at any time with another plan: weights and momentum stay what they are (so that what
+    becomes frozen glides on in SGD and Nesterov, unless `entropy.mid_training.stop_frozen` follows). Rates stand in no
     file: after ``restore`` in a new solver, apply the plan again.
 
     Parameters

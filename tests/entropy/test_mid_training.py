@@ -23,7 +23,7 @@ from entropy import (
     replan,
     write,
 )
-from entropy.mid_training import replan_every
+from entropy.mid_training import replan_every, stop_frozen
 from entropy.network_means import PictureBatches, network_means
 from entropy.scan_file import read_means
 from prototxt.split import filter_rows
@@ -169,6 +169,23 @@ def test_what_becomes_frozen_keeps_its_bits(type, run, small):
             assert was[rates == 0].tobytes() == now[rates == 0].tobytes()
         assert before[name][0].tobytes() != after[name][0].tobytes()
     assert newly > 2
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_filter_that_becomes_frozen_glides_on_unless_it_is_stopped(stopped, run, small):
+    solver = plain_solver()
+    apply_plan(solver, read_plan("plan.json"))
+    solver.step(2)
+    before = solver.network.weights()["conv1"][0]
+    opposite = plan(measure(small.scan, bins=16), 1, share=0.5, by="inverse")
+    apply_plan(solver, opposite)
+    if stopped:
+        stop_frozen(solver)
+    solver.step(1)
+    after, frozen = solver.network.weights()["conv1"][0], opposite.multipliers["conv1"] == 0
+    newly = frozen & (read_plan("plan.json").multipliers["conv1"] > 0)
+    assert newly.any()
+    assert (before[frozen].tobytes() == after[frozen].tobytes()) == stopped
 
 
 def test_a_plan_made_in_training_names_the_weights_that_it_is_for(run, small):
