@@ -87,7 +87,7 @@ def measure_command(
             resamples=resamples,
             confidence=confidence,
             seed=seed,
-            progress=_layer_bar if resamples else None,
+            progress=_layer_bar,
         )
     write_table(table, out)
     print(reporting.describe_table(table))
@@ -97,7 +97,7 @@ def measure_command(
 
 
 def _layer_bar(names: Sequence[str]) -> Iterable[str]:
-    return tqdm(names, "resampling", unit=" layers", disable=None)
+    return tqdm(names, "measuring", unit=" layers", disable=None)
 
 
 def plan_command(

@@ -23,7 +23,7 @@ class MeanHistograms:
 
     Parameters
     ----------
-    counts : (C, cells) uint32, how many means fell into each cell; ``cells`` is a power of two.
+    counts : (C, cells) uint32, contiguous, how many means fell into each cell; ``cells`` is a power of two.
     min, max : (C,) float32 least and greatest mean; infinite (inf, -inf) where there was none.
     zeros : (C,) int64, how many means were exactly 0; they are in ``counts`` too.
     """
@@ -63,8 +63,10 @@ class MeanHistograms:
         low, high = np.minimum(self.min, means.min(0)), np.maximum(self.max, means.max(0))
         self._widen(low, high)
         exponents, first = grid(low, high, self.counts.shape[1])
-        cells = np.floor(np.ldexp(means.astype(np.float64), -exponents)).astype(np.int64) - first
-        np.add.at(self.counts, (np.arange(len(self)), cells), np.uint32(1))
+        scale = np.ldexp(1.0, -exponents)  # a power of two: the products are exact
+        cells = np.floor(means * scale).astype(np.int64)
+        cells += np.arange(len(self)) * self.counts.shape[1] - first
+        np.add.at(self.counts.reshape(-1), cells.ravel(), np.uint32(1))
         self.zeros += (means == 0).sum(0)
 
     def _widen(self, low: NDArray[np.float32], high: NDArray[np.float32]) -> None:

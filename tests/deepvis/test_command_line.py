@@ -16,6 +16,7 @@ import deepvis.__main__ as command
 from deepvis.commands.pixels import read_mean_image
 from deepvis.scan.reader import Scan
 from deepvis.sources import Images
+from entropy import FewImagesWarning, measure
 from prototxt.blob import read_blob
 from prototxt.errors import INTERRUPTED
 from prototxt.text import write_message
@@ -65,6 +66,23 @@ def test_scan_writes_a_scan(model_folder: Path, make_pictures, capsys: pytest.Ca
         assert list(opened.layers) == ["conv1", "fc"]
         assert opened.means("fc", before=True).shape == (5, 6)
         assert len(opened.top("fc", 0)) == 2
+
+
+def test_a_scan_without_means_is_measured_from_its_histograms(model_folder: Path, make_pictures, capsys) -> None:
+    pixels = ("--preprocessing", model_folder / "pixels.json")
+    scanned = ("scan", model_folder, "--images", make_pictures(30).root, *pixels, "--device", "cpu")
+    assert run(*scanned, "--no-means", "--out", "small.h5") == 0
+    assert run(*scanned, "--histograms", "--out", "both.h5") == 0
+    with Scan("small.h5") as small, Scan("both.h5") as both:
+        assert (small.keeps_means, both.keeps_means) == (False, True)
+    with pytest.warns(FewImagesWarning):
+        tables = [
+            measure(path, ["conv1"], width=2.0**-4, quantile=1, kept=kept)
+            for path, kept in (("small.h5", "auto"), ("both.h5", "histograms"), ("both.h5", "table"))
+        ]
+    assert tables[0].h.max() > 0
+    for table in tables[1:]:
+        np.testing.assert_array_equal(table.h, tables[0].h)
 
 
 def test_scan_says_what_it_assumed(model_folder: Path, make_pictures, capsys: pytest.CaptureFixture[str]) -> None:
