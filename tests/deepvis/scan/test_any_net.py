@@ -91,8 +91,8 @@ def check(path: Path, layer: str, maps: Array, before: Array | None = None, atol
 
 
 def run(model: Model, images: Images, out: Path, **wishes: object) -> None:
-    """Scan with a batch that does not divide the images."""
-    with_bar(scan(model, images, out, top=TOP, batch=3, device="cpu", workers=0, **wishes))
+    """Scan with a batch that does not divide the images, read by several threads."""
+    with_bar(scan(model, images, out, top=TOP, batch=3, device="cpu", workers=3, **wishes))
 
 
 def same(a: Path, b: Path) -> None:
@@ -349,6 +349,26 @@ def test_a_siamese_net_with_two_inputs_and_shared_weights(tmp_path: Path) -> Non
             shown = [picture[y0:y1, x0:x1] for y0, x0, y1, x1 in boxes if x1 > x0]
             np.testing.assert_array_equal(np.concatenate(shown, 1), expected)
     check_gradients(model, tmp_path / "scan.h5", ["conv_p", "mix"], model.weights["conv"][0])
+
+
+def test_two_inputs_that_are_seen_differently(tmp_path: Path) -> None:
+    """Where the fields in both inputs differ, none is stored, and a patch shows all that the net saw."""
+    text = TWO_INPUTS.replace('param { name: "w" } param { name: "v" }', "")
+    text = text.replace("kernel_size: 3", "kernel_size: 3 pad: 1", 1)  # of the first input only
+    text = text.replace('bottom: "conv_p" top: "both"', 'bottom: "big" top: "both"').replace(
+        'layer { name: "both"',
+        'layer { name: "up" type: "Deconvolution" bottom: "conv_p" top: "big"'
+        ' convolution_param { num_output: 4 kernel_size: 3 } }\nlayer { name: "both"',
+    )
+    model = make_model(text, Preprocessing("BGR", crop=(6, 8), pair="inputs"))
+    assert [model.layer(name).field is None for name in ("conv", "conv_p", "mix")] == [False, False, True]
+    images, pictures, numbers = pairs(tmp_path)
+    run(model, images, tmp_path / "scan.h5")
+    with Scan(tmp_path / "scan.h5") as opened:
+        assert opened.layers["mix"].rows is None
+        both = numbers[opened.top("mix", 0).images[0]]
+        expected = np.concatenate([center(pictures[number]) for number in both], 1)
+        np.testing.assert_array_equal(opened.patch("mix", 0, 0), expected)
 
 
 def check_gradients(model: Model, path: Path, layers: list[str], kernels: Array) -> None:
