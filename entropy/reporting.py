@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from entropy.checking import Loss
-from entropy.cost import StepCost
 from entropy.measures import MEASURES
 from entropy.merging import Merged
 from entropy.planning import Plan
 from entropy.table import Table
 from entropy.writing import Written
+from prototxt.errors import NetError
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -94,7 +94,7 @@ def describe_written(written: Written) -> str:
         [
             text_table(header, rows),
             f"layers: {before} before, {after} after the split",
-            _describe_cost(*written.costs),
+            _describe_cost(written),
             *(f"note: {note}" for note in written.notes),
             f"check it with: python -m entropy check {written.folder}",
             "train it with:",
@@ -103,7 +103,11 @@ def describe_written(written: Written) -> str:
     )
 
 
-def _describe_cost(plain: StepCost, split: StepCost) -> str:
+def _describe_cost(written: Written) -> str:
+    try:
+        plain, split = written.costs
+    except NetError as error:  # all is written by now; a shape that only Caffe will know is no reason to fail
+        return f"expected cost of a step: not known ({error})"
     counts = f"{split.multiply_adds / 1e9:.3g} G multiply-adds instead of {plain.multiply_adds / 1e9:.3g} G"
     return f"expected cost of a step: {counts}, {split.total / plain.total:.2f} of the plain net's time (CPU)"
 

@@ -12,6 +12,7 @@ import pytest
 
 from entropy import CheckError, PlanError, SolverSettings, Task, check, measure, merge, plan, read_plan, write
 from entropy.checking import without_dropout
+from entropy.reporting import describe_written
 from prototxt.errors import InputError
 from prototxt.lint import lint_net, lint_solver
 from prototxt.schema import NetParameter, SolverParameter
@@ -442,3 +443,10 @@ def test_layers_that_share_a_parameter_need_equal_rates(small, made, tmp_path):
             task=Task(images=small.images, head="n"),
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_a_cost_that_cannot_be_known_is_no_reason_to_fail(written):
+    assert "G multiply-adds instead of" in describe_written(written)
+    text = describe_written(dataclasses.replace(written, inputs={"data": (4, 3, 4, 4), "label": (7,)}))
+    assert "expected cost of a step: not known (" in text
+    assert text.endswith(written.command)
