@@ -38,10 +38,11 @@ def draw_pictures(canvas: Pixels, layout: TileLayout, unit: int, pictures: list[
     """
     left, top, width, height = layout.box(unit)
     across = int(np.ceil(np.sqrt(len(pictures))))
+    gap = int(across > 1)  # pixel between two pictures
     for number, picture in enumerate(pictures):
         row, column = divmod(number, across)
-        y0, y1 = top + row * height // across, top + (row + 1) * height // across
-        x0, x1 = left + column * width // across, left + (column + 1) * width // across
+        y0, y1 = top + row * height // across, top + (row + 1) * height // across - gap
+        x0, x1 = left + column * width // across, left + (column + 1) * width // across - gap
         _draw_inside(canvas[y0:y1, x0:x1], picture)
 
 

@@ -79,8 +79,8 @@ def test_all_maximal_images_stand_in_three_rows(sources):
     made = sources()
     content = last(made, layer_mode="maximal images", first_only=False)
     patch = made.session.facts.read(lambda scan: scan.patch("conv1", 3, 5))
-    expected = cv2.resize(patch, (40, 40), interpolation=cv2.INTER_NEAREST)
-    np.testing.assert_array_equal(tile(content, 3)[40:80, 80:120, :3], expected)
+    expected = cv2.resize(patch, (39, 39), interpolation=cv2.INTER_NEAREST)
+    np.testing.assert_array_equal(tile(content, 3)[40:79, 80:119, :3], expected)
 
 
 def test_pictures_of_an_older_toolbox(sources, tmp_path):
