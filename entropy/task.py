@@ -51,6 +51,12 @@ class TaskOptions:
     mirror: bool = True
     copy_pictures: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("images", "test_images", "root", "preprocessing"):
+            value = getattr(self, name, None)
+            if isinstance(value, str):  # a path is often typed as text in Python
+                object.__setattr__(self, name, Path(value))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Task(TaskOptions):

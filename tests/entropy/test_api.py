@@ -6,8 +6,8 @@ import entropy
 
 
 def test_measure_plan_write(small, tmp_path, monkeypatch):
-    """Of a train_val net as it is; a first folder makes one of the small deploy net."""
-    task = entropy.Task(images=small.images, head="fc_new", batch=4, mirror=False)
+    """Of a train_val net as it is; a first folder, of paths as text, makes one of the small deploy net."""
+    task = entropy.Task(images=str(small.images), head="fc_new", batch=4, mirror=False)
     first = entropy.plan(entropy.measure(small.scan, bins=16), 1)
     entropy.write(first, small.net, small.weights, task=task, out=tmp_path / "first")
     monkeypatch.chdir(tmp_path / "first")
