@@ -3,7 +3,7 @@
 ``python benchmarks/bench_joined.py [rounds] [caffe]``: AlexNet (64, 192, 384, 256 and 256 filters, 96 classes) on
 batches of 16 made-up pictures of 224 pixels, SGD with momentum and decay, two threads. Every variant makes one step in
 turn; medians are shown. Run it with OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE, so that threads that wait do not count
-as busy. With ``caffe`` real Caffe is timed too, but for the split with hundreds of layers.
+as busy. With ``caffe`` real Caffe is timed too (processor seconds, one thread), but not with hundreds of layers.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def show_caffe(caffe: Path, nets: Mapping[str, NetParameter], rounds: int = 3) -
     for _ in range(rounds):
         for name, net in nets.items():
             times[name].append(seconds(caffe, net, iterations=2))
-    print("| Caffe | s per step | against unsplit |\n|---|---|---|")
+    print("| Caffe | processor s per step | against unsplit |\n|---|---|---|")
     for name, found in times.items():
         print(f"| {name} | {np.median(found):.2f} | {np.median(found) / np.median(times['unsplit']):.2f} |")
 
