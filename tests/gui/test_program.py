@@ -69,7 +69,7 @@ def wait_for(found, program):
         result = found()
         if result:
             return result
-        assert program.poll() is None, program.communicate()
+        assert program.poll() is None, (program.returncode, *program.communicate())
         time.sleep(0.1)
     raise AssertionError("waited in vain")
 
