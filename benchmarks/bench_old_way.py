@@ -4,8 +4,7 @@ The promise: a scan of AlexNet does at least four times as many images a second 
 Caffe on the same machine. Their way is made again from what is known of it: one image a forward pass, read with
 scikit-image and prepared by ``caffe.Classifier`` in floating point, and a Python loop over the channels of every layer
 that sorts the maximum into the nine best. Both read the same JPEG files, and that both find the same best values is
-checked. The runs alternate; both numbers are images by the clock, without the start of the program and the loading of
-the net. Needs ``make caffe``.
+checked. The runs alternate, without the start of the programs and the loading of the net. Needs ``make caffe``.
 """
 
 from __future__ import annotations
@@ -14,15 +13,16 @@ import json
 import os
 import subprocess
 import tempfile
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 
 import h5py
 import numpy as np
 import torch
 import tyro
-from bench_scan import random_model
+from bench_scan import PLAIN, Time, middle, random_model, timed
 from bench_scan_input import write_pictures
 
 from deepvis.model import Model
@@ -35,7 +35,8 @@ from prototxt.weights import write_weights
 PROMISE = 4.0
 CAFFE_PYTHON = Path(os.environ.get("CAFFE_ROOT") or Path.home() / ".cache/deepvis/caffe") / "bin/caffe-python"
 
-# Runs in Debian's Python with real pycaffe. Prints seconds of reading, of the net and of the lists, for all images.
+# Runs in Debian's Python with real pycaffe. Prints seconds of reading, of the net and of the lists, for all images, and
+# seconds of the processor's cores.
 OLD_WAY = """
 import json, os, sys, time
 os.environ["GLOG_minloglevel"] = "2"
@@ -52,6 +53,7 @@ for layer, blob in layers:
     channels = net.blobs[blob].data.shape[1]
     best[layer] = (np.full((channels, 9), -1e99, np.float32), -np.ones((channels, 9, 4), int))
 spent = [0.0, 0.0, 0.0]
+begun = time.process_time()
 for number, name in enumerate(sorted(os.listdir(folder))):
     start = time.time()
     # caffe.io.load_image without an argument that the newer scikit-image no longer has
@@ -78,12 +80,22 @@ for number, name in enumerate(sorted(os.listdir(folder))):
                 y, x = np.unravel_index(maxima[channel], maps.shape[1:])
                 places[channel, rank - 1] = (number, -1, y, x)
     spent = [a + b for a, b in zip(spent, (read - start, computed - read, time.time() - computed))]
-print(json.dumps({"spent": spent, "best": {layer: values[:, ::-1].tolist() for layer, (values, _) in best.items()}}))
+cores = time.process_time() - begun
+found = {layer: values[:, ::-1].tolist() for layer, (values, _) in best.items()}
+print(json.dumps({"spent": spent, "cores": cores, "best": found}))
 """
 
 
-def old_way(folder: Path, pictures: Path, layers: list[tuple[str, str]]) -> tuple[list[float], dict[str, np.ndarray]]:
-    """Seconds for reading, the net and the lists; and the nine best values of every unit of every layer."""
+@dataclass(frozen=True)
+class Old:
+    """Seconds for reading, the net and the lists by the clock, and of the processor's cores."""
+
+    spent: list[float]
+    cores: float
+
+
+def old_way(folder: Path, pictures: Path, layers: list[tuple[str, str]]) -> tuple[Old, dict[str, np.ndarray]]:
+    """Times, and the nine best values of every unit of every layer."""
     command = [CAFFE_PYTHON, "-c", OLD_WAY, folder / "net.prototxt", folder / "net.caffemodel", pictures]
     threads = {"OPENBLAS_NUM_THREADS": str(torch.get_num_threads())}
     done = subprocess.run(
@@ -94,16 +106,14 @@ def old_way(folder: Path, pictures: Path, layers: list[tuple[str, str]]) -> tupl
         check=True,
     )
     told = json.loads(done.stdout.splitlines()[-1])
-    return told["spent"], {layer: np.array(values) for layer, values in told["best"].items()}
+    return Old(told["spent"], told["cores"]), {layer: np.array(values) for layer, values in told["best"].items()}
 
 
-def new_way(model: Model, pictures: Path, out: Path) -> float:
-    """Seconds of a scan with everything that is on by default, from JPEG files to the written file."""
-    work = scan(model, open_images(pictures), out, device="cpu")
+def new_way(model: Model, pictures: Path, out: Path) -> Time:
+    """A scan that keeps the best images, means and statistics, from JPEG files to the written file."""
+    work = scan(model, open_images(pictures), out, device="cpu", workers=torch.get_num_threads(), **PLAIN)
     next(work)  # loads the weights
-    start = perf_counter()
-    with_bar(work, quiet=True)
-    return perf_counter() - start
+    return timed(partial(with_bar, work, quiet=True), torch.device("cpu"))
 
 
 def check(best: dict[str, np.ndarray], file: Path) -> None:
@@ -135,22 +145,24 @@ def main(net: str = "alexnet", images: int = 96, repeats: int = 7) -> None:
         write_message(folder / "net.prototxt", model.test_net)
         write_weights(folder / "net.caffemodel", model.net, model.weights)
         write_pictures(folder / "pictures", images, 256, 256)
-        old, new = [], []
+        old: list[Old] = []
+        new: list[Time] = []
         for _ in range(repeats):
             spent, best = old_way(folder, folder / "pictures", layers)
             old.append(spent)
             new.append(new_way(model, folder / "pictures", folder / "scan.h5"))
         check(best, folder / "scan.h5")
-    before, now = median(map(sum, old)), median(new)
-    parts = [1000 * median(run[part] for run in old) / images for part in range(3)]
-    ratios = [sum(one) / other for one, other in zip(old, new, strict=True)]
+    parts = [1000 * median(run.spent[part] for run in old) / images for part in range(3)]
+    pairs = list(zip(old, new, strict=True))
+    clock, cores = median(sum(a.spent) / b.clock for a, b in pairs), median(a.cores / b.cores for a, b in pairs)
     threads, load = torch.get_num_threads(), os.getloadavg()[0]
     print(f"{net}, {images} images, {threads} threads, load {load:.1f}; medians of {repeats}")
     print(
-        f"  the old way {images / before:6.1f} images/s ({parts[0]:.1f} ms an image reading, {parts[1]:.1f} net,"
-        f" {parts[2]:.1f} lists)"
+        f"  the old way {sum(parts):8.1f} ms an image by the clock ({parts[0]:.1f} reading, {parts[1]:.1f} net,"
+        f" {parts[2]:.1f} lists), {1000 * median(run.cores for run in old) / images:.1f} by the cores"
     )
-    print(f"  a scan      {images / now:6.1f} images/s, {median(ratios):.1f} times as many (promise {PROMISE:g})")
+    print(f"  a scan      {middle(new).per_image(images)}")
+    print(f"  {clock:.1f} times as many images per second by the clock, {cores:.1f} by the cores (promise {PROMISE:g})")
 
 
 if __name__ == "__main__":
