@@ -29,7 +29,7 @@ from converters.verdict import Difference, LayerCheck, Verification
 from converters.verification import write_files
 from prototxt.atomic import write_bytes, write_text
 from prototxt.errors import FormatError
-from prototxt.preprocess import Preprocessing
+from prototxt.preprocess import Preprocessing, preprocessing_in
 from prototxt.weights import weights_hash
 
 FORMAT, VERSION = "conversion", 1
@@ -178,7 +178,7 @@ def read_conversion(path: Path | str) -> Record:
             caffemodel=path.with_name(content["caffemodel"]),
             classes=path.with_name(content["classes"]) if content["classes"] else None,
             input_shape=tuple(content["input_shape"]),
-            preprocessing=Preprocessing.from_json(content["preprocessing"]) if content["preprocessing"] else None,
+            preprocessing=preprocessing_in(content["preprocessing"], path),
             modules={layer["name"]: layer["module"] for layer in content["layers"]},
             content=content,
         )

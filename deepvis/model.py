@@ -22,7 +22,7 @@ from prototxt.fit import fit_weights
 from prototxt.graph import UNIT_TYPES, NetGraph, Node, Value
 from prototxt.inputs import input_blob
 from prototxt.phases import filter_net
-from prototxt.preprocess import Preprocessing
+from prototxt.preprocess import Preprocessing, read_preprocessing
 from prototxt.receptive_field import FIRST_SPATIAL_AXIS, ReceptiveField, receptive_fields
 from prototxt.samples import Clip, Planes, Sample, size_of
 from prototxt.schema import NetParameter
@@ -276,7 +276,7 @@ def opening(
     net = read_net(files.net)
     feed = find_feed(NetGraph(filter_net(net, "TEST")), files.net)
     _name_layers_without_weights(net, arrays := read_weights(files.weights), files.weights)
-    known = _read_preprocessing(preprocessing) if preprocessing else files.preprocessing
+    known = read_preprocessing(preprocessing) if preprocessing else files.preprocessing
     names = classes or files.classes
     return Model(
         name=net.name or _name_of(files.net),
@@ -328,13 +328,6 @@ def _name_layers_without_weights(net: NetParameter, weights: Weights, file: Path
     if missing:
         names = ", ".join(map(repr, missing[:3])) + (" …" if len(missing) > 3 else "")
         raise ModelError(f"{file}: has no weights for layer {names} of the net; give the weights of this net")
-
-
-def _read_preprocessing(file: Path) -> Preprocessing:
-    try:
-        return Preprocessing.from_json(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(f"{file}: cannot be read ({error.strerror}); give a preprocessing as JSON") from error
 
 
 def _read_classes(file: Path) -> tuple[str, ...]:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-
-from entropy.errors import PlanError
-from prototxt.preprocess import Preprocessing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,24 +68,3 @@ class Task(TaskOptions):
 
     images: Path
     head: str
-
-
-def read_preprocessing(path: Path | None, net: Path) -> Preprocessing:
-    """Read a preprocessing from its own JSON file or from a ``conversion.json``; by default the one beside the net.
-
-    Raises
-    ------
-    PlanError : there is none.
-    """
-    path = path or net.parent / "conversion.json"
-    try:
-        content = json.loads(path.read_text())
-        found = content.get("preprocessing", content)
-    except (OSError, ValueError, AttributeError) as error:
-        raise PlanError(
-            f"{path}: no preprocessing can be read ({error}); give the conversion.json that was written with the net, "
-            "or a JSON file with its preprocessing"
-        ) from None
-    if not found:
-        raise PlanError(f"{path}: holds no preprocessing; convert again with --mean and --std, or give a JSON file")
-    return Preprocessing.from_json(found)

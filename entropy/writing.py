@@ -18,13 +18,13 @@ from entropy.data_paths import seen_from
 from entropy.errors import PlanError
 from entropy.planning import Plan, read_plan
 from entropy.solver_file import Solver, filler_seed, read_choice, refuse_clipping, solver_named, training_solver
-from entropy.task import Task, read_preprocessing
+from entropy.task import Task
 from entropy.training_net import Head, input_blob, training_net, with_global_statistics, with_head
 from prototxt import atomic
 from prototxt.blob import write_blob
 from prototxt.errors import InputError
 from prototxt.lint import lint_net, lint_solver
-from prototxt.preprocess import Preprocessing
+from prototxt.preprocess import Preprocessing, read_preprocessing
 from prototxt.schema import LayerParameter, NetParameter, SolverParameter
 from prototxt.split import Split, fill_param_specs, split_net, split_weights
 from prototxt.text import read_net, write_message
@@ -189,7 +189,7 @@ def _for_task(deploy: NetParameter, weights: Weights, net_path: Path, out: Path,
     with_new_head = with_head(deploy, head)
     _check_complete(with_new_head, weights, head.name, net_path)
     filled, inputs = engine.complete(with_new_head, "TEST", weights, seed, Path.cwd())
-    preprocessing = read_preprocessing(task.preprocessing, net_path)
+    preprocessing = read_preprocessing(task.preprocessing or net_path.with_name("conversion.json"))
     lists = {"train": train} | ({"test": test} if test else {})
     copies: dict[str, Pictures] = {}
     seen = preprocessing

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -322,6 +323,47 @@ class Preprocessing:
             return cls(**values)
         except (TypeError, ValueError) as error:
             raise PreprocessingError(f"preprocessing: a value has the wrong type ({error})") from error
+
+
+def read_preprocessing(path: Path) -> Preprocessing:
+    """Read a preprocessing from a file of its own or from a ``conversion.json``.
+
+    Raises
+    ------
+    PreprocessingError : if the file cannot be read, holds none, or holds one that contradicts itself; names the file.
+    """
+    what = "give the conversion.json that was written with the net, or a JSON file with its preprocessing"
+    try:
+        found = preprocessing_in(json.loads(path.read_text(encoding="utf-8")), path)
+    except OSError as error:
+        raise PreprocessingError(f"{path}: cannot be read ({error.strerror}); {what}") from error
+    except ValueError as error:
+        raise PreprocessingError(f"{path}: is no JSON text ({error}); {what}") from error
+    if found is None:
+        raise PreprocessingError(
+            f"{path}: says of no preprocessing; convert again with --mean and --std, or give a JSON file with it"
+        )
+    return found
+
+
+def preprocessing_in(content: Any, path: Path) -> Preprocessing | None:
+    """Find a preprocessing in what a JSON file holds: it, or a record with it; None for a record without one.
+
+    Parameters
+    ----------
+    content : of the file.
+    path : the file, which errors name; they are those of `Preprocessing.from_json`.
+    """
+    if content is None:
+        return None
+    if not isinstance(content, dict):
+        raise PreprocessingError(f"{path}: a preprocessing must be a JSON object; got {type(content).__name__}")
+    if "preprocessing" in content:
+        return preprocessing_in(content["preprocessing"], path)
+    try:
+        return Preprocessing.from_json(content)
+    except PreprocessingError as error:
+        raise PreprocessingError(f"{path}: {error}") from error
 
 
 def _parse(text: str | Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class PixelOptions:
     """How pictures become input blobs, where it shall differ from what the model says."""
 
     preprocessing: Place = None
-    """JSON of a whole preprocessing, as it stands in conversion.json and scan.h5."""
+    """JSON of a whole preprocessing, as the window saves it, or a conversion.json, of which its own is taken."""
     statistics: Place = None
     """Mean and standard deviation from what `deepvis mean --out` wrote, in the model's channel order and scale."""
     mean: Text = None

@@ -103,6 +103,10 @@ def test_options_change_the_preprocessing(model_folder: Path, make_pictures) -> 
     with Scan("scan.h5") as opened:
         used = opened.preprocessing
     assert (used.channel_order, used.resize, used.crop) == ("RGB", "none", (9, 11))
+    Path("conversion.json").write_text(json.dumps({"format": "conversion", "preprocessing": used.to_dict()}))
+    assert run("scan", model_folder, "--images", images.root, "--preprocessing", "conversion.json") == 0
+    with Scan("scan.h5") as opened:
+        assert opened.preprocessing == used
     np.testing.assert_allclose(used.mean, known["RGB"]["mean"], rtol=1e-12)
     np.testing.assert_allclose(used.std, known["RGB"]["std"], rtol=1e-12)
     assert run("scan", model_folder, "--images", images.root, "--mean", "1,2,3", "--std", "4,5,6") == 0

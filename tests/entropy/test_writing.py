@@ -304,7 +304,7 @@ def test_a_deploy_net_needs_a_task_and_a_preprocessing(small, made, tmp_path):
     with pytest.raises(PlanError, match="this is a deploy net"):
         write(made, small.net, small.weights, out=tmp_path / "out")
     net = Path(shutil.copy(small.net, tmp_path / "alone.prototxt"))
-    with pytest.raises(PlanError, match=r"conversion.json: no preprocessing can be read"):
+    with pytest.raises(InputError, match=r"conversion.json: cannot be read .* give the conversion.json"):
         write(made, net, small.weights, out=tmp_path / "out", task=Task(images=small.images, head="n"))
 
 
