@@ -38,6 +38,7 @@ def measure(
     confidence: float = DEFAULT_CONFIDENCE,
     seed: int = 0,
     progress: Progress | None = None,
+    warn: bool = True,
 ) -> Table:
     """Measure H, the entropy in bits of each filter's mean activation over the images of a scan.
 
@@ -60,6 +61,7 @@ def measure(
     resamples : data sets to resample for a bootstrap confidence interval of each H; 0 for none.
     confidence, seed : of the interval, in (0, 1), and of its random numbers.
     progress : shows progress over layers, such as ``tqdm.tqdm``.
+    warn : whether to warn of few images; False where `few_images` is asked afterwards.
 
     Returns
     -------
@@ -88,7 +90,9 @@ def measure(
     }
     images = _image_count(means, where)
     binnings = choose_bins(means, quantile, scope, choice)
-    _warn_of_few_images(images, max(binning.most for binning in binnings.values()))
+    advice = few_images(images, max(binning.most for binning in binnings.values()))
+    if warn and advice:
+        warnings.warn(advice, FewImagesWarning, stacklevel=2)
     names = list(means) if progress is None else progress(list(means))
     columns = [_measure_layer(name, means[name], binnings[name], interval) for name in names]
     stacked = {key: np.concatenate([layer[key] for layer in columns]) for key in columns[0]}
@@ -129,15 +133,14 @@ def _image_count(means: Mapping[str, Means], where: str) -> int:
     return counts.pop()
 
 
-def _warn_of_few_images(images: int, bins: int) -> None:
+def few_images(images: int, bins: int) -> str:
+    """Say that H comes out too small where there are fewer images than 10 times the bins; empty where there are not."""
     if images >= 10 * bins:
-        return
+        return ""
     advice = f"use at most {images // 10} bins" if images >= 20 else "use more images"
-    warnings.warn(
+    return (
         f"{images} images are few for {bins} bins: H comes out too small and depends on the number of images; "
-        f"{advice} (10 images per bin), or compare the Miller-Madow column",
-        FewImagesWarning,
-        stacklevel=3,
+        f"{advice} (10 images per bin), or compare the Miller-Madow column"
     )
 
 

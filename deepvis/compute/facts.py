@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepvis.compute.filter_table import FilterTable
 from deepvis.errors import ScanError
 from deepvis.model import Model
 from deepvis.scan.reader import Scan
 from entropy.binning import BinChoice, Means, Rule, choose_bins
-from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, entropy_bits
+from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning, entropy_bits
 from entropy.scan_file import read_histograms
 from entropy.streamed_means import StreamedMeans
+from entropy.table import Table
 from entropy.table_means import TableMeans
 from prototxt.preprocess import Box
 
@@ -60,14 +62,14 @@ class LayerHistogram:
 
     Parameters
     ----------
-    low, high : the range that the units of the layer share.
+    low, high : (C,) range of every unit, which the units of the layer share in most measurements.
     counts : (C, bins) images per bin.
     bits : (C,) H of every unit.
     ranks : (C,) 1 for the smallest H of the layer: the unit that a plan sets free first.
     """
 
-    low: float
-    high: float
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
     counts: NDArray[np.int64]
     bits: NDArray[np.float64]
     ranks: NDArray[np.int64]
@@ -99,20 +101,31 @@ def measure_layer(
 ) -> LayerHistogram:
     """Make the histograms of a layer's units; ``bins``, ``quantile`` and ``width`` as in `entropy.measure`."""
     means = _means(scan, layer)
-    binning = choose_bins({layer: means}, quantile, "layer", BinChoice(bins, width))[layer]
-    counts = means.measure(binning).counts
-    bits = entropy_bits(counts)
+    return _fill(means, choose_bins({layer: means}, quantile, "layer", BinChoice(bins, width))[layer])
+
+
+def measure_as_table(scan: Scan, layer: str, table: Table) -> LayerHistogram:
+    """Make the histograms of a layer's units in the bins that ``table`` of `entropy.measure` has for them."""
+    rows = table.layer == layer
+    binning = Binning.of(int(rows.sum()), table.low[rows], table.high[rows], table.bins[rows])
+    return _fill(_means(scan, layer, before=not table.provenance.after), binning)
+
+
+def _fill(means: Means, binning: Binning) -> LayerHistogram:
+    """Count; H and the order of equal H are those of `entropy.measure`."""
+    found = means.measure(binning)
+    bits = np.minimum(entropy_bits(found.counts), np.log2(binning.bins))
     ranks = np.empty(len(bits), np.int64)
-    ranks[np.argsort(bits, kind="stable")] = np.arange(1, len(bits) + 1)
-    return LayerHistogram(float(binning.low[0]), float(binning.high[0]), counts, bits, ranks)
+    ranks[np.lexsort((found.mean, found.std, bits))] = np.arange(1, len(bits) + 1)
+    return LayerHistogram(binning.low, binning.high, found.counts, bits, ranks)
 
 
-def _means(scan: Scan, layer: str) -> Means:
+def _means(scan: Scan, layer: str, before: bool = False) -> Means:
     """The means of a layer: its table, or the histograms that were kept in its place."""
-    kept = None if scan.keeps_means else read_histograms(scan.file, layer)
+    kept = None if scan.keeps_means else read_histograms(scan.file, layer, "means_pre" if before else "means_post")
     if kept is not None:
         return StreamedMeans(kept)
-    table = scan.means(layer)
+    table = scan.means(layer, before)
     return TableMeans.of_array(table[np.isfinite(table).all(1)], f"{scan.path}: layer {layer!r}")
 
 
@@ -124,8 +137,9 @@ class Facts:
     scan : an opened scan; it is closed with `close`.
     model : the model that is shown, to tell whether the scan is one of it.
     multipliers : learning-rate multiplier of every filter, by layer.
-    bins, quantile, width : of the histograms, as in `entropy.measure`; those of the plan, where there is one, so that
-        the window shows the H that the plan was made from.
+    layers : those whose filters a plan is for; by default every convolution.
+    settings : of the histograms, as in `entropy.measure` (`deepvis.compute.filter_table.SETTINGS`); those of the plan,
+        where there is one, so that the window shows the H that the plan was made from.
     """
 
     def __init__(
@@ -133,15 +147,16 @@ class Facts:
         scan: Scan,
         model: Model,
         multipliers: Mapping[str, NDArray[np.float64]] | None = None,
-        bins: int | Rule = DEFAULT_BINS,
-        quantile: float = DEFAULT_QUANTILE,
-        width: float | None = None,
+        layers: Sequence[str] | None = None,
+        **settings: Any,
     ) -> None:
         self.scan = scan
         self.stale = scan.stale_reason(model)
-        self._multipliers = multipliers or {}
+        self.multipliers = multipliers or {}
+        self.filters = FilterTable(scan.path, layers, **settings)
+        self._settings = settings
         self._lock = threading.Lock()
-        self._histogram = lru_cache(maxsize=64)(partial(measure_layer, scan, bins=bins, quantile=quantile, width=width))
+        self._histogram = lru_cache(maxsize=64)(self._measure)
         self._unit = lru_cache(maxsize=_CACHED_UNITS)(self._read_unit)
 
     @property
@@ -192,6 +207,14 @@ class Facts:
         if unit >= layers[layer].units:
             raise ScanError(f"{self.path.name}: layer {layer} has {layers[layer].units} units in it; scan this model")
 
+    def _measure(self, layer: str) -> LayerHistogram:
+        """In bins of the layer's own, which needs no other layer, unless the table was measured otherwise."""
+        own = {name: value for name, value in self._settings.items() if name in BINNING}
+        is_usual = self._settings.get("scope", "layer") == "layer" and self._settings.get("after", True)
+        if is_usual or layer not in self.filters.table.layers:
+            return measure_layer(self.scan, layer, **own)
+        return measure_as_table(self.scan, layer, self.filters.table)
+
     def _read_unit(self, layer: str, unit: int) -> UnitFacts:
         histogram = self._histogram(layer)
         top = self.scan.top(layer, unit)
@@ -205,14 +228,14 @@ class Facts:
             )
             for rank in range(min(PATCHES, len(top)))
         )
-        rates = self._multipliers.get(layer)
+        rates = self.multipliers.get(layer)
         counts = histogram.counts[unit]
         return UnitFacts(
             layer=layer,
             unit=unit,
             patches=patches,
-            low=histogram.low,
-            high=histogram.high,
+            low=float(histogram.low[unit]),
+            high=float(histogram.high[unit]),
             counts=counts,
             bits=float(histogram.bits[unit]),
             rank=int(histogram.ranks[unit]),

@@ -70,7 +70,7 @@ def unit_entries(job: Job, layer: str, hits: list[Hit]) -> tuple[list[UnitEntry]
         )
         for unit in range(scan.layers[layer].units)
     ]
-    return entries, (histogram.low, histogram.high)
+    return entries, (float(histogram.low[0]), float(histogram.high[0]))
 
 
 def top_classes(scan: Scan, layer: str, count: int = TOP_CLASSES) -> list[list[tuple[int, float]]]:

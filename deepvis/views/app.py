@@ -20,7 +20,8 @@ from deepvis.assumed import for_pairs
 from deepvis.camera import Camera
 from deepvis.compute.describe import naming_of
 from deepvis.compute.engine import Engine
-from deepvis.compute.facts import BINNING, Facts
+from deepvis.compute.facts import Facts
+from deepvis.compute.filter_table import SETTINGS
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.panes.registry import PANES
 from deepvis.controllers.session import Session
@@ -248,8 +249,8 @@ def _open_facts(settings: Settings, model: Model) -> tuple[Facts | None, list[st
     if settings.plan is not None:
         try:
             plan = read_plan(settings.plan)
-            from_plan = {"multipliers": plan.multipliers}
-            from_plan |= {name: plan.measured[name] for name in BINNING if name in plan.measured}
+            from_plan = {"multipliers": plan.multipliers, "layers": tuple(plan.layers)}
+            from_plan |= {name: plan.measured[name] for name in SETTINGS if name in plan.measured}
             if plan.weights_hash not in ("", model.hash):
                 problems.append(f"{settings.plan}: was made for other weights than these; measure and plan again")
         except InputError as error:

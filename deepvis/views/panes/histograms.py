@@ -10,6 +10,7 @@ from deepvis.controllers.panes.histograms import Histogram, HistogramsContent
 from deepvis.controllers.viewer import ViewerController
 from deepvis.views import theme
 from deepvis.views.panes.registry import pane_widget
+from deepvis.views.plots import make_plot
 
 
 @pane_widget("histograms")
@@ -19,7 +20,7 @@ class HistogramsPane(QWidget):
     def __init__(self, controller: ViewerController) -> None:
         super().__init__()
         self.setMinimumHeight(150)
-        self.plots: list[_Plot] = []
+        self.plots: list[HistogramPlot] = []
         self.missing = QLabel(wordWrap=True)
         self.missing.setStyleSheet(f"color: {theme.DIM}; padding: 8px;")
         self._body = QWidget()
@@ -34,7 +35,7 @@ class HistogramsPane(QWidget):
         self.missing.setText(content.missing)
         self._stack.setCurrentIndex(1 if content.histograms else 0)
         while len(self.plots) < len(content.histograms):
-            self.plots.append(_Plot())
+            self.plots.append(HistogramPlot())
             self._row.addWidget(self.plots[-1])
         for place, plot in enumerate(self.plots):
             plot.setVisible(place < len(content.histograms))
@@ -42,27 +43,18 @@ class HistogramsPane(QWidget):
                 plot.show_histogram(content.histograms[place])
 
 
-class _Plot(QWidget):
+class HistogramPlot(QWidget):
     """One histogram with its title."""
 
     def __init__(self) -> None:
         super().__init__()
         self.title = QLabel()
         self.title.setFont(theme.small(self.font()))
-        self._plot = pg.PlotWidget(background=theme.PANEL)
-        self._plot.setMouseEnabled(False, False)
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
+        self._plot = make_plot(self.font())
         self.curve = pg.PlotCurveItem(
             [0, 1], [0], stepMode="center", fillLevel=0, pen=None, brush=pg.mkBrush(theme.ACCENT)
         )
         self._plot.addItem(self.curve)
-        for side in ("left", "bottom"):
-            axis = self._plot.getAxis(side)
-            axis.setPen(theme.LINE)
-            axis.setTextPen(theme.DIM)
-            axis.setStyle(tickFont=theme.small(self.font()), tickLength=3)
-        self._plot.getAxis("left").setWidth(44)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 2, 4, 2)
         column.setSpacing(2)

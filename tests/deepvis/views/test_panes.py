@@ -103,3 +103,17 @@ def test_pictures_of_the_unit_are_drawn(qtbot, open_window):
     qtbot.waitUntil(lambda: window.idle, timeout=5000)
     assert [len(images) for images in pane.images] == [9, 9]
     assert window.error_bar.isHidden()
+
+
+def test_the_methods_of_a_unit_are_drawn(qtbot, open_window):
+    window = open_window(scanned=True, layer="conv1", unit=1, panes=("methods",))
+    pane = window.docks.widget("methods")
+    assert [row.title[:2] for row in pane.content.rows] == ["M1", "M2", "M3", "M4", "M5", "M6"]
+    assert pane.curves.place.value() == pane.content.bits
+    assert sum(pane.histogram.curve.getData()[1]) == 12
+    image = pane.table.grab().toImage()
+    colours = {image.pixel(x, y) for x in range(8, image.width()) for y in range(60, image.height(), 4)}
+    assert len(colours) > 5
+    window._model.layer = "fc"
+    qtbot.waitUntil(lambda: "keeps its own rate" in pane.missing.text(), timeout=5000)
+    assert window.error_bar.isHidden()
