@@ -186,6 +186,7 @@ def diagnose(
         for trial in _in_the_race(trials) if usable else ():
             pixels = [np.asarray(item.blob) for item in usable]
             judge.add(trial, pixels, labels)
+            yield Progress(loaded[0].index, len(chosen), f"doctor: {trial.variant.order} {trial.variant.spread}")
         yield Progress(loaded[-1].index + 1, len(chosen), f"doctor: {len(_in_the_race(trials))} variants")
     if len(errors) == len(chosen):
         raise ImageError(f"none of the {len(chosen)} images could be used; the first: {errors[0]}")

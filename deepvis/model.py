@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from copy import copy
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -222,8 +223,14 @@ class Model:
 
     def with_preprocessing(self, **changes: object) -> Model:
         """Give the model with some fields of its preprocessing changed; errors as those of `Preprocessing`."""
-        changed = replace(self.preprocessing, **changes)  # type: ignore[arg-type]
-        return replace(self, preprocessing=changed, assumed=False)
+        return self.prepared_by(replace(self.preprocessing, **changes))  # type: ignore[arg-type]
+
+    def prepared_by(self, preprocessing: Preprocessing, assumed: bool = False) -> Model:
+        """Give the model with another preprocessing; what was derived from the net is not derived again."""
+        model = copy(self)
+        object.__setattr__(model, "preprocessing", preprocessing)
+        object.__setattr__(model, "assumed", assumed)
+        return model
 
 
 def open_model(

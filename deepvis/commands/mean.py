@@ -13,9 +13,9 @@ import tyro
 from deepvis.array_mean import array_mean, holds_arrays
 from deepvis.commands.doctor import DoctorOptions, examine
 from deepvis.commands.option_types import Number, Place, Switch
-from deepvis.commands.pixels import resize_rule, whole_numbers
 from deepvis.dataset_mean import CHANNEL_ORDERS, PixelSums, dataset_mean
 from deepvis.errors import SettingsError
+from deepvis.pixel_text import crop_rule, resize_rule
 from deepvis.progress import with_bar
 from deepvis.sources import Images, ImageSource, open_images
 from deepvis.sources.opening import Cutting
@@ -64,8 +64,7 @@ def mean_command(
     """
     if mean_image is not None and mean_image.suffix not in WRITERS:
         raise SettingsError(f"--mean-image {mean_image}: must end with {' or '.join(WRITERS)}")
-    cut = () if crop == "none" else whole_numbers(crop, "crop", (2,))
-    geometry = Preprocessing(**resize_rule(resize), crop=cut)
+    geometry = Preprocessing(**resize_rule(resize, "--resize"), **crop_rule(crop, "--crop"))
     if doctor.doctor is not None:
         examine(doctor, images, geometry, out, workers)
         return

@@ -14,6 +14,7 @@ import tyro
 from deepvis.commands.option_types import Factor, Place, Text
 from deepvis.errors import SettingsError
 from deepvis.mean_file import read_mean_image
+from deepvis.pixel_text import crop_rule, numbers, resize_rule
 from prototxt.preprocess import Preprocessing
 
 if TYPE_CHECKING:
@@ -56,9 +57,9 @@ class PixelOptions:
         plain = {name: getattr(self, name) for name in ("raw_scale", "channel_order", "pair")}
         changes: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
         if self.resize is not None:
-            changes |= resize_rule(self.resize)
+            changes |= resize_rule(self.resize, "--resize")
         if self.crop is not None:
-            changes["crop"] = () if self.crop == "none" else whole_numbers(self.crop, "crop", (2,))
+            changes |= crop_rule(self.crop, "--crop")
         if self.statistics is not None:
             scale = changes.get("raw_scale", current.raw_scale)
             changes |= _statistics(self.statistics, changes.get("channel_order", current.channel_order), scale)
@@ -68,9 +69,9 @@ class PixelOptions:
             scale = changes.get("raw_scale", current.raw_scale)
             changes |= {"mean": (), "mean_image": read_mean_image(self.mean_file) * np.float32(scale)}
         if self.mean is not None:
-            changes |= {"mean": numbers(self.mean, "mean"), "mean_image": None}
+            changes |= {"mean": numbers(self.mean, "--mean"), "mean_image": None}
         if self.std is not None:
-            changes["std"] = numbers(self.std, "std")
+            changes["std"] = numbers(self.std, "--std")
         return changes
 
 
@@ -85,31 +86,6 @@ def in_words(preprocessing: Preprocessing) -> str:
         f" {_joined(preprocessing.std)}, resize {_joined(preprocessing.resize_to)}, crop {_joined(preprocessing.crop)}"
         + (f", pair {preprocessing.pair}" if preprocessing.pair != "none" else "")
     )
-
-
-def resize_rule(text: str) -> dict[str, Any]:
-    """Read ``none``, ``256`` or ``256,341`` as the fields ``resize`` and ``resize_to`` of a `Preprocessing`."""
-    if text == "none":
-        return {"resize": "none", "resize_to": ()}
-    lengths = whole_numbers(text, "resize", (1, 2))
-    return {"resize": "shorter side" if len(lengths) == 1 else "stretch", "resize_to": lengths}
-
-
-def whole_numbers(text: str, option: str, counts: tuple[int, ...]) -> tuple[int, ...]:
-    """Read positive integers with commas between; a `SettingsError` names the option."""
-    parts = text.split(",")
-    if len(parts) not in counts or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-        wanted = " or ".join(str(count) for count in counts)
-        raise SettingsError(f"--{option} {text}: must be {wanted} positive integers with commas between, or none")
-    return tuple(int(part) for part in parts)
-
-
-def numbers(text: str, option: str) -> tuple[float, ...]:
-    """Read numbers with commas between; a `SettingsError` names the option."""
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise SettingsError(f"--{option} {text}: must be numbers with commas between, one per channel") from None
 
 
 def _statistics(file: Path, channel_order: str, raw_scale: float) -> dict[str, Any]:

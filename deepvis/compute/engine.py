@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from deepvis.models.viewer import FITS, BackMode, Fit, Origin, PairView
 from deepvis.scan.patches import cut_patch, whole_input
 from prototxt.graph import Value
 from prototxt.inputs import member_boxes
+from prototxt.preprocess import Preprocessing
 from prototxt.samples import Pair, Sample, size_of
 
 Array = NDArray[np.float32]
@@ -121,6 +123,18 @@ class Engine:
         self._network = model.network(self.device)
         self._fits = {fit: self._with_fit(fit) for fit in FITS}
 
+    def with_preprocessing(self, preprocessing: Preprocessing, assumed: bool = False) -> Engine:
+        """An engine on the same network to which pictures come in another way; both run one at a time.
+
+        Parameters
+        ----------
+        assumed : whether that way is a guess.
+        """
+        engine = copy(self)
+        engine.model = self.model.prepared_by(preprocessing, assumed)
+        engine._fits = {fit: engine._with_fit(fit) for fit in FITS}
+        return engine
+
     def tracer(self, mode: BackMode) -> HitTracer:
         """What carries single maxima of a scan back; it runs on this engine's network."""
         return HitTracer(self.model, (mode,), str(self.device), self._network)
@@ -165,7 +179,7 @@ class Engine:
     def _with_fit(self, fit: Fit) -> Model:
         own = self.model.preprocessing
         changed = fitted(own, self.model.input_shape, fit)
-        return self.model if changed is own else replace(self.model, preprocessing=changed)
+        return self.model if changed is own else self.model.prepared_by(changed)
 
     def _seen(self, frame: Frame) -> tuple[NDArray[np.uint8], int]:
         """Cut what the net saw from the picture's own pixels; pairs stand side by side, the second from a column on."""

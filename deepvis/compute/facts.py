@@ -164,6 +164,11 @@ class Facts:
         """The scan's file."""
         return self.scan.path
 
+    def follow(self, model: Model) -> None:
+        """Tell anew whether the scan is one of the model that is shown, whose preprocessing has changed."""
+        with self._lock:
+            self.stale = self.scan.stale_reason(model)
+
     def close(self) -> None:
         """Close the scan."""
         with self._lock:

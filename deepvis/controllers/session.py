@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from deepvis.camera import Camera
@@ -16,6 +16,7 @@ from deepvis.models.net_info import NetInfo
 from deepvis.models.viewer import BackMode, Origin
 from deepvis.sources import Images
 from prototxt.graph import Value
+from prototxt.preprocess import Preprocessing
 
 
 class Runner(Protocol):
@@ -27,6 +28,9 @@ class Runner(Protocol):
     @property
     def red_channel(self) -> int:
         """Channel of the input blob that is red."""
+
+    def with_preprocessing(self, preprocessing: Preprocessing, assumed: bool = False) -> Runner:
+        """What runs the same network on pictures that come to it in another way; one of both at a time."""
 
     def tracer(self, mode: BackMode) -> HitTracer:
         """What carries single maxima of a scan back; to be used where `forward` runs too."""
@@ -49,6 +53,7 @@ class Session:
     facts : what a scan says; None where there is none, and then ``facts_missing`` says what to do.
     camera : the camera, opened when it is first read.
     unit_pictures : pictures of units that an older toolbox or an export wrote; None where there are none.
+    first : the model as it was opened, whose preprocessing can be had again; None for the engine's.
     """
 
     engine: Runner
@@ -57,6 +62,22 @@ class Session:
     facts_missing: str = "No scan for this model yet: run `deepvis scan` on a folder of pictures"
     camera: Camera = field(default_factory=Camera)
     unit_pictures: UnitPictures | None = None
+    first: Model | None = None
+
+    def __post_init__(self) -> None:
+        if self.first is None:
+            self.first = self.engine.model
+
+    @property
+    def opened(self) -> Model:
+        """The model as it was opened: with the preprocessing that it came with."""
+        assert self.first is not None
+        return self.first
+
+    def with_preprocessing(self, preprocessing: Preprocessing) -> Session:
+        """The same with pictures that come to the net in another way; what a scan says of it, `Facts.follow` tells."""
+        is_first = preprocessing == self.opened.preprocessing
+        return replace(self, engine=self.engine.with_preprocessing(preprocessing, is_first and self.opened.assumed))
 
     @property
     def title(self) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from deepvis.compute.engine import Activations, BackResult
 from deepvis.controllers import present
 from deepvis.controllers.actions import ACTIONS
 from deepvis.controllers.contents import (
     ClassesContent,
-    FactsContent,
     GridContent,
     ImageContent,
     View,
@@ -20,6 +17,7 @@ from deepvis.controllers.layer_show import LayerShow
 from deepvis.controllers.layer_views.registry import LAYER_VIEWS
 from deepvis.controllers.panes.registry import PANES
 from deepvis.controllers.present import LayerValues
+from deepvis.controllers.scan_facts import ScanFacts
 from deepvis.controllers.session import Session, Sources
 from deepvis.controllers.status import status_content
 from deepvis.controllers.steps import Steps
@@ -28,6 +26,7 @@ from deepvis.models.resolve import DisplayState, resolve
 from deepvis.models.viewer import ViewerModel
 from deepvis.sources import Images
 from prototxt.graph import Value
+from prototxt.preprocess import Preprocessing
 
 _SAME_GRID = ("layer", "layer_mode", "grid", "value", "grid_shows_diffs", "first_only")
 """Fields of the state by which an answer for the middle still fits."""
@@ -58,8 +57,16 @@ class ViewerController:
         self.tasks = Tasks(self.lanes["task"], view.show_progress, lambda problem: self._fail("task", problem))
         self._layer = LayerShow(self.lanes["draw"], view.show_grid, lambda problem: self._fail("drawing", problem))
         self._panes = {name: Steps(self.lanes[kind.lane], f"pane {name}") for name, kind in PANES.items()}
+        self._facts = ScanFacts(
+            self.lanes["disk"],
+            view,
+            lambda: self.session,
+            lambda: self.state,
+            lambda problem: self._fail("scan", problem),
+        )
         self._aspect = 1.0
         self._ranges: dict[Value, tuple[float, float]] = {}
+        self._ranges_of = session.engine
         self._problem_of = ""
         self._back_seconds = 0.0
         model.events.connect(self._changed)
@@ -121,12 +128,22 @@ class ViewerController:
         self.state = None
         self._refresh()
 
+    def set_preprocessing(self, preprocessing: Preprocessing) -> None:
+        """Bring pictures to the net in another way; what is on screen stays until the net has answered."""
+        self.session = self.frames.session = self.session.with_preprocessing(preprocessing)
+        self._facts.ask_stale(self._show_pictures)
+        if self.state is None:
+            return
+        self.frames.new_scene()
+        self._ask_what_is_open()
+        if not LAYER_VIEWS[self.state.layer_mode].live:
+            self._ask_layer()
+
     def set_session(self, session: Session) -> None:
         """Look at something else: another model, device or scan. What the old session holds is let go."""
         old, self.session, self.frames.session = self.session, session, session
         self.net = session.engine.net
         self.activations = self.back = self.state = None
-        self._ranges.clear()
         self._layer.forget()
         self.view.show_session(session)
         self._refresh()
@@ -138,18 +155,7 @@ class ViewerController:
 
     def ask_whole(self, rank: int) -> None:
         """Show the whole picture of a patch of the selected unit."""
-        state, facts = self.state, self.session.facts
-        if state is None or facts is None:
-            return
-        layer, unit = state.layer.name, state.unit
-
-        def done(outcome: Outcome) -> None:
-            if outcome.problem is None:
-                self.view.show_whole(rank, outcome.result)
-            else:
-                self._fail("scan", outcome.problem)
-
-        self.lanes["disk"].submit("whole", lambda: facts.whole(layer, unit, rank), done, self._same_unit(state))
+        self._facts.ask_whole(rank)
 
     # -- from state to requests -------------------------------------------------------------------------------------
 
@@ -178,7 +184,7 @@ class ViewerController:
         if changed("layer", "layer_mode", "grid", *LAYER_VIEWS[new.layer_mode].follows):
             self._ask_layer()
         if changed("layer", "unit", "show_patches"):
-            self._ask_facts()
+            self._facts.ask()
         self._ask_panes(old, new)
         self._show_pictures()
 
@@ -197,6 +203,9 @@ class ViewerController:
         if self.state is not None and self.state.source == "camera":
             self._succeed("camera")
         self.activations = activations
+        if self._ranges_of is not self.session.engine:
+            self._ranges_of = self.session.engine
+            self._ranges.clear()
         for value, (low, high) in activations.ranges.items():
             known = self._ranges.get(value, (low, high))
             self._ranges[value] = (min(low, known[0]), max(high, known[1]))
@@ -290,30 +299,11 @@ class ViewerController:
             wanted,
         )
 
-    def _ask_facts(self) -> None:
-        state, facts = self.state, self.session.facts
-        if state is None or not state.show_patches:
-            return
-        if facts is None:
-            self.view.show_facts(FactsContent(missing=self.session.facts_missing))
-            return
-        if not state.layer.has_filters:
-            missing = f"{state.layer.name} ({state.layer.type}) has no filters of its own: scans hold layers that have"
-            self.view.show_facts(FactsContent(missing=missing))
-            return
-        layer, unit, stale = state.layer.name, state.unit, facts.stale or ""
-
-        def done(outcome: Outcome) -> None:
-            if outcome.problem is not None and outcome.problem.details:
-                self._fail("scan", outcome.problem)
-            missing = outcome.problem.sentence if outcome.problem else ""
-            self.view.show_facts(FactsContent(outcome.result, missing, stale))
-
-        self.lanes["disk"].submit("facts", lambda: facts.unit(layer, unit), done, self._same_unit(state))
-
-    def _same_unit(self, state: DisplayState) -> Callable[[], bool]:
-        session = self.session
-        return lambda: self.session is session and self.state is not None and self.state.unit_text == state.unit_text
+    def _ask_what_is_open(self) -> None:
+        """Make all open panes anew."""
+        for name in self.state.panes if self.state else ():
+            if name in PANES:
+                self._ask_pane(name)
 
     # -- what is shown at once --------------------------------------------------------------------------------------
 
