@@ -26,13 +26,17 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command("open_pictures", "File", "Open a folder of pictures…", ("Ctrl+O",)),
+    Command("open_input_files", "File", "Open pictures, a list, a video…", ("Ctrl+I",)),
+    Command("open_class_folders", "File", "Open a folder, its folders as classes…"),
+    Command("paste_input", "File", "Paste a picture, files or a path", ("Ctrl+V",)),
     Command("save_picture", "File", "Save the window as a picture…", ("Ctrl+S",)),
     Command("copy_picture", "File", "Copy the window", ("Ctrl+C",)),
     Command("quit", "File", "Quit", ("Q", "Ctrl+Q")),
     Command("next_picture", "Input", "Next picture", ("E", "PgDown")),
     Command("previous_picture", "Input", "Previous picture", ("W", "PgUp")),
     Command("toggle_camera", "Input", "Camera or files", ("C",)),
-    Command("toggle_freeze", "Input", "Freeze the camera", ("F",)),
+    Command("toggle_play", "Input", "Play the pictures or the video, or halt", ("Space",)),
+    Command("toggle_freeze", "Input", "Freeze camera or video", ("F",)),
     Command("next_fit", "Input", "Fit the picture: as trained, crop, stretch", ("0",)),
     Command("next_pair_view", "Input", "Of a pair: both, first, second", ("V",)),
     Command("next_layer", "Unit", "Next layer", ("O", "Shift+O")),

@@ -36,7 +36,8 @@ class Frame:
     place : where it stands among the pictures, such as ``12/240``.
     scene : number of the choice that led to it; an answer for another scene is out of date.
     fit : how it is fitted into the net's input, see `deepvis.compute.fit.fitted`.
-    label : its class, -1 where it is not known.
+    label, class_name : its class, -1 where it is not known; and its name where it came with the pictures.
+    picture : its number among the pictures, -1 for none of them.
     """
 
     name: str
@@ -45,6 +46,8 @@ class Frame:
     scene: int = 0
     fit: Fit = "as trained"
     label: int = -1
+    class_name: str = ""
+    picture: int = -1
 
     @property
     def size_text(self) -> str:

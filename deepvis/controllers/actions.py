@@ -48,15 +48,24 @@ def move_layer(step: int) -> Action:
 
 
 def move_picture(step: int) -> Action:
-    """Action that shows the picture ``step`` places on, from the last to the first; it also leaves the camera."""
+    """Action that shows the picture ``step`` places on, from the last to the first.
+
+    It also leaves the camera, and halts what plays.
+    """
 
     def move(model: ViewerModel, state: DisplayState, net: NetInfo) -> None:
         if model.source == "camera":
             model.source = "files"
         else:
+            model.source = "files"
             model.picture = state.picture + step
 
     return move
+
+
+def toggle_play(model: ViewerModel, state: DisplayState, net: NetInfo) -> None:
+    """Play the pictures from the one that is shown, or halt at it."""
+    model.source = "files" if model.source == "playing" else "playing"
 
 
 def cycle(name: str, choices: Sequence[Any], step: int = 1) -> Action:
@@ -116,6 +125,7 @@ ACTIONS: dict[str, Action] = {
     "next_picture": move_picture(+1),
     "previous_picture": move_picture(-1),
     "toggle_camera": cycle("source", ("files", "camera")),
+    "toggle_play": toggle_play,
     "toggle_freeze": toggle("frozen"),
     "next_layer": move_layer(+1),
     "previous_layer": move_layer(-1),

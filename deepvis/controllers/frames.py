@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from deepvis.compute.engine import Activations, Frame
 from deepvis.controllers.lanes import Lane, Outcome, Problem
 from deepvis.controllers.session import Session
+from deepvis.errors import ImageError
 from deepvis.models.resolve import DisplayState
+from deepvis.models.viewer import Fit
+from deepvis.player import Player
+from deepvis.sources import Images
 from deepvis.sources.names import short_name
+from prototxt.samples import Sample
 
 
 class Rate:
@@ -56,6 +62,7 @@ class Frames:
         self._state = state
         self._accept = accept
         self._fail = fail
+        self._player: Player | None = None
 
     def new_scene(self) -> bool:
         """Begin with another picture, source or session: answers for the one before are out of date.
@@ -66,27 +73,32 @@ class Frames:
         """
         self.scene += 1
         self.rate = Rate()
-        state = self._state()
+        self.close()
+        state, images = self._state(), self.session.images
         assert state is not None
-        if state.source == "camera":
+        if state.source != "camera" and self._lanes["camera"].idle:
+            self.session.camera.close()
+        if state.source == "playing":
+            self._player = None if images is None else Player(images, state.picture)
+        if state.is_live:
             self.grab()
             return True
-        if self._lanes["camera"].idle:
-            self.session.camera.close()
-        images, index, scene, fit = self.session.images, state.picture, self.scene, state.fit
+        index, scene, fit = state.picture, self.scene, state.fit
         if images is None or index < 0:
             return False
-        name, place = short_name(images.paths[index]), f"{index + 1}/{len(images)}"
-        label = int(images.labels[index])
-        self._forward(lambda: Frame(name, images.read(index), place, scene, fit, label))
+        self._forward(lambda: _frame_of(images, index, images.read(index), scene, fit))
         return True
 
     def grab(self) -> None:
-        """Ask the camera for its next frame; while the net works on it, the one after is already taken."""
+        """Ask for the next frame of what is live; while the net works on it, the one after is already taken."""
         state = self._state()
-        if state is None or state.source != "camera" or state.frozen:
+        if state is None or not state.is_live:
             return
-        camera, scene, fit = self.session.camera, self.scene, state.fit
+        if state.frozen:
+            if self._player is not None:
+                self._player.pause()
+            return
+        camera, scene = self.session.camera, self.scene
 
         def done(outcome: Outcome) -> None:
             if outcome.problem is not None:
@@ -100,9 +112,27 @@ class Frames:
                 camera.close()
             return self.scene == scene
 
-        self._lanes["camera"].submit(
-            "frame", lambda: Frame("camera", camera.read(), scene=scene, fit=fit), done, wanted
-        )
+        self._lanes["camera"].submit("frame", self._next_frame(state), done, wanted)
+
+    def _next_frame(self, state: DisplayState) -> Callable[[], Frame]:
+        """What waits for the next frame, beside the window."""
+        camera, scene, fit, player = self.session.camera, self.scene, state.fit, self._player
+        if state.source == "camera":
+            return lambda: Frame("camera", camera.read(), scene=scene, fit=fit)
+
+        def play() -> Frame:
+            if player is None:
+                raise ImageError("there are no pictures to play: open a folder or a video")
+            index, sample = player.read()
+            return replace(_frame_of(player.images, index, sample, scene, fit), picture=index)
+
+        return play
+
+    def close(self) -> None:
+        """Let go who waits for the next picture to play."""
+        if self._player is not None:
+            self._player.stop()
+        self._player = None
 
     def _forward(self, read: Callable[[], Frame]) -> None:
         engine, scene = self.session.engine, self.scene
@@ -117,3 +147,10 @@ class Frames:
             self.grab()
 
         self._lanes["net"].submit("forward", lambda: engine.forward(read()), done, lambda: self.scene == scene)
+
+
+def _frame_of(images: Images, index: int, sample: Sample, scene: int, fit: Fit) -> Frame:
+    """One of the pictures, with its name, place and class."""
+    label = int(images.labels[index])
+    named = images.classes[label] if 0 <= label < len(images.classes) else ""
+    return Frame(short_name(images.paths[index]), sample, f"{index + 1}/{len(images)}", scene, fit, label, named)

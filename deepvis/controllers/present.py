@@ -156,10 +156,10 @@ def input_content(
     if values is not None and not state.grid_shows_diffs:
         box = field_box(state.layer, values.maps[state.unit], height, width)
     words = [frame.place] if frame.place else []
-    frozen = state.frozen and state.source == "camera"
+    frozen = state.frozen and state.is_live
     words.append("frozen" if frozen else frame.size_text)
     if frame.label >= 0:
-        words.append(f"is {net.class_name(frame.label)}")
+        words.append(f"is {frame.class_name or net.class_name(frame.label)}")
     if activations.split and state.pair_view != "both":
         words.append(f"{state.pair_view} of the pair")
     return ImageContent(frame.name, " · ".join(words), activations.seen_of(state.pair_view), smooth=True, box=box)

@@ -26,13 +26,13 @@ def status_content(
     """Say which picture, unit, maximum, back-propagation, speed and scan is on screen."""
     parts = [f"{found.frame.place} {found.frame.name}".strip() if found else "no picture", _unit(state, net)]
     if found is not None and found.frame.label >= 0:
-        parts[0] += f" is {net.class_name(found.frame.label)}"
+        parts[0] += f" is {found.frame.class_name or net.class_name(found.frame.label)}"
     if values is not None:
         parts.append(_maximum(state, values))
     if state.origin is not None:
         held = " (frozen)" if state.origin_is_frozen else ""
         parts.append(f"{state.back_mode} from {state.origin.layer}:{state.origin.unit}{held}")
-    if state.source == "camera":
+    if state.is_live:
         parts.append("frozen" if state.frozen else f"{rate:.0f} fps")
     parts.append(_scan(facts))
     if state.show_timings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deepvis.compute.engine import Activations, BackResult
 from deepvis.controllers import present
 from deepvis.controllers.actions import ACTIONS
@@ -92,6 +94,7 @@ class ViewerController:
     def close(self) -> None:
         """Stop listening and asking; the answer of what still runs is dropped."""
         self.model.events.disconnect(self._changed)
+        self.frames.close()
         for lane in self.lanes.values():
             lane.close()
 
@@ -174,7 +177,7 @@ class ViewerController:
         def changed(*names: str) -> bool:
             return old is None or any(getattr(old, name) != getattr(new, name) for name in names)
 
-        if changed("source", "picture", "fit"):
+        if changed("source", "fit") or (not new.is_live and changed("picture")):
             if not self.frames.new_scene():
                 self.activations = None
         elif changed("frozen") and not new.frozen:
@@ -200,9 +203,13 @@ class ViewerController:
     def _accept(self, activations: Activations) -> None:
         """A frame has gone through the net: show it and ask for what depends on it."""
         self._succeed("picture")
-        if self.state is not None and self.state.source == "camera":
+        if self.state is not None and self.state.is_live:
             self._succeed("camera")
         self.activations = activations
+        if self.state is not None and activations.frame.picture >= 0:
+            with self.model.events.blocked():  # where it halts; what follows from the picture is asked for below
+                self.model.picture = activations.frame.picture
+            self.state = replace(self.state, picture=activations.frame.picture)
         if self._ranges_of is not self.session.engine:
             self._ranges_of = self.session.engine
             self._ranges.clear()

@@ -72,6 +72,11 @@ class DisplayState:
     panes: tuple[str, ...]
 
     @property
+    def is_live(self) -> bool:
+        """Whether pictures follow each other by themselves."""
+        return self.source != "files"
+
+    @property
     def unit_text(self) -> str:
         """Such as ``conv5:37``, the name under which the unit is found again."""
         return f"{self.layer.name}:{self.unit}"

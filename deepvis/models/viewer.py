@@ -12,7 +12,7 @@ BackView = Literal["raw", "gray", "norm", "normblur", "sum>0", "histogram"]
 Zoom = Literal["grid", "unit", "back"]
 Overlay = Literal["off", "over active", "over inactive"]
 Scale = Literal["layer", "frame", "unit"]
-Source = Literal["files", "camera"]
+Source = Literal["files", "camera", "playing"]
 LayerMode = Literal[
     "activations",
     "maximal images",
@@ -25,6 +25,7 @@ LayerMode = Literal[
 PairView = Literal["both", "first", "second"]
 Fit = Literal["as trained", "crop", "stretch"]
 
+SOURCES: tuple[Source, ...] = get_args(Source)
 LAYER_MODES: tuple[LayerMode, ...] = get_args(LayerMode)
 PAIR_VIEWS: tuple[PairView, ...] = get_args(PairView)
 FITS: tuple[Fit, ...] = get_args(Fit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -53,12 +53,14 @@ class Images:
     paths : names relative to ``root`` with ``/`` between folders, or absolute ones.
     classes_of : class of every image, -1 where it is not known; empty means that none is known.
     classes : names of the classes in the order of their numbers, if they came with the images.
+    origin : what was opened, by which they can be opened again; None for images that were put together otherwise.
     """
 
     root: Path
     paths: tuple[str, ...]
     classes_of: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
+    origin: Path | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -74,6 +76,10 @@ class Images:
     def read(self, index: int) -> Sample:
         """Decode one image; raises `ImageError` if it cannot be."""
         return self._reader.read(self.root, self.paths[index])
+
+    def rate(self, index: int) -> float:
+        """Frames per second of the video that an image is of; raises `ImageError` if it is of none."""
+        return self._reader.rate(str(self.path(index)))
 
     @property
     def are_pairs(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from os.path import commonpath
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from deepvis.sources.arrays import ARRAYS
 from deepvis.sources.database import is_database, list_records
 from deepvis.sources.files import files_below
 from deepvis.sources.images import UNKNOWN, Images
-from deepvis.sources.names import FRAME, KEY, frames_name
+from deepvis.sources.names import FRAME, KEY, below, frames_name
 from deepvis.sources.pairs import are_pairs, pair_of
 from deepvis.sources.video import VIDEOS, Video
 
@@ -76,7 +77,11 @@ def open_images(
     ------
     ImageError : if there is no such path, or no image in it, or a line of the list cannot be read.
     """
-    path, cutting = Path(path), cutting or Cutting()
+    path = Path(path)
+    return replace(_found(path, class_folders, classes, cutting or Cutting()), origin=path.absolute())
+
+
+def _found(path: Path, class_folders: bool, classes: Sequence[str], cutting: Cutting) -> Images:
     is_lmdb = is_database(path)
     if path.is_dir() and not is_lmdb:
         return images_in_folder(path, class_folders, classes, cutting)
@@ -90,6 +95,16 @@ def open_images(
         is_video = path.suffix.lower() in VIDEOS
         return Images(path.parent, tuple(cutting.names(path.parent, path.name)) if is_video else (path.name,))
     return images_in_list(path, cutting=cutting)
+
+
+def open_together(paths: Sequence[Path], cutting: Cutting | None = None) -> Images:
+    """The images of several paths, one after the other; errors as in `open_images`."""
+    if len(paths) == 1:
+        return open_images(paths[0], cutting=cutting)
+    opened = [open_images(path.absolute(), cutting=cutting) for path in paths]
+    names = tuple(below(images.root, name) for images in opened for name in images.paths)
+    labels = tuple(int(label) for images in opened for label in images.labels)
+    return Images(Path(commonpath([images.root for images in opened])), names, labels)
 
 
 def images_in_folder(

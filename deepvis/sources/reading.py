@@ -44,6 +44,10 @@ class Reader:
         first, second = (self._single(root, part) for part in parts)
         return Pair(first, second)
 
+    def rate(self, file: str) -> float:
+        """Frames per second of a video; an `ImageError` if it is none."""
+        return self._video(file).rate
+
     def _single(self, root: Path, name: str) -> Single:
         part = split_name(name)
         if part.marker and not (root / name).is_file():
@@ -56,12 +60,15 @@ class Reader:
         frames = frames_of(value)
         if frames is None:
             raise ImageError(f"{file}{FRAME}{value}: names no frame; write #frame=374, or #frame=32-47 for a clip")
+        return self._video(file).read(frames)
+
+    def _video(self, file: str) -> Video:
         with self._lock:
             video = self._videos.pop(file, None) or Video(file)
             self._videos[file] = video  # the last one used is the last one to go
             for old in list(self._videos)[:-OPEN_VIDEOS]:
                 self._videos.pop(old).close()
-        return video.read(frames)
+        return video
 
     def _record(self, file: str, value: str) -> Single:
         with self._lock:  # LMDB may be opened once only in a process

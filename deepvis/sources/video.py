@@ -17,6 +17,7 @@ from prototxt.samples import Clip
 VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"})
 KEPT = 16  # frames; loader threads ask a little out of order
 NEAR = 64  # frames up to which going on is no slower than seeking
+USUAL_RATE, FASTEST = 25.0, 1000.0  # frames per second
 PASSED = 8  # frames that are kept when they are only passed, because another thread may be about to ask for them
 
 
@@ -49,6 +50,15 @@ class Video:
         """How many frames the container says there are; may differ from how many can be decoded."""
         with self._lock:
             return max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+
+    @property
+    def rate(self) -> float:
+        """Frames per second; `USUAL_RATE` where the container says nothing that can be."""
+        with self._lock:
+            if not self._capture.isOpened():
+                self._open()
+            rate = float(self._capture.get(cv2.CAP_PROP_FPS))
+        return rate if 0 < rate <= FASTEST else USUAL_RATE
 
     def read(self, frames: range) -> np.ndarray | Clip:
         """Decode a frame, (H, W, 3) uint8 RGB, or several as a `Clip`.

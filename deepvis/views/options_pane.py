@@ -21,6 +21,7 @@ from deepvis.models.viewer import (
     OVERLAYS,
     PAIR_VIEWS,
     SCALES,
+    SOURCES,
     ZOOMS,
     ViewerModel,
 )
@@ -69,7 +70,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option("show_values", "Values", "toggle_values"),
     ),
     "Input": (
-        Option("source", "Source", "toggle_camera", ("files", "camera")),
+        Option("source", "Source", "toggle_camera", SOURCES),
         Option("frozen", "Freeze", "toggle_freeze"),
         Option("fit", "Fit", "next_fit", FITS),
         Option("pair_view", "Pair", "next_pair_view", PAIR_VIEWS),

@@ -15,12 +15,12 @@ class Workers(QObject):
 
     Parameters
     ----------
-    threads : how many functions can run at once.
+    threads : how many functions can run at once; one for every lane, so that none waits for another.
     """
 
     _finished = Signal(object, object)
 
-    def __init__(self, threads: int = 4) -> None:
+    def __init__(self, threads: int = 5) -> None:
         super().__init__()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="deepvis")
         self._closed = False
