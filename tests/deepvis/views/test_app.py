@@ -1,5 +1,8 @@
+import sys
+
 import cv2
 import pytest
+from PySide6.QtGui import QPainterPath
 
 import entropy
 from deepvis.compute.describe import describe
@@ -11,6 +14,14 @@ from deepvis.views import app
 from prototxt.errors import InputError
 from prototxt.text import write_message
 from prototxt.weights import write_weights
+
+
+def test_qt_leaves_none_as_often_as_it_is():
+    path = QPainterPath()
+    before = sys.getrefcount(None)
+    for _ in range(1000):
+        path.lineTo(1, 2)
+    assert sys.getrefcount(None) > before - 500, "this PySide6 ends Python sooner or later: install constraints.txt"
 
 
 @pytest.fixture
