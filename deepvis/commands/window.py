@@ -114,7 +114,7 @@ def snapshot_command(
         activations, maximal images, synthesised images, weight histograms, activation histograms, weight correlation
         or activation correlation: how the layer is shown.
     panes
-        histograms, methods, unit_images: further panes at the bottom.
+        histograms, methods, network, unit_images: further panes at the bottom.
     size
         width and height of the window in pixels.
     """

@@ -11,10 +11,9 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu
 
 from deepvis.controllers.panes.registry import PANES
 from deepvis.controllers.viewer import ViewerController
+from deepvis.models.resolve import DisplayState
 from deepvis.models.viewer import ViewerModel
 from deepvis.views.panes.registry import PANE_WIDGETS
-
-_HEIGHT = 200  # pixels, at first
 
 
 class _Dock(QDockWidget):
@@ -44,15 +43,17 @@ class Docks:
         self._docks: dict[str, QDockWidget] = {}
         self.entries = {name: self._entry(name, menu) for name in PANES}
 
-    def follow(self, open_panes: tuple[str, ...]) -> None:
-        """Show these panes and no others."""
+    def follow(self, state: DisplayState) -> None:
+        """Show the panes that the state names and no others, and tell them of it."""
         for name in PANES:
-            is_open = name in open_panes
+            is_open = name in state.panes
             self.entries[name].setChecked(is_open)
             if is_open and name not in self._docks:
                 self._docks[name] = self._make(name)
             if name in self._docks and self._docks[name].isHidden() == is_open:
                 self._docks[name].setVisible(is_open)
+            if is_open and hasattr(self.widget(name), "show_state"):
+                self.widget(name).show_state(state)
 
     def show_content(self, name: str, content: Any) -> None:
         """Give a pane its content."""
@@ -87,7 +88,8 @@ class Docks:
             self._window.tabifyDockWidget(first, second)
         if docks:
             docks[-1].raise_()
-            self._window.resizeDocks(docks[:1], [_HEIGHT], Qt.Orientation.Vertical)
+            height = max(PANES[name].height for name, dock in self._docks.items() if not dock.isFloating())
+            self._window.resizeDocks(docks[:1], [height], Qt.Orientation.Vertical)
 
     def _entry(self, name: str, menu: QMenu) -> QAction:
         entry = menu.addAction(PANES[name].title)

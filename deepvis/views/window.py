@@ -189,7 +189,7 @@ class Window(QMainWindow):
         self.middle.setCurrentIndex(_MIDDLES[state.zoom])
         self.classes_pane.setVisible(state.show_classes)
         self.facts_pane.setVisible(state.show_patches)
-        self.docks.follow(state.panes)
+        self.docks.follow(state)
         if state.show_help and self.help_pane.isHidden():
             self.whole_picture.hide()
             self.help_pane.show_over(self)

@@ -24,6 +24,7 @@ class Pane:
     follows : fields of the state that it depends on; when one changes it is made anew.
     live : whether it depends on the picture, and is made anew for every frame.
     lane : where it is made: ``"disk"``, or ``"net"`` if it runs the net, which does one thing at a time.
+    height : in pixels, of its dock at first.
     """
 
     title: str
@@ -31,6 +32,7 @@ class Pane:
     follows: tuple[str, ...] = ("layer", "unit")
     live: bool = False
     lane: Literal["disk", "net"] = "disk"
+    height: int = 200
 
 
 PANES: Registry[Pane] = Registry("pane")
@@ -43,11 +45,12 @@ def pane(
     follows: tuple[str, ...] = ("layer", "unit"),
     live: bool = False,
     lane: Literal["disk", "net"] = "disk",
+    height: int = 200,
 ) -> Callable[[Make], Make]:
     """Register the decorated function as the maker of a pane's contents; see `Pane`."""
 
     def register(make: Make) -> Make:
-        PANES.add(name, Pane(title, make, follows, live, lane))
+        PANES.add(name, Pane(title, make, follows, live, lane, height))
         return make
 
     return register

@@ -12,7 +12,11 @@ from deepvis.registry import Registry
 
 
 class PaneWidget(Protocol):
-    """What a pane's widget has; it is made with the controller, and is a ``QWidget``."""
+    """What a pane's widget has; it is made with the controller, and is a ``QWidget``.
+
+    One that has a method ``show_state(state)`` besides is told of every new state at once, such as to mark the selected
+    unit in a content that does not depend on it.
+    """
 
     def show_content(self, content: Any) -> None:
         """Draw what the pane's maker in `deepvis.controllers.panes` gave."""

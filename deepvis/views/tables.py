@@ -1,0 +1,53 @@
+"""A table whose cells are copied as text: only what is seen is made, however many cells there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QAbstractItemView, QTableView
+
+MOST_COPIED = 1_000_000  # cells
+
+
+class CopyTable(QTableView):
+    """Shows a model that cannot be changed; Ctrl+C copies the selected cells, tab-separated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 5)
+        self.verticalHeader().setMinimumSectionSize(self.fontMetrics().height() + 2)
+
+    def event(self, event: QEvent) -> bool:
+        """Take Ctrl+C from the window while cells are selected."""
+        is_copy = isinstance(event, QKeyEvent) and event.matches(QKeySequence.StandardKey.Copy)
+        if is_copy and event.type() == QEvent.Type.ShortcutOverride and self.selectionModel().hasSelection():
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copy, or go on as tables do."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            QGuiApplication.clipboard().setText(self.selected_text())
+            return
+        super().keyPressEvent(event)
+
+    def selected_text(self) -> str:
+        """The selected cells in rows and columns, at most `MOST_COPIED` of them; what lies between them is empty."""
+        chosen: Any = self.selectionModel().selection()  # a list, which the stubs of Qt do not know
+        parts = list(chosen)
+        rows = sorted({row for part in parts for row in range(part.top(), part.bottom() + 1)})
+        columns = sorted({column for part in parts for column in range(part.left(), part.right() + 1)})
+        if not columns:
+            return ""
+        model, lines = self.model(), []
+        for row in rows[: MOST_COPIED // len(columns)]:
+            indexes = [model.index(row, column) for column in columns]
+            lines.append("\t".join(str(model.data(index)) if chosen.contains(index) else "" for index in indexes))
+        return "\n".join(lines)
