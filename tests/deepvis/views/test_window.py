@@ -224,7 +224,7 @@ def test_help_is_searched_and_closed(qtbot, open_window):
     qtbot.keyClicks(help_pane.search, "freeze")
     shown = [row for row in range(help_pane.table.rowCount()) if not help_pane.table.isRowHidden(row)]
     assert [help_pane.table.item(row, 1).text() for row in shown] == [
-        "Freeze the camera",
+        "Freeze camera or video",
         "Freeze the unit that it starts from",
     ]
     qtbot.keyClick(help_pane.search, Qt.Key.Key_Escape)
