@@ -17,7 +17,7 @@ COMMANDS = {
     "scan merge": ("deepvis.commands.scan", "merge_command"),
     "export": ("deepvis.commands.export", "export_command"),
     "mean": ("deepvis.commands.mean", "mean_command"),
-    "snapshot": ("deepvis.commands.window", "snapshot_command"),
+    "snapshot": ("deepvis.commands.snapshot", "snapshot_command"),
     "demo": ("deepvis.commands.window", "demo_command"),
     "settings": ("deepvis.commands.settings", "settings_command"),
 }

@@ -1,17 +1,16 @@
-"""``deepvis``, ``deepvis snapshot`` and ``deepvis demo``: the window, and its picture."""
+"""``deepvis`` and ``deepvis demo``: the window."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
 from deepvis.commands.option_types import ImagesPlace, ModelPlace, Number, Place, Text
-from deepvis.errors import SettingsError
+from deepvis.commands.views import views
 from deepvis.scan.reader import Scan
 from deepvis.settings import Settings, override, read_settings
 from prototxt.errors import InputError
@@ -72,63 +71,7 @@ def window_command(
     images
         folder, image list, list of pairs, LMDB, video, picture, or array.
     """
-    return _views().run(window.wishes(model, images))
-
-
-def snapshot_command(
-    model: ModelPlace = None,
-    images: ImagesPlace = None,
-    *,
-    out: Path = Path("deepvis.png"),
-    picture: int = 0,
-    back: Text = None,
-    view: Text = None,
-    overlay: Text = None,
-    zoom: Text = None,
-    show: Text = None,
-    panes: tuple[str, ...] = (),
-    size: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="WIDTH HEIGHT", help_behavior_hint="")] = None,
-    window: Annotated[WindowOptions, tyro.conf.OmitArgPrefixes] = WindowOptions(),
-) -> None:
-    """Draw the window into a picture file, without a display.
-
-    Parameters
-    ----------
-    model
-        folder of a conversion, conversion.json, prototxt, or a bundled model's folder.
-    images
-        folder, image list, list of pairs, LMDB, video, picture, or array.
-    out
-        picture file to write.
-    picture
-        number of the picture that is shown, from 0.
-    back
-        off, gradient, deconv or guided: back-propagation from the unit.
-    view
-        raw, gray, norm, normblur, sum>0 or histogram: how its result is drawn.
-    overlay
-        off, over active or over inactive: the picture over the maps.
-    zoom
-        grid, unit or back: what fills the middle.
-    show
-        activations, maximal images, synthesised images, weight histograms, activation histograms, weight correlation
-        or activation correlation: how the layer is shown.
-    panes
-        histograms, methods, network, unit_images: further panes at the bottom.
-    size
-        width and height of the window in pixels.
-    """
-    given = {
-        "back_mode": back,
-        "back_view": view,
-        "overlay": overlay,
-        "zoom": zoom,
-        "layer_mode": show,
-        "panes": panes or None,
-    }
-    wishes: dict[str, Any] = {"picture": picture} | {name: wish for name, wish in given.items() if wish is not None}
-    _views().snapshot(override(window.wishes(model, images), window_size=size), out, wishes)
-    print(out)
+    return views("app").run(window.wishes(model, images))
 
 
 def demo_command(
@@ -137,7 +80,7 @@ def demo_command(
 ) -> int:
     """Open the window on what `make demo` made in build/demo, or on the bundled model if there is nothing yet."""
     made = (DEMO / "conversion.json").is_file()
-    return _views().run(window.wishes(DEMO if made else None, None))
+    return views("app").run(window.wishes(DEMO if made else None, None))
 
 
 def with_neighbours(settings: Settings) -> Settings:
@@ -169,14 +112,3 @@ def _scanned_folder(scan: Path) -> Path | None:
 def _sample_photographs() -> Path | None:
     package = find_spec("skimage.data")
     return Path(package.origin).parent if package and package.origin else None
-
-
-def _views() -> ModuleType:
-    """Import the only part that needs Qt, and say what to do where Qt's system libraries are missing."""
-    try:
-        from deepvis.views import app
-    except ImportError as error:
-        raise SettingsError(
-            f"the window needs Qt and its system libraries ({error}); run tools/install_system_libraries"
-        ) from error
-    return app

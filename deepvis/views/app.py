@@ -1,14 +1,12 @@
-"""Open the window, or draw that very window into a file without a display."""
+"""Open the window on what the settings name."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-import time
 from collections.abc import Mapping
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import cmap
@@ -38,10 +36,7 @@ from deepvis.sources.opening import Cutting
 from deepvis.views.theme import apply_theme
 from deepvis.views.window import Window
 from entropy import read_plan
-from prototxt.atomic import atomic_path
 from prototxt.errors import InputError
-
-_PATIENCE = 120  # seconds that a snapshot waits for its workers
 
 
 def run(settings: Settings) -> int:
@@ -71,39 +66,6 @@ def run(settings: Settings) -> int:
         window.show_problem(Problem(sentence))
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     return app.exec()
-
-
-def snapshot(settings: Settings, out: Path | str, wishes: Mapping[str, Any] | None = None) -> None:
-    """Draw the window of `run` into a picture, after all of its workers are done, without a display.
-
-    Parameters
-    ----------
-    settings : as in `run`; ``window_size`` is the size of the picture.
-    out : ``.png`` (or another format that Qt writes), written whole.
-    wishes : fields of `deepvis.models.viewer.ViewerModel` over the settings, such as ``{"picture": 3}``.
-
-    Raises
-    ------
-    InputError : as in `run`; also if something that the picture should show has failed.
-    """
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    session, problems = open_session(settings)
-    if problems:
-        raise ModelError(problems[0])
-    model = first_state(settings, session.engine.net, wishes)
-    app = make_application(settings.font_size)
-    window = Window(session, model, keymap=settings.keymap)
-    try:
-        window.resize(*settings.window_size)
-        window.show()
-        app.processEvents()
-        window.start()
-        wait_until_idle(app, window)
-        if window.controller.failed:
-            raise ModelError(window.controller.failed[0].sentence)
-        save_picture(window, Path(out))
-    finally:
-        window.close()
 
 
 def open_session(settings: Settings) -> tuple[Session, list[str]]:
@@ -200,24 +162,6 @@ def make_application(points: int) -> QApplication:
         app = QApplication(["deepvis"])
     apply_theme(app, points)
     return app
-
-
-def wait_until_idle(app: QApplication, window: Window, patience: float = _PATIENCE) -> None:
-    """Let the workers finish and their answers be drawn; `ModelError` after ``patience`` seconds."""
-    end = time.monotonic() + patience
-    while not window.idle:
-        app.processEvents()
-        if time.monotonic() > end:
-            raise ModelError(f"the window is still computing after {patience:.0f} s; choose a smaller model or CUDA")
-        time.sleep(0.002)
-    app.processEvents()
-
-
-def save_picture(window: Window, out: Path) -> None:
-    """Save a window as a picture; `InputError` if it cannot be written."""
-    with atomic_path(out) as temporary:
-        if not window.grab().save(str(temporary), out.suffix.lstrip(".").upper() or "PNG"):
-            raise ModelError(f"{out}: Qt cannot write this kind of picture; use .png, .jpg or .bmp")
 
 
 def _check_display() -> None:

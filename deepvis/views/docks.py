@@ -68,6 +68,11 @@ class Docks:
             self._window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
         self._tabify()
 
+    @property
+    def open_panes(self) -> tuple[str, ...]:
+        """Names of the open panes."""
+        return tuple(name for name, dock in self._docks.items() if not dock.isHidden())
+
     def widget(self, name: str) -> Any:
         """The widget of an open pane; KeyError where it has never been opened."""
         return self._docks[name].widget()

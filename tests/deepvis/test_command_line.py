@@ -234,7 +234,7 @@ def test_the_window_is_given_what_was_asked_for(model_folder: Path, make_picture
 
     given = []
     views = SimpleNamespace(run=lambda settings: given.append(settings))
-    monkeypatch.setattr(window, "_views", lambda: views)
+    monkeypatch.setattr(window, "views", lambda module: views)
     images = make_pictures(2)
     pixels = ("--preprocessing", model_folder / "pixels.json", "--device", "cpu")
     assert run("scan", model_folder, "--images", images.root, "--out", model_folder / "scan.h5", *pixels) == 0

@@ -1,6 +1,8 @@
 import sys
+from xml.etree import ElementTree
 
 import cv2
+import numpy as np
 import pytest
 from PySide6.QtGui import QPainterPath
 
@@ -11,6 +13,7 @@ from deepvis.progress import with_bar
 from deepvis.scan import scan
 from deepvis.settings import Settings
 from deepvis.views import app
+from deepvis.views.snapshot import Wanted, snapshot
 from prototxt.errors import InputError
 from prototxt.text import write_message
 from prototxt.weights import write_weights
@@ -51,7 +54,7 @@ def settings(make_model, make_pictures, tmp_path):
 
 def test_a_snapshot_is_the_window(qapp, settings, tmp_path):
     out = tmp_path / "made" / "window.png"
-    app.snapshot(settings(backprop="guided", unit=2), out, {"picture": 1, "zoom": "unit"})
+    snapshot(settings(backprop="guided", unit=2), out, {"picture": 1, "zoom": "unit"})
     picture = cv2.imread(str(out))
     assert picture.shape == (640, 1000, 3)
     assert len({tuple(colour) for colour in picture.reshape(-1, 3)}) > 50
@@ -63,9 +66,9 @@ def test_a_snapshot_of_something_broken_is_an_error_and_no_file(qapp, settings, 
     for file in broken.images.iterdir():
         file.write_bytes(b"")
     with pytest.raises(InputError, match=r"0\.png"):
-        app.snapshot(broken, tmp_path / "window.png")
+        snapshot(broken, tmp_path / "window.png")
     with pytest.raises(ModelError, match="cannot write this kind"):
-        app.snapshot(settings(images=None), tmp_path / "window.xyz")
+        snapshot(settings(images=None), tmp_path / "window.xyz")
     assert not list(tmp_path.glob("window*"))
 
 
@@ -76,7 +79,7 @@ def test_a_broken_scan_is_told_and_the_window_still_opens(settings, tmp_path):
     assert "scan.h5" in problems[0]
     assert session.facts_missing == problems[0]
     with pytest.raises(InputError, match=r"scan\.h5"):
-        app.snapshot(settings(scan=tmp_path / "scan.h5"), tmp_path / "window.png")
+        snapshot(settings(scan=tmp_path / "scan.h5"), tmp_path / "window.png")
 
 
 def test_a_plan_gives_rates_and_the_bins_that_it_was_made_with(settings, make_model, make_pictures, tmp_path):
@@ -129,12 +132,12 @@ def test_no_display_is_a_sentence(settings, monkeypatch):
 
 def test_a_snapshot_of_a_view_and_of_panes(qapp, settings, tmp_path):
     out = tmp_path / "window.png"
-    app.snapshot(settings(), out, {"layer_mode": "weight histograms", "panes": ("histograms",)})
+    snapshot(settings(), out, {"layer_mode": "weight histograms", "panes": ("histograms",)})
     with_panes = cv2.imread(str(out))
-    app.snapshot(settings(), out)
+    snapshot(settings(), out)
     assert (with_panes != cv2.imread(str(out))).any()
     with pytest.raises(SettingsError, match="there is no pane 'graph'; there are histograms"):
-        app.snapshot(settings(), out, {"panes": ("graph",)})
+        snapshot(settings(), out, {"panes": ("graph",)})
 
 
 def test_pictures_of_units_of_an_older_toolbox(settings, tmp_path):
@@ -145,3 +148,38 @@ def test_pictures_of_units_of_an_older_toolbox(settings, tmp_path):
     assert session.unit_pictures is None
     assert "gone: is no folder" in problems[0]
     assert "No scan" in session.facts_missing
+
+
+@pytest.mark.parametrize("density", [1, 2])
+def test_a_pane_alone_in_any_density(qapp, settings, tmp_path, density):
+    whole, alone = tmp_path / "window.png", tmp_path / "layer.webp"
+    snapshot(settings(), Wanted(whole, density=density))
+    snapshot(settings(), Wanted(alone, "layer", density))
+    height, width, _ = cv2.imread(str(whole)).shape
+    assert (height, width) == (640 * density, 1000 * density)
+    part = cv2.imread(str(alone))
+    assert part.shape[0] < height
+    assert part.shape[1] < width
+    with pytest.raises(SettingsError, match="no pane 'moon' in the window; there are input, classes, unit, back"):
+        snapshot(settings(), Wanted(alone, "moon"))
+
+
+def test_a_finer_picture_shows_the_same(qapp, settings, tmp_path):
+    for density in (1, 2):
+        snapshot(settings(), Wanted(tmp_path / f"{density}.png", density=density))
+    coarse, fine = (cv2.imread(str(tmp_path / f"{density}.png")).astype(float) for density in (1, 2))
+    assert np.abs(cv2.resize(fine, (1000, 640), interpolation=cv2.INTER_AREA) - coarse).mean() < 4
+
+
+def test_drawings_keep_text_and_pictures(qapp, settings, tmp_path):
+    snapshot(settings(), tmp_path / "window.svg")
+    root = ElementTree.parse(tmp_path / "window.svg").getroot()
+    name = "{http://www.w3.org/2000/svg}"
+    words = {"".join(text.itertext()).strip() for text in root.iter(f"{name}text")}
+    assert {"Back-propagation", "conv1:0", "cat"} <= words
+    images = [image.get("{http://www.w3.org/1999/xlink}href") for image in root.iter(f"{name}image")]
+    assert len(images) >= 3
+    assert all(image.startswith("data:image/") for image in images)
+    assert root.get("viewBox") == "0 0 1000 640"
+    snapshot(settings(), Wanted(tmp_path / "unit.pdf", "unit"))
+    assert (tmp_path / "unit.pdf").read_bytes().startswith(b"%PDF-")

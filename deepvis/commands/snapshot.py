@@ -1,0 +1,145 @@
+"""``deepvis snapshot``: any state of the window as a file, without a display."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, field, make_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+import tyro
+from pydantic import BaseModel
+
+from deepvis.commands.option_types import Factor, ImagesPlace, ModelPlace, Text
+from deepvis.commands.views import views
+from deepvis.commands.window import WindowOptions
+from deepvis.errors import SettingsError
+from deepvis.models.viewer import ViewerModel
+from deepvis.settings import override
+
+ELSEWHERE = ("layer", "unit")  # fields of the state that `WindowOptions` has
+ALIASES = {"back_mode": "--back", "back_view": "--view", "layer_mode": "--show"}
+HELP = {
+    "layer_mode": "how the layer is shown",
+    "first_only": "one picture for each unit, or all of them",
+    "picture": "number of the picture that is shown, from 0",
+    "source": "where pictures come from",
+    "fit": "how a picture is brought into the net's input",
+    "pair_view": "what of a pair is shown",
+    "frozen": "hold the camera",
+    "back_mode": "back-propagation from the unit",
+    "back_view": "how its result is drawn",
+    "origin": "unit that back-propagation starts from, if it is not the selected one, such as conv5:13",
+    "show_diffs": "what back-propagation brought to the layer, in place of its activations",
+    "before_activation": "the layer before its activation",
+    "zoom": "what fills the middle",
+    "colormap": "colour map of activations, any name of the cmap package",
+    "scale": "what the brightness of tiles is relative to",
+    "gamma": "exponent that lifts small values",
+    "boost": "how far weak units are lifted",
+    "overlay": "the picture over the maps",
+    "show_classes": "class probabilities",
+    "show_patches": "patches and histogram",
+    "show_values": "values in the pictures",
+    "show_help": "the list of keys",
+    "show_timings": "timings in the status line",
+    "panes": "further panes at the bottom",
+    "fast_step": "units that I J K L move by",
+}
+"""What is said of a field that says nothing of itself."""
+METAVARS = {int: "N", float: "X", str: "TEXT"}
+
+
+def _option(name: str) -> tuple[str, Any, Any]:
+    """A field of the state as a field of the options: its name, type, and default, which stands for not given."""
+    information = ViewerModel.model_fields[name]
+    kind, many = _kind(information.annotation), get_origin(information.annotation) is tuple
+    words = information.description or HELP.get(name, f"the field {name} of the window's state")
+    metavar = "{" + ",".join(map(str, get_args(kind))) + "}" if get_origin(kind) is Literal else METAVARS[kind]
+    argument = tyro.conf.arg(
+        help=words, metavar=metavar, help_behavior_hint="", aliases=[ALIASES[name]] if name in ALIASES else None
+    )
+    wanted = tuple[str, ...] if many else kind | None
+    return name, Annotated[wanted, argument], field(default=() if many else None)
+
+
+def _kind(annotation: Any) -> Any:
+    """What a person types for a field: one of its choices, on or off, a number, or text."""
+    if get_origin(annotation) in (Union, UnionType):
+        return _kind(next(member for member in get_args(annotation) if member is not type(None)))
+    if get_origin(annotation) is Annotated:
+        return _kind(get_args(annotation)[0])
+    if annotation is bool:
+        return Literal["on", "off"]
+    return annotation if get_origin(annotation) is Literal or annotation in (int, float) else str
+
+
+if TYPE_CHECKING:
+
+    class StateOptions:
+        """An option for every field of `ViewerModel`."""
+else:
+    StateOptions = make_dataclass(
+        "StateOptions", [_option(name) for name in ViewerModel.model_fields if name not in ELSEWHERE], frozen=True
+    )
+
+
+AS_SET, AS_AT_THE_START = WindowOptions(), StateOptions()
+
+
+def snapshot_command(
+    model: ModelPlace = None,
+    images: ImagesPlace = None,
+    *,
+    out: Path = Path("deepvis.png"),
+    only: Text = None,
+    size: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="WIDTH HEIGHT", help_behavior_hint="")] = None,
+    density: Factor = None,
+    window: Annotated[WindowOptions, tyro.conf.OmitArgPrefixes] = AS_SET,
+    state: Annotated[StateOptions, tyro.conf.OmitArgPrefixes] = AS_AT_THE_START,
+) -> None:
+    """Draw the window into a file, without a display.
+
+    Parameters
+    ----------
+    model
+        folder of a conversion, conversion.json, prototxt, or a bundled model's folder.
+    images
+        folder, image list, list of pairs, LMDB, video, picture, or array.
+    out
+        file to write; its ending says what it becomes: .png, .jpg, .bmp, .webp, .tif, or .svg and .pdf, where text
+        stays text.
+    only
+        input, classes, unit, back, layer, facts, or one of --panes: this pane alone.
+    size
+        width and height of the window in pixels.
+    density
+        pixels of the picture for a pixel of the window, 2 for a finer one.
+    """
+    settings = override(window.wishes(model, images), window_size=size)
+    place = views("snapshot")
+    place.snapshot(settings, place.Wanted(out, only or "", density or 1.0), wishes_of(state))
+    print(out)
+
+
+def wishes_of(state: Any) -> dict[str, Any]:
+    """The fields of `ViewerModel` that were given, as it takes them; `SettingsError` for one that cannot be read."""
+    given = {name: value for name, value in asdict(state).items() if value not in (None, ())}
+    return {name: _parsed(name, value) for name, value in given.items()}
+
+
+def _parsed(name: str, value: Any) -> Any:
+    """What was typed for a field; one that is a model of its own is typed as its fields with colons between."""
+    models = [member for member in get_args(ViewerModel.model_fields[name].annotation) if _is_model(member)]
+    if not models:
+        return value
+    fields = list(models[0].model_fields)
+    parts = value.rsplit(":", len(fields) - 1)
+    try:
+        return models[0](**dict(zip(fields, parts, strict=True)))
+    except ValueError:
+        raise SettingsError(f"{name} = {value!r}: must be {':'.join(fields)}, such as conv5:13") from None
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
