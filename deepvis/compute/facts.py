@@ -186,6 +186,12 @@ class Facts:
             self._check(layer, unit)
             return self._unit(layer, unit)
 
+    def histogram(self, layer: str) -> LayerHistogram:
+        """S_n and H of all units of a layer; a `ScanError` if the scan does not hold it."""
+        with self._lock:
+            self._check(layer, 0)
+            return self._histogram(layer)
+
     def whole(self, layer: str, unit: int, rank: int) -> Whole:
         """The whole picture of the ``rank``-th patch of a unit (0 for the strongest), and what the unit saw of it."""
         with self._lock:

@@ -57,5 +57,12 @@ class FilterTable:
         """The plan of each of the six methods, as they are without further wishes."""
         return {method: self.plan(method) for method in TRANSFER}
 
+    @property
+    def usual_threshold(self) -> float:
+        """In bits, that of the thesis's second method, which loses least on both tasks together."""
+        threshold = self.plan(2).threshold
+        assert threshold is not None, "method 2 is hard"
+        return threshold
+
     def _make_plan(self, method: int, threshold: float | None) -> entropy.Plan:
         return entropy.plan(self.table, method, threshold=threshold)

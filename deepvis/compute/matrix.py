@@ -40,7 +40,7 @@ class MatrixLayout:
 
     def fits(self, grid: Grid) -> bool:
         """Whether it is a matrix of as many units."""
-        return grid.units == len(self.order)
+        return max(grid.shown) < len(self.order) and (bool(grid.order) or grid.units == len(self.order))
 
     def box(self, unit: int) -> tuple[int, int, int, int]:
         """Left, top, width and height of the unit's row."""

@@ -110,14 +110,15 @@ def compose_grid(maps: NDArray[np.floating], layout: TileLayout) -> NDArray[np.f
     Parameters
     ----------
     maps : (C, H, W) or (C,) values.
-    layout : where the tiles go; its grid holds C units, its height and width are H and W.
+    layout : where the tiles go; its grid shows all of C units or some, its height and width are H and W.
 
     Returns
     -------
     (rows·(H·zoom + line) - line, columns·(W·zoom + line) - line); NaN on the lines and in empty cells.
     """
-    maps = maps.reshape(len(maps), layout.height, layout.width)
     (down, right), grid = layout.step, layout.grid
+    maps = maps.reshape(len(maps), layout.height, layout.width)
+    maps = maps[list(grid.order)] if grid.order else maps
     cells = np.full((grid.rows * grid.columns, down, right), np.nan, np.float32)
     enlarged = maps.repeat(layout.zoom, axis=1).repeat(layout.zoom, axis=2) if layout.zoom > 1 else maps
     cells[: grid.units, : enlarged.shape[1], : enlarged.shape[2]] = enlarged

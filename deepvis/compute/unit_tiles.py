@@ -48,7 +48,8 @@ def draw_pictures(canvas: Pixels, layout: TileLayout, unit: int, pictures: list[
 
 def draw_arrays(canvas: Pixels, layout: TileLayout, pictures: Pixels) -> None:
     """Draw one (h, w, 4) RGBA picture for every unit, no larger than a tile, at the tile's top left."""
-    for unit, picture in enumerate(pictures):
+    for unit in layout.grid.shown:
+        picture = pictures[unit]
         left, top, _, _ = layout.box(unit)
         canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepvis.compute.colour import ColourScale
 from deepvis.compute.facts import UnitFacts, Whole
+from deepvis.compute.frames import UnitFrames
 from deepvis.compute.tiles import Layout
 from deepvis.controllers.lanes import Problem
 from deepvis.models.resolve import DisplayState
@@ -121,6 +122,9 @@ class View(Protocol):
 
     def show_grid(self, content: GridContent) -> None:
         """Draw all units."""
+
+    def show_frames(self, frames: UnitFrames) -> None:
+        """Draw a coloured frame around every unit of the layer, or none."""
 
     def show_facts(self, content: FactsContent) -> None:
         """Draw patches and histogram."""

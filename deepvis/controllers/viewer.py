@@ -14,6 +14,7 @@ from deepvis.controllers.contents import (
     View,
 )
 from deepvis.controllers.frames import Frames
+from deepvis.controllers.grid_units import FRAMED_BY, ORDERED_BY, GridUnits, is_live
 from deepvis.controllers.lanes import Lane, Outcome, Problem, Start
 from deepvis.controllers.layer_show import LayerShow
 from deepvis.controllers.layer_views.registry import LAYER_VIEWS
@@ -58,6 +59,9 @@ class ViewerController:
         self.frames = Frames(session, self.lanes, lambda: self.state, self._accept, self._lose)
         self.tasks = Tasks(self.lanes["task"], view.show_progress, lambda problem: self._fail("task", problem))
         self._layer = LayerShow(self.lanes["draw"], view.show_grid, lambda problem: self._fail("drawing", problem))
+        self._units = GridUnits(
+            self.lanes["disk"], self._reorder, view.show_frames, lambda problem: self._fail("order", problem)
+        )
         self._panes = {name: Steps(self.lanes[kind.lane], f"pane {name}") for name, kind in PANES.items()}
         self._facts = ScanFacts(
             self.lanes["disk"],
@@ -148,6 +152,7 @@ class ViewerController:
         self.net = session.engine.net
         self.activations = self.back = self.state = None
         self._layer.forget()
+        self._units.forget()
         self.view.show_session(session)
         self._refresh()
         kept = (session.camera, session.facts)
@@ -168,7 +173,7 @@ class ViewerController:
     def _refresh(self) -> None:
         """Follow the state: show at once what is there, ask for what is not."""
         pictures = len(self.session.images) if self.session.images else 0
-        old, new = self.state, resolve(self.model, self.net, pictures, self._aspect)
+        old, new = self.state, resolve(self.model, self.net, pictures, self._aspect, self._units.order)
         if new == old:
             return
         self.state = new
@@ -188,6 +193,7 @@ class ViewerController:
             self._ask_layer()
         if changed("layer", "unit", "show_patches"):
             self._facts.ask()
+        self._ask_units(changed)
         self._ask_panes(old, new)
         self._show_pictures()
 
@@ -235,11 +241,39 @@ class ViewerController:
         state = self.state
         if state is None:
             return
+        if is_live(state) and (state.source == "files" or self._units.order is None):
+            self._ask_order()
         if LAYER_VIEWS[state.layer_mode].live:
             self._ask_layer()
         for name in state.panes:
             if name in PANES and PANES[name].live:
                 self._ask_pane(name)
+
+    def _ask_units(self, changed: Callable[..., bool]) -> None:
+        """Order and frame the units anew where what they depend on has changed."""
+        if self.state is not None and changed(*FRAMED_BY):
+            self._units.ask_frames(self.state, self._sources(), self._as_long_as(FRAMED_BY))
+        if changed(*ORDERED_BY):
+            self._ask_order()
+
+    def _reorder(self) -> None:
+        self._succeed("order")
+        self._refresh()
+
+    def _ask_order(self) -> None:
+        if self.state is not None:
+            self._units.ask_order(self.state, self._sources(), self._as_long_as(ORDERED_BY))
+
+    def _as_long_as(self, fields: tuple[str, ...]) -> Callable[[], bool]:
+        """Whether session and these fields of the state are the ones of now."""
+        state, session = self.state, self.session
+
+        def wanted() -> bool:
+            now = self.state
+            same = now is not None and all(getattr(now, name) == getattr(state, name) for name in fields)
+            return same and session is self.session
+
+        return wanted
 
     def _ask_back(self) -> None:
         state, activations, engine = self.state, self.activations, self.session.engine
@@ -275,35 +309,19 @@ class ViewerController:
             self.view.show_grid(GridContent(missing=self._waiting()))
             return
 
-        def wanted() -> bool:
-            now = self.state
-            return (
-                now is not None
-                and sources.session is self.session
-                and all(getattr(now, name) == getattr(state, name) for name in _SAME_GRID)
-            )
-
-        self._layer.ask(state, sources, wanted)
+        self._layer.ask(state, sources, self._as_long_as(_SAME_GRID))
 
     def _ask_pane(self, name: str) -> None:
         state, sources = self.state, self._sources()
         if state is None:
             return
 
-        def wanted() -> bool:
-            now = self.state
-            return (
-                now is not None
-                and sources.session is self.session
-                and name in now.panes
-                and all(getattr(now, field) == getattr(state, field) for field in PANES[name].follows)
-            )
-
+        same = self._as_long_as(PANES[name].follows)
         self._panes[name].run(
             PANES[name].make(state, sources),
             lambda content: self.view.show_pane(name, content),
             lambda problem: self._fail(f"pane {name}", problem),
-            wanted,
+            lambda: same() and self.state is not None and name in self.state.panes,
         )
 
     def _ask_what_is_open(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import ceil
 
 from prototxt.graph import Value
@@ -96,16 +98,18 @@ class Grid:
 
     Parameters
     ----------
-    units : at least 1.
+    units : how many are shown, at least 1.
     rows, columns : rows · columns ≥ units; only the last row can be short.
+    order : the units that are shown, in their order; empty for 0, 1, 2, …
     """
 
     units: int
     rows: int
     columns: int
+    order: tuple[int, ...] = ()
 
     @staticmethod
-    def of(units: int, aspect: float = 1.0) -> Grid:
+    def of(units: int, aspect: float = 1.0, order: tuple[int, ...] = ()) -> Grid:
         """The grid for a pane that is ``aspect`` times as wide as it is high.
 
         Its square cells are at least `NEARLY` times as large as in any other grid; of those that are, it is the one
@@ -114,26 +118,58 @@ class Grid:
         # Widths allow smaller cells with every column, heights larger ones: the largest are where the two cross.
         wider = bisect_left(range(1, units + 1), True, key=lambda columns: columns > aspect * ceil(units / columns))
         near = range(max(1, wider - 2), min(units, wider + 3) + 1)
-        grids = [Grid(units, ceil(units / columns), columns) for columns in near]
+        grids = [Grid(units, ceil(units / columns), columns, order) for columns in near]
         cells = {grid: min(aspect / grid.columns, 1 / grid.rows) for grid in grids}
         largest = max(cells.values())
         good = [grid for grid, cell in cells.items() if cell >= NEARLY * largest]
         return min(good, key=lambda grid: (grid.rows * grid.columns, -cells[grid]))
 
+    @property
+    def shown(self) -> Sequence[int]:
+        """The units that are shown, in their order."""
+        return self.order or range(self.units)
+
+    @cached_property
+    def _cells(self) -> dict[int, int]:
+        return {unit: cell for cell, unit in enumerate(self.order)}
+
+    def holds(self, unit: int) -> bool:
+        """Whether ``unit`` is shown."""
+        return unit in self._cells if self.order else 0 <= unit < self.units
+
     def place(self, unit: int) -> tuple[int, int]:
-        """Row and column of ``unit``."""
-        return divmod(unit, self.columns)
+        """Row and column of ``unit``, which is shown."""
+        return divmod(self._cells[unit] if self.order else unit, self.columns)
 
     def unit_at(self, row: int, column: int) -> int | None:
         """Unit at a row and column, or None outside of the grid and in the empty end of the last row."""
         if not (0 <= row < self.rows and 0 <= column < self.columns):
             return None
-        unit = row * self.columns + column
-        return unit if unit < self.units else None
+        cell = row * self.columns + column
+        return self.shown[cell] if cell < self.units else None
 
     def move(self, unit: int, down: int, right: int) -> int:
-        """Unit that is reached from ``unit`` by so many rows and columns; stops at the edges and at the last unit."""
+        """Unit that is reached from ``unit`` by so many rows and columns; stops at the edges and at the last unit.
+
+        From a unit that is not shown it is the first one.
+        """
+        if not self.holds(unit):
+            return self.shown[0]
         row, column = self.place(unit)
         row = min(max(row + down, 0), self.rows - 1)
         column = min(max(column + right, 0), self.columns - 1)
-        return min(row * self.columns + column, self.units - 1)
+        return self.shown[min(row * self.columns + column, self.units - 1)]
+
+
+@dataclass(frozen=True)
+class UnitOrder:
+    """The units that the grid of a layer shows.
+
+    Parameters
+    ----------
+    layer : whose units.
+    shown : their numbers, in the order of the grid; empty for all in their own order.
+    """
+
+    layer: str
+    shown: tuple[int, ...] = ()

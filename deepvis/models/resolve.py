@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deepvis.models.net_info import Grid, LayerInfo, NetInfo
+from deepvis.models.net_info import Grid, LayerInfo, NetInfo, UnitOrder
 from deepvis.models.viewer import (
     BackMode,
     BackView,
     Fit,
+    FrameKind,
     LayerMode,
     Origin,
     Overlay,
     PairView,
     Scale,
+    Sort,
     Source,
     ViewerModel,
     Zoom,
@@ -37,6 +39,7 @@ class DisplayState:
     back_mode : ``"off"`` too where the origin is the input itself.
     origin : the unit from which back-propagation starts; None while it is off.
     origin_is_frozen : whether the origin stays when the selection moves.
+    frame_kind : what the coloured frames around the units tell; ``threshold`` : in bits, of the frames that need one.
     grid_shows_diffs : whether the middle shows what back-propagation brought to the layer.
     """
 
@@ -67,6 +70,11 @@ class DisplayState:
     show_classes: bool
     show_patches: bool
     show_values: bool
+    sort: Sort
+    reverse_order: bool
+    unit_filter: str
+    frame_kind: FrameKind
+    threshold: float | None
     show_help: bool
     show_timings: bool
     panes: tuple[str, ...]
@@ -82,7 +90,9 @@ class DisplayState:
         return f"{self.layer.name}:{self.unit}"
 
 
-def resolve(model: ViewerModel, net: NetInfo, pictures: int = 0, aspect: float = 1.0) -> DisplayState:
+def resolve(
+    model: ViewerModel, net: NetInfo, pictures: int = 0, aspect: float = 1.0, order: UnitOrder | None = None
+) -> DisplayState:
     """Make the user's wishes fit the net.
 
     Parameters
@@ -91,6 +101,7 @@ def resolve(model: ViewerModel, net: NetInfo, pictures: int = 0, aspect: float =
     net : the net at hand; an unknown or missing layer becomes its first one with filters.
     pictures : number of pictures in the folder; the index goes round in it.
     aspect : width of the grid's pane over its height.
+    order : which units the grid shows, and in which order; one of another layer is not followed.
 
     Returns
     -------
@@ -108,7 +119,7 @@ def resolve(model: ViewerModel, net: NetInfo, pictures: int = 0, aspect: float =
         layer=layer,
         layer_index=index,
         unit=unit,
-        grid=Grid.of(layer.units, aspect * _tile_aspect(model, layer)),
+        grid=_grid(layer, aspect * _tile_aspect(model, layer), order),
         value=layer.own_value if is_own else layer.value,
         value_is_own=is_own,
         picture=model.picture % pictures if pictures else -1,
@@ -137,6 +148,11 @@ _UNCHANGED = (
     "show_classes",
     "show_patches",
     "show_values",
+    "sort",
+    "reverse_order",
+    "unit_filter",
+    "frame_kind",
+    "threshold",
     "show_help",
     "show_timings",
     "panes",
@@ -146,6 +162,13 @@ _UNCHANGED = (
 def first_layer(net: NetInfo) -> int:
     """Place of the first layer whose units have filters; 0 where no layer has."""
     return next((place for place, layer in enumerate(net.layers) if layer.has_filters), 0)
+
+
+def _grid(layer: LayerInfo, aspect: float, order: UnitOrder | None) -> Grid:
+    """All units of the layer in their own order, unless an order of this layer says otherwise."""
+    if order is None or order.layer != layer.name or not order.shown or max(order.shown) >= layer.units:
+        return Grid.of(layer.units, aspect)
+    return Grid.of(len(order.shown), aspect, order.shown)
 
 
 def _tile_aspect(model: ViewerModel, layer: LayerInfo) -> float:

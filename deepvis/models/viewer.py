@@ -25,7 +25,12 @@ LayerMode = Literal[
 PairView = Literal["both", "first", "second"]
 Fit = Literal["as trained", "crop", "stretch"]
 
+Sort = Literal["unit", "activation", "mean", "scan mean", "H", "rate", "dead share", "selectivity", "class"]
+FrameKind = Literal["off", "H", "rate", "threshold"]
+
 SOURCES: tuple[Source, ...] = get_args(Source)
+SORTS: tuple[Sort, ...] = get_args(Sort)
+FRAME_KINDS: tuple[FrameKind, ...] = get_args(FrameKind)
 LAYER_MODES: tuple[LayerMode, ...] = get_args(LayerMode)
 PAIR_VIEWS: tuple[PairView, ...] = get_args(PairView)
 FITS: tuple[Fit, ...] = get_args(Fit)
@@ -85,6 +90,11 @@ class ViewerModel(BaseModel):
     show_classes: bool = True
     show_patches: bool = True
     show_values: bool = True
+    sort: Sort = "unit"
+    reverse_order: bool = False
+    unit_filter: str = ""
+    frame_kind: FrameKind = "off"
+    threshold: Annotated[float, Field(ge=0)] | None = None
     show_help: bool = False
     show_timings: bool = False
     panes: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyqtgraph as pg
@@ -9,23 +10,36 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QGraphicsRectItem, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
+from deepvis.compute.frames import UnitFrames
 from deepvis.controllers.contents import GridContent
+from deepvis.keys import COMMANDS, Command
 from deepvis.models.resolve import DisplayState
+from deepvis.models.viewer import ViewerModel
 from deepvis.views import theme
+from deepvis.views.frames_item import FramesItem
+from deepvis.views.grid_head import GridHead
 from deepvis.views.painting import bar_height, draw_bar
 
 
 class GridPane(QWidget):
-    """Draws a `GridContent` and frames the selected unit."""
+    """Draws a `GridContent` and frames the selected unit.
+
+    Parameters
+    ----------
+    model : the state that the row above the grid sets.
+    commands : whose keys are told there.
+    """
 
     unit_clicked = Signal(int)
     unit_opened = Signal(int)
     aspect_changed = Signal(float)
 
-    def __init__(self) -> None:
+    def __init__(self, model: ViewerModel, commands: Sequence[Command] = COMMANDS) -> None:
         super().__init__()
         self.setObjectName("grid")
+        self.head = GridHead(model, commands)
         self.content = GridContent()
+        self._units = UnitFrames()
         self._state: DisplayState | None = None
         self._shape: tuple[int, int] = (0, 0)
         self._make_canvas()
@@ -39,6 +53,7 @@ class GridPane(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        layout.addWidget(self.head)
         layout.addLayout(self._stack, 1)
         layout.addWidget(self._foot)
 
@@ -48,9 +63,10 @@ class GridPane(QWidget):
         self._canvas.setCentralItem(self._box)
         self._canvas.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._image = pg.ImageItem(axisOrder="row-major")
+        self.frames = FramesItem()
         self._frame = _frame(theme.ACCENT)
         self._origin = _frame(theme.ORIGIN)
-        for item in (self._image, self._origin, self._frame):
+        for item in (self._image, self.frames, self._origin, self._frame):
             self._box.addItem(item)
         scene: Any = self._canvas.scene()
         scene.sigMouseClicked.connect(self._clicked)
@@ -76,9 +92,16 @@ class GridPane(QWidget):
             self.reset_zoom()
         self._place_frames()
 
+    def show_frames(self, frames: UnitFrames) -> None:
+        """Draw a coloured frame around every unit, or none."""
+        self._units = frames
+        self._foot.show_frames(frames)
+        self._place_frames()
+
     def show_state(self, state: DisplayState) -> None:
         """Frame the selected unit and a frozen origin."""
         self._state = state
+        self.head.show_state(state)
         self._place_frames()
 
     def reset_zoom(self) -> None:
@@ -99,20 +122,27 @@ class GridPane(QWidget):
         """Tell the new shape, so that the grid is laid out for it."""
         super().resizeEvent(event)
         if self._canvas.height() > 0:
-            self.aspect_changed.emit(round(self.width() / max(1, self.height() - self._foot.height()), 2))
+            self.aspect_changed.emit(
+                round(self.width() / max(1, self.height() - self._foot.height() - self.head.height()), 2)
+            )
         self.reset_zoom()
 
     def _place_frames(self) -> None:
         layout, state = self.content.layout, self._state
         fits = layout is not None and state is not None and layout.fits(state.grid)
-        self._frame.setVisible(fits)
-        held = fits and state is not None and state.origin_is_frozen and state.origin is not None
-        self._origin.setVisible(bool(held and state and state.origin and state.origin.layer == state.layer.name))
-        if not fits or layout is None or state is None:
-            return
-        self._frame.setRect(_around(layout.box(state.unit)))
-        if self._origin.isVisible() and state.origin is not None:
-            self._origin.setRect(_around(layout.box(state.origin.unit)))
+        self.frames.show(layout if fits and state is not None else None, state, self._units)
+        origin = state.origin if fits and state is not None and state.origin_is_frozen else None
+        held = origin is not None and state is not None and origin.layer == state.layer.name
+        self._put(self._frame, state.unit if fits and state is not None else None)
+        self._put(self._origin, origin.unit if held and origin is not None else None)
+
+    def _put(self, frame: QGraphicsRectItem, unit: int | None) -> None:
+        """Put a frame around a unit; none where it is None or not shown."""
+        layout, state = self.content.layout, self._state
+        shown = unit is not None and state is not None and state.grid.holds(unit)
+        frame.setVisible(shown)
+        if shown and unit is not None and layout is not None:
+            frame.setRect(_around(layout.box(unit)))
 
     def _under(self, position: QPointF) -> tuple[int, str] | None:
         point = self._box.mapSceneToView(position)
@@ -129,7 +159,9 @@ class GridPane(QWidget):
 
     def _hovered(self, position: QPointF) -> None:
         hit = self._under(position)
-        self._foot.read_out("" if hit is None else hit[1])
+        captions = self._units.captions
+        more = f"  {captions[hit[0]]}" if hit is not None and hit[0] < len(captions) else ""
+        self._foot.read_out("" if hit is None else hit[1] + more)
 
 
 class GridFoot(QWidget):
@@ -138,12 +170,18 @@ class GridFoot(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._content = GridContent()
+        self._frames = UnitFrames()
         self.words = ""
         self.setFixedHeight(bar_height(self.fontMetrics()) + 10)
 
     def show_content(self, content: GridContent) -> None:
         """Draw the colour bar and note of this."""
         self._content = content
+        self.update()
+
+    def show_frames(self, frames: UnitFrames) -> None:
+        """Draw the colour bar of the frames beside the other one."""
+        self._frames = frames
         self.update()
 
     def read_out(self, words: str) -> None:
@@ -167,6 +205,7 @@ class GridFoot(QWidget):
             bar = QRect(area.left(), area.top() + 2, width, bar_height(painter.fontMetrics()))
             draw_bar(painter, bar, self._content.scale)
             rest = area.adjusted(width + 14, 0, 0, 0)
+        rest = self._draw_frames_bar(painter, rest)
         painter.setPen(QColor(theme.TEXT))
         read = painter.fontMetrics().horizontalAdvance(self.words)
         painter.drawText(rest, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), self.words)
@@ -174,6 +213,24 @@ class GridFoot(QWidget):
         room = rest.adjusted(0, 0, -read - 10, 0)
         note = painter.fontMetrics().elidedText(self._content.note, Qt.TextElideMode.ElideRight, room.width())
         painter.drawText(room, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), note)
+
+    def _draw_frames_bar(self, painter: QPainter, area: QRect) -> QRect:
+        """What the frames mean, and the room that is left."""
+        frames = self._frames
+        if frames.scale is None and not frames.missing:
+            return area
+        left = area.left()
+        if frames.scale is not None:
+            bar = QRect(left, area.top() + 2, min(90, area.width() // 4), bar_height(painter.fontMetrics()))
+            draw_bar(painter, bar, frames.scale)
+            left = bar.right() + 8
+        words = f"frames: {frames.title or frames.missing}"
+        painter.setPen(QColor(theme.TEXT))
+        room = QRect(left, area.top(), min(area.right() - left, area.width() * 3 // 4), area.height())
+        words = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room.width())
+        painter.drawText(room, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), words)
+        used = left + painter.fontMetrics().horizontalAdvance(words) + 14
+        return QRect(used, area.top(), max(0, area.right() - used), area.height())
 
 
 def _frame(colour: str) -> QGraphicsRectItem:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from superqt import QElidingLabel
 
 from deepvis.compute.facts import Whole
+from deepvis.compute.frames import UnitFrames
 from deepvis.controllers.contents import ClassesContent, FactsContent, GridContent, ImageContent, StatusContent
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.session import Session
@@ -98,7 +99,7 @@ class Window(QMainWindow):
         self.back_pane = PicturePane("back")
         self.classes_pane = ClassesPane()
         self.layer_bar = LayerBar(net)
-        self.grid_pane = GridPane()
+        self.grid_pane = GridPane(self._model, self._commands)
         self.big_unit = PicturePane("big_unit")
         self.big_back = PicturePane("big_back")
         self.facts_pane = FactsPane()
@@ -214,6 +215,10 @@ class Window(QMainWindow):
     def show_grid(self, content: GridContent) -> None:
         """Draw all units."""
         self.grid_pane.show_content(content)
+
+    def show_frames(self, frames: UnitFrames) -> None:
+        """Frame the units of the grid."""
+        self.grid_pane.show_frames(frames)
 
     def show_facts(self, content: FactsContent) -> None:
         """Draw patches and histogram."""

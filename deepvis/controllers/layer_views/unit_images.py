@@ -59,13 +59,13 @@ def _fill(state: DisplayState, pictures_of: PicturesOf, note: str) -> Iterator[G
 
     The canvas is not copied: what is drawn into it later belongs to the same picture.
     """
-    layout, pace, units = tile_layout(state.grid), Pace(), state.layer.units
+    layout, pace, units = tile_layout(state.grid), Pace(), state.grid.units
     canvas = empty_canvas(layout)
-    for unit in range(units):
+    for number, unit in enumerate(state.grid.shown):
         if pictures := pictures_of(unit):
             draw_pictures(canvas, layout, unit, pictures)
         if pace.due():
-            yield GridContent(canvas, layout, note=f"{note} ({unit + 1} of {units} units read)", smooth=True)
+            yield GridContent(canvas, layout, note=f"{note} ({number + 1} of {units} units read)", smooth=True)
     yield GridContent(canvas, layout, note=note, smooth=True)
 
 

@@ -20,3 +20,10 @@ def leave(window: Window) -> None:
 def reset_layout(window: Window) -> None:
     """Give every pane its first place and size."""
     window.reset_layout()
+
+
+@window_action("filter_units")
+def filter_units(window: Window) -> None:
+    """Let the user type a filter above the grid."""
+    window.grid_pane.head.filter.setFocus()
+    window.grid_pane.head.filter.selectAll()

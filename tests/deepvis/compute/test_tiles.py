@@ -49,3 +49,14 @@ def test_the_middle_of_a_tile_is_its_unit(units, height, width):
     assert hit == (units - 1, height // 2, width // 2)
     assert layout.unit_at(left + tile_width, top) is None
     assert layout.unit_at(-0.5, 0) is None
+
+
+def test_units_in_another_order_are_composed_and_found():
+    maps = np.arange(4 * 2 * 3, dtype=np.float32).reshape(4, 2, 3)
+    layout = TileLayout(Grid(3, 2, 2, (3, 0, 2)), 2, 3, zoom=1)
+    whole = compose_grid(maps, layout)
+    for unit in (3, 0, 2):
+        left, top, width, height = layout.box(unit)
+        np.testing.assert_array_equal(whole[top : top + height, left : left + width], maps[unit])
+        assert layout.unit_at(left + 1, top) == (unit, 0, 1)
+    assert np.isnan(whole[3:, 4:]).all()

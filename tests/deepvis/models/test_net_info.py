@@ -55,3 +55,16 @@ def test_no_other_grid_has_much_larger_cells(units, aspect):
 def test_a_last_row_of_one_is_avoided():
     assert Grid.of(256, 0.85) == Grid(256, 16, 16)
     assert Grid.of(64, 0.87) == Grid(64, 8, 8)
+
+
+def test_a_grid_in_another_order():
+    grid = Grid.of(3, 1.0, (6, 2, 4))
+    assert [grid.place(unit) for unit in (6, 2, 4)] == [divmod(cell, grid.columns) for cell in range(3)]
+    assert [grid.unit_at(*grid.place(unit)) for unit in (6, 2, 4)] == [6, 2, 4]
+    assert grid.holds(4)
+    assert not grid.holds(0)
+    row = Grid(3, 1, 3, (6, 2, 4))
+    assert row.move(6, 0, 1) == 2
+    assert row.move(2, 0, 9) == 4
+    assert row.move(0, 0, 1) == 6
+    assert row.unit_at(0, 3) is None

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from deepvis.models.net_info import Grid, LayerInfo, NetInfo
+from deepvis.models.net_info import Grid, LayerInfo, NetInfo, UnitOrder
 from deepvis.models.resolve import resolve
 from deepvis.models.viewer import Origin, ViewerModel
 from prototxt.graph import Value
@@ -98,3 +98,13 @@ def test_changes_are_signalled_by_field():
     model.unit = 4
     model.unit = 4
     assert heard == [4]
+
+
+def test_the_grid_follows_an_order_of_its_layer():
+    order = UnitOrder("fc", (7, 3, 5))
+    state = resolve(ViewerModel(layer="fc", unit=1), NET, aspect=3.0, order=order)
+    assert state.grid == Grid(3, 1, 3, (7, 3, 5))
+    assert state.unit == 1
+    assert resolve(ViewerModel(layer="conv1"), NET, order=order).grid.order == ()
+    assert resolve(ViewerModel(layer="fc"), NET, order=UnitOrder("fc", (20, 1))).grid.order == ()
+    assert resolve(ViewerModel(layer="fc"), NET, order=UnitOrder("fc")).grid.units == 20

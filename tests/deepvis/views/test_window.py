@@ -58,10 +58,13 @@ CHANGES = {
     "toggle_classes": ({}, {"show_classes": False}),
     "toggle_patches": ({}, {"show_patches": False}),
     "toggle_values": ({}, {"show_values": False}),
+    "next_sort": ({}, {"sort": "activation"}),
+    "toggle_reverse": ({}, {"reverse_order": True}),
+    "next_frames": ({}, {"frame_kind": "H"}),
     "reset": ({"gamma": 0.5, "back_mode": "guided"}, {"gamma": 1.0, "back_mode": "off"}),
     "toggle_help": ({}, {"show_help": True}),
 }
-ELSEWHERE = {"save_picture", "copy_picture", "quit", "reset_layout", "toggle_camera"}
+ELSEWHERE = {"save_picture", "copy_picture", "quit", "reset_layout", "toggle_camera", "filter_units"}
 INPUTS = {"open_pictures", "open_input_files", "open_class_folders", "paste_input", "toggle_play"}  # in test_inputs.py
 
 
