@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from deepvis.compute.colour import ColourScale, colourise
 from deepvis.compute.filter_table import FilterTable
+from entropy.transfer import TRANSFER
 
 H_MAP, RATE_MAP = "viridis", "matplotlib:coolwarm"
 """Maps of H, and of rates: blue for frozen, red for free."""
@@ -53,9 +54,9 @@ def rate_frames(rates: NDArray[np.float64]) -> UnitFrames:
 
 
 def threshold_frames(filters: FilterTable, layer: str, threshold: float) -> UnitFrames:
-    """Frames for what ``threshold`` in bits would free (red) and freeze (blue), as `entropy.plan` does."""
-    rates = np.array(filters.plan(1, threshold).layers[layer].realised)
+    """Frames for what ``threshold`` in bits would free (red) and freeze (blue), by the thesis's hard function."""
     bits = filters.table.h[filters.table.layer == layer]
+    rates = TRANSFER[1].function(bits, np.array(threshold))
     made = rate_frames(rates)
     captions = tuple(f"H {one:.3f} bit: {'free' if rate else 'frozen'}" for one, rate in zip(bits, rates, strict=True))
     free = int((rates > 0).sum())
