@@ -90,12 +90,12 @@ def _existing(path: Path) -> Path | None:
 
 def _converted(folder: Path, cache: Path) -> Generator[Progress, None, Path]:
     """Convert a PyTorch baseline into the cache, if it is not there yet; ``conversion.json`` is written last."""
-    from converters.conversion import convert  # only here: torchvision and torch.export take a second to import
-    from converters.source import build, describe_folder
-
     target = cache / f"{folder.resolve().name}-{_folder_hash(folder)[:16]}"
     if (target / CONVERSION).is_file():
         return target
+    from converters.conversion import convert  # only here: torchvision and torch.export take a second to import
+    from converters.source import build, describe_folder
+
     what = f"convert {folder.name} to Caffe"
     yield Progress(0, 2, what)
     description = describe_folder(folder)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
 from deepvis.commands.option_types import ImagesPlace, ModelPlace, Number, Place, Text
 from deepvis.commands.views import views
-from deepvis.scan.reader import Scan
+from deepvis.progress import Progress
 from deepvis.settings import Settings, override, read_settings
 from prototxt.errors import InputError
 
@@ -71,7 +72,7 @@ def window_command(
     images
         folder, image list, list of pairs, LMDB, video, picture, or array.
     """
-    return views("app").run(window.wishes(model, images))
+    return _run(window, model, images)
 
 
 def demo_command(
@@ -80,7 +81,7 @@ def demo_command(
 ) -> int:
     """Open the window on what `make demo` made in build/demo, or on the bundled model if there is nothing yet."""
     made = (DEMO / "conversion.json").is_file()
-    return views("app").run(window.wishes(DEMO if made else None, None))
+    return _run(window, DEMO if made else None, None)
 
 
 def with_neighbours(settings: Settings) -> Settings:
@@ -102,6 +103,8 @@ def _existing(path: Path) -> Path | None:
 
 def _scanned_folder(scan: Path) -> Path | None:
     """The folder that was scanned if it is still there; a broken scan is the window's to tell of."""
+    from deepvis.scan.reader import Scan  # only here: it imports torch, and the window is to be there before that
+
     try:
         with Scan(scan) as opened:
             return opened.root if opened.root.is_dir() else None
@@ -112,3 +115,14 @@ def _scanned_folder(scan: Path) -> Path | None:
 def _sample_photographs() -> Path | None:
     package = find_spec("skimage.data")
     return Path(package.origin).parent if package and package.origin else None
+
+
+def _run(window: WindowOptions, model: Path | None, images: Path | None) -> int:
+    """Open the window; what takes long to import is imported while it already says what it opens."""
+
+    def prepare() -> Generator[Progress, None, Any]:
+        settings = window.wishes(model, images)
+        yield Progress(0, 0, "loading the libraries")
+        return (yield from views("app").opening(settings))
+
+    return views("start").run(prepare, model.absolute().name if model else "the model")

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 import cmap
 from pydantic import ValidationError
-from PySide6.QtCore import QSettings
-from PySide6.QtWidgets import QApplication
 
 from deepvis.assumed import for_pairs
 from deepvis.camera import Camera
@@ -23,24 +18,24 @@ from deepvis.compute.filter_table import SETTINGS
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.panes.registry import PANES
 from deepvis.controllers.session import Session
-from deepvis.errors import ModelError, SettingsError
+from deepvis.errors import SettingsError
 from deepvis.export.unit_folders import UnitPictures, open_unit_pictures
 from deepvis.model import Model, opening_settings, pick_device
 from deepvis.models.net_info import NetInfo
 from deepvis.models.viewer import ViewerModel
-from deepvis.progress import with_bar
+from deepvis.progress import Progress, with_bar
 from deepvis.scan.reader import Scan
 from deepvis.settings import Settings
 from deepvis.sources import Images, open_images
 from deepvis.sources.opening import Cutting
-from deepvis.views.theme import apply_theme
+from deepvis.views.application import make_application, window_memory
 from deepvis.views.window import Window
 from entropy import read_plan
 from prototxt.errors import InputError
 
 
-def run(settings: Settings) -> int:
-    """Open the window and stay until it is closed.
+def opening(settings: Settings) -> Generator[Progress, None, Callable[[], Window]]:
+    """Open what the settings name, step by step, for a window; `deepvis.views.start.run` shows it.
 
     Parameters
     ----------
@@ -48,28 +43,30 @@ def run(settings: Settings) -> int:
 
     Returns
     -------
-    Exit code of the program.
+    What makes the window and shows it, to be called on Qt's thread.
 
     Raises
     ------
-    InputError : if the model or the pictures cannot be opened, or there is no display.
+    InputError : if the model or the pictures cannot be opened.
     """
-    _check_display()
-    session, problems = open_session(settings)
+    session, problems = yield from opening_session(settings)
     model = first_state(settings, session.engine.net)
-    app = make_application(settings.font_size)
-    window = Window(session, model, QSettings("deepvis", "window"), settings.keymap)
-    window.resize(*settings.window_size)
-    window.show()
-    window.start()
-    for sentence in problems:
-        window.show_problem(Problem(sentence))
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return app.exec()
+
+    def make() -> Window:
+        make_application(settings.font_size)
+        window = Window(session, model, window_memory(), settings.keymap)
+        window.resize(*settings.window_size)
+        window.show()
+        window.start()
+        for sentence in problems:
+            window.show_problem(Problem(sentence))
+        return window
+
+    return make
 
 
-def open_session(settings: Settings) -> tuple[Session, list[str]]:
-    """Open what the settings name.
+def opening_session(settings: Settings) -> Generator[Progress, None, tuple[Session, list[str]]]:
+    """Open what the settings name, step by step.
 
     Returns
     -------
@@ -80,7 +77,8 @@ def open_session(settings: Settings) -> tuple[Session, list[str]]:
     ------
     InputError : if the model or the pictures cannot be opened.
     """
-    model = with_bar(opening_settings(settings))
+    model = yield from opening_settings(settings)
+    yield Progress(0, 0, f"starting {model.name}")
     images = _open_pictures(settings, model)
     model = model if images is None else for_pairs(model, images)
     engine = Engine(model, pick_device(settings.device), naming_of(settings))
@@ -95,6 +93,11 @@ def open_session(settings: Settings) -> tuple[Session, list[str]]:
         "and open the window with --scan scan.h5"
     )
     return session, problems + more
+
+
+def open_session(settings: Settings) -> tuple[Session, list[str]]:
+    """Do `opening_session` at once, with a bar on the terminal."""
+    return with_bar(opening_session(settings))
 
 
 def first_state(settings: Settings, net: NetInfo, wishes: Mapping[str, Any] | None = None) -> ViewerModel:
@@ -148,26 +151,6 @@ def check_place(net: NetInfo, settings: Settings) -> None:
         raise SettingsError(
             f"layer {settings.layer!r} has {units} units, 0 to {units - 1}; there is no {settings.unit}"
         )
-
-
-def make_application(points: int) -> QApplication:
-    """Make Qt's application with the look of the window, or give the look to the one that there is.
-
-    OpenCV points Qt at plugins and fonts of its own; both variables are taken away first.
-    """
-    for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
-        os.environ.pop(name, None)
-    app = QApplication.instance()
-    if not isinstance(app, QApplication):
-        app = QApplication(["deepvis"])
-    apply_theme(app, points)
-    return app
-
-
-def _check_display() -> None:
-    has_none = not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-    if sys.platform.startswith("linux") and has_none and os.environ.get("QT_QPA_PLATFORM") is None:
-        raise ModelError("there is no display to open a window on; use `deepvis snapshot`, or ssh -X, or xvfb-run")
 
 
 def _open_pictures(settings: Settings, model: Model) -> Images | None:

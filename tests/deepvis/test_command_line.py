@@ -232,9 +232,19 @@ def test_settings_are_printed(tmp_path: Path, monkeypatch, capsys: pytest.Captur
 def test_the_window_is_given_what_was_asked_for(model_folder: Path, make_pictures, monkeypatch) -> None:
     import deepvis.commands.window as window
 
-    given = []
-    views = SimpleNamespace(run=lambda settings: given.append(settings))
-    monkeypatch.setattr(window, "views", lambda module: views)
+    given, names = [], []
+
+    def opening(settings):
+        given.append(settings)
+        yield from ()
+
+    def run_at_once(prepare, name):
+        list(prepare())
+        names.append(name)
+        return 0
+
+    views = {"app": SimpleNamespace(opening=opening), "start": SimpleNamespace(run=run_at_once)}
+    monkeypatch.setattr(window, "views", views.__getitem__)
     images = make_pictures(2)
     pixels = ("--preprocessing", model_folder / "pixels.json", "--device", "cpu")
     assert run("scan", model_folder, "--images", images.root, "--out", model_folder / "scan.h5", *pixels) == 0
@@ -242,6 +252,7 @@ def test_the_window_is_given_what_was_asked_for(model_folder: Path, make_picture
     assert run(model_folder, "--layer", "conv1", "--unit", 3) == 0
     assert run() == 0
     seen, default = given
+    assert names == [model_folder.name, "the model"]
     assert (seen.model, seen.layer, seen.unit) == (model_folder, "conv1", 3)
     assert (seen.scan, seen.plan, seen.images) == (model_folder / "scan.h5", model_folder / "plan.json", images.root)
     assert default.scan is None

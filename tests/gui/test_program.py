@@ -91,7 +91,8 @@ def test_a_session_with_the_keyboard(model_files, x_server, tmp_path):
         text=True,
     )
     try:
-        window = wait_for(lambda: xdotool("search", "--onlyvisible", "--name", "DeepVis").split("\n")[0], program)
+        # Before it there may be a window "Opening outside - DeepVis".
+        window = wait_for(lambda: xdotool("search", "--onlyvisible", "--name", ":0 - outside").split("\n")[0], program)
 
         def title_becomes(start):
             wait_for(lambda: xdotool("getwindowname", window).startswith(start), program)

@@ -123,13 +123,6 @@ def test_settings_that_do_not_fit_the_net_are_sentences(settings, make_model, ch
         app.first_state(settings(**changes), describe(make_model()))
 
 
-def test_no_display_is_a_sentence(settings, monkeypatch):
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(InputError, match="deepvis snapshot"):
-        app.run(settings())
-
-
 def test_a_snapshot_of_a_view_and_of_panes(qapp, settings, tmp_path):
     out = tmp_path / "window.png"
     snapshot(settings(), out, {"layer_mode": "weight histograms", "panes": ("histograms",)})
