@@ -64,6 +64,7 @@ class Preprocessing:
     pair: str = "none"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "raw_scale", float(self.raw_scale))  # 1 and 1.0 are one preprocessing, with one hash
         for name in ("mean", "std"):
             object.__setattr__(self, name, tuple(float(x) for x in getattr(self, name)))
         for name in ("resize_to", "crop"):

@@ -239,6 +239,14 @@ def test_training_input_says_sizes_and_limits():
         training_input(Preprocessing(mean_image=np.zeros((3, 4, 4))))
 
 
+def test_one_is_one_whether_written_whole_or_with_a_point():
+    assert Preprocessing(raw_scale=1).hash == Preprocessing(raw_scale=1.0).hash
+    assert (
+        Preprocessing.from_json(Preprocessing().to_json().replace('"raw_scale": 1.0', '"raw_scale": 1'))
+        == Preprocessing()
+    )
+
+
 def test_a_file_holds_a_preprocessing_alone_or_in_a_conversion(tmp_path):
     wanted = Preprocessing("RGB", 1 / 255, mean=(0.5, 0.4, 0.3), crop=(9, 11))
     alone, conversion = tmp_path / "pixels.json", tmp_path / "conversion.json"
