@@ -82,7 +82,7 @@ class Session:
     @property
     def title(self) -> str:
         """Model and pictures, for the title of the window."""
-        images = f" - {self.images.root.name}" if self.images else ""
+        images = f" - {(self.images.origin or self.images.root).name}" if self.images else ""
         return f"{self.engine.net.name}{images} - DeepVis"
 
     def close(self) -> None:

@@ -83,7 +83,7 @@ def _channel(name: str, values: NDArray[np.float32]) -> Channel:
 
 def _note(model: Model, opened: Model) -> str:
     if model.preprocessing != opened.preprocessing:
-        return "changed: scans that were made before do not belong to it"
+        return "changed from what the model says"
     if opened.assumed:
         return "a guess: the model says nothing of its preprocessing"
     return "as the model says"

@@ -237,7 +237,9 @@ class PixelsPane(QWidget):
             return
 
         def done(found: Measured) -> None:
-            if self._is_shown(model):
+            if self._model.preprocessing != model.preprocessing:
+                self._problem("the preprocessing was changed while mean and std were computed; compute them again")
+            elif self._is_shown(model):
                 self.take(found.preprocessing)
                 self._tell_unusable(found.errors)
 
@@ -340,6 +342,7 @@ class DoctorTable(QWidget):
         """Show the ranking."""
         self._rows = found.rows
         _fill(self.table, [_cells(row, row is found.chosen) for row in found.rows])
+        self.table.scrollToItem(self.table.item(found.rows.index(found.chosen), 0))
         tied = sum(row.tied for row in found.rows)
         if found.guessing:
             words = (

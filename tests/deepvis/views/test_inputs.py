@@ -152,6 +152,7 @@ def test_files_and_paths_are_pasted(qtbot, open_window, make_pictures):
     QGuiApplication.clipboard().setMimeData(mime)
     window.actions_by_name["paste_input"].trigger()
     idle(qtbot, window)
+    assert window.input_pane.content.title == "2.png"
     assert [path.split("/")[-1] for path in window.controller.session.images.paths] == ["2.png", "0.png"]
     QGuiApplication.clipboard().setText(f"'{pictures.root}'\n")
     window.actions_by_name["paste_input"].trigger()

@@ -120,6 +120,27 @@ def test_mean_and_std_of_the_pictures(qtbot, opened):
     assert window.task_bar.isHidden()
 
 
+def test_what_was_computed_for_other_fields_is_not_taken(qtbot, opened):
+    window, pane = opened()
+    pane.measure()
+    retype(qtbot, pane.edits["raw_scale"], "2")
+    idle(qtbot, window)
+    assert "compute them again" in window.error_bar.sentence.text()
+    assert window.controller.session.engine.model.preprocessing == Preprocessing("BGR", 2, mean=(3, 3, 3), crop=(9, 11))
+
+
+def test_work_on_the_pictures_is_cancelled(qtbot, opened, make_pictures, monkeypatch):
+    window, pane = opened()
+    window.controller.set_images(make_pictures(3, folder="others"))
+    pane.measure()
+    assert window.task_bar.isVisible()
+    window.task_bar.cancel.click()
+    idle(qtbot, window)
+    assert window.task_bar.isHidden()
+    assert window.controller.session.engine.model is window.controller.session.opened
+    assert window.error_bar.isHidden()
+
+
 def test_without_pictures_there_is_a_sentence(qtbot, opened):
     window, pane = opened(images=None)
     pane.measure()
@@ -143,6 +164,7 @@ def test_the_doctors_table_and_a_click_that_takes_a_variant(qtbot, opened, make_
     assert (
         sum(pane.doctor.table.item(row, 0).text().startswith(">") for row in range(pane.doctor.table.rowCount())) == 1
     )
+    assert pane.edits["mean"].text() == "3, 3, 3"
     row = next(
         row
         for row in range(pane.doctor.table.rowCount())
