@@ -342,7 +342,7 @@ class DoctorTable(QWidget):
         """Show the ranking."""
         self._rows = found.rows
         _fill(self.table, [_cells(row, row is found.chosen) for row in found.rows])
-        self.table.scrollToItem(self.table.item(found.rows.index(found.chosen), 0))
+        self.table.scrollTo(self.table.model().index(found.rows.index(found.chosen), 0))
         tied = sum(row.tied for row in found.rows)
         if found.guessing:
             words = (
