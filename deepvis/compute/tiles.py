@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,10 +51,10 @@ class TileLayout:
     zoom: int
     line: int = 1
 
-    @staticmethod
-    def of(grid: Grid, height: int, width: int) -> TileLayout:
+    @classmethod
+    def of(cls, grid: Grid, height: int, width: int) -> Self:
         """Enlarge tiles to at least `SMALLEST_TILE` pixels a side."""
-        return TileLayout(grid, height, width, max(1, -(-SMALLEST_TILE // min(height, width))))
+        return cls(grid, height, width, max(1, -(-SMALLEST_TILE // min(height, width))))
 
     @property
     def step(self) -> tuple[int, int]:
