@@ -63,6 +63,7 @@ def drawing_filters(model: Model, layer: str) -> Generator[Progress, None, Filte
     for group in np.split(kernels, _groups(node)):
         vectors = np.moveaxis(group, 1, -1).reshape(-1, inputs)
         found = yield from finding_components(vectors, COLOURS)
+        yield Progress(len(parts), _groups(node), "projections")
         projected = vectors @ found.directions.T.astype(np.float32)
         parts.append(np.moveaxis(projected.reshape(len(group), *group.shape[2:], COLOURS), -1, 1))
         shares.append(float(found.shares.sum()))
