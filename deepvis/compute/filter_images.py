@@ -59,7 +59,8 @@ def drawing_filters(model: Model, layer: str) -> Generator[Progress, None, Filte
         return _coloured(kernels, kernels[:, order], "weights as red, green and blue")
     if inputs == 1:
         return _coloured(kernels, np.repeat(kernels, COLOURS, 1), "weights of the only input channel")
-    parts, shares = [], []
+    parts: list[Array] = []
+    shares: list[float] = []
     for group in np.split(kernels, _groups(node)):
         vectors = np.moveaxis(group, 1, -1).reshape(-1, inputs)
         found = yield from finding_components(vectors, COLOURS)

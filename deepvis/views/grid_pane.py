@@ -122,9 +122,8 @@ class GridPane(QWidget):
         """Tell the new shape, so that the grid is laid out for it."""
         super().resizeEvent(event)
         if self._canvas.height() > 0:
-            self.aspect_changed.emit(
-                round(self.width() / max(1, self.height() - self._foot.height() - self.head.height()), 2)
-            )
+            head = 0 if self.head.isHidden() else self.head.height()
+            self.aspect_changed.emit(round(self.width() / max(1, self.height() - self._foot.height() - head), 2))
         self.reset_zoom()
 
     def _place_frames(self) -> None:

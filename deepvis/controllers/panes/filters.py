@@ -20,11 +20,11 @@ from deepvis.models.resolve import DisplayState
 
 
 class FilterLayout(TileLayout):
-    """Tiles in a grid of the pane's own shape."""
+    """Tiles of the units that the middle shows, in its order but in a grid of the pane's own shape."""
 
     def fits(self, grid: Grid) -> bool:
-        """Whether there are as many units."""
-        return self.grid.units == grid.units
+        """Whether the same units are shown."""
+        return self.grid.shown == grid.shown
 
 
 class KernelLayout(TileLayout):
@@ -56,13 +56,13 @@ class FiltersContent:
     captions: tuple[str, ...] = ()
     missing: str = ""
 
-    def all_units(self, aspect: float) -> GridContent:
-        """Every filter, for a pane that is ``aspect`` times as wide as high."""
+    def all_units(self, aspect: float, order: tuple[int, ...] = ()) -> GridContent:
+        """Every filter, or those of ``order``, for a pane that is ``aspect`` times as wide as high."""
         if self.images is None:
             return GridContent(missing=self.missing)
         pixels = self.images.pixels
         units, height, width = pixels.shape[:3]
-        layout = FilterLayout.of(Grid.of(units, aspect * height / width), height, width)
+        layout = FilterLayout.of(Grid.of(len(order) or units, aspect * height / width, order), height, width)
         canvas = empty_canvas(layout)
         draw_arrays(canvas, layout, _enlarged(pixels, layout.zoom))
         note = f"{self.layer}: {self.images.what}; grey is 0, full colour ±{self.images.reach:.3g}"

@@ -19,10 +19,13 @@ class FiltersPane(QWidget):
     def __init__(self, controller: ViewerController) -> None:
         super().__init__()
         self.content = FiltersContent()
-        self._unit = 0
+        self._layer, self._unit = "", 0
         self._aspects = [1.0, 1.0]
-        self.all = GridPane()
-        self.one = GridPane()
+        self._order: tuple[int, ...] = ()
+        self.all = GridPane(controller.model)
+        self.one = GridPane(controller.model)
+        for grid in (self.all, self.one):
+            grid.head.hide()
         self.all.unit_clicked.connect(controller.select_unit)
         self.all.aspect_changed.connect(self._all_turned)
         self.one.aspect_changed.connect(self._one_turned)
@@ -50,11 +53,14 @@ class FiltersPane(QWidget):
 
     def show_state(self, state: DisplayState) -> None:
         """Frame the selected unit and show its filter."""
-        self.all.show_state(state)
-        if state.unit != self._unit:
-            self._unit = state.unit
-            if state.layer.name == self.content.layer:
+        changed = state.grid.order != self._order, state.unit != self._unit
+        self._layer, self._order, self._unit = state.layer.name, state.grid.order, state.unit
+        if self._layer == self.content.layer:
+            if changed[0]:
+                self._draw_all()
+            if changed[1]:
                 self._draw_one()
+        self.all.show_state(state)
 
     def _all_turned(self, aspect: float) -> None:
         self._aspects[0] = aspect
@@ -65,7 +71,8 @@ class FiltersPane(QWidget):
         self._draw_one()
 
     def _draw_all(self) -> None:
-        self.all.show_content(self.content.all_units(self._aspects[0]))
+        order = self._order if self._layer == self.content.layer else ()
+        self.all.show_content(self.content.all_units(self._aspects[0], order))
 
     def _draw_one(self) -> None:
         self.one.show_content(self.content.one_unit(self._unit, self._aspects[1]))

@@ -63,3 +63,17 @@ def test_a_click_selects_the_unit_and_the_layer_is_followed(qtbot, pane_of):
     qtbot.waitUntil(lambda: window.idle, timeout=5000)
     assert pane.all.content.missing == "pool1 (Pooling) has no filters of its own"
     assert window.error_bar.isHidden()
+
+
+def test_the_order_of_the_middle_is_followed(qtbot, pane_of):
+    window, pane = pane_of(unit=4)
+    window._model.reverse_order = True
+    qtbot.waitUntil(lambda: window.idle, timeout=5000)
+    content = pane.all.content
+    assert tuple(content.layout.grid.shown) == (4, 3, 2, 1, 0)
+    zoom = content.layout.zoom
+    np.testing.assert_array_equal(tile(content, 4)[::zoom, ::zoom, :3], pane.content.images.pixels[4])
+    assert content.layout.box(4)[:2] == (0, 0)
+    assert pane.all._frame.isVisible()
+    some = pane.content.all_units(1.0, (3, 1))
+    assert tuple(some.layout.grid.shown) == (3, 1)
