@@ -16,6 +16,7 @@ COMMANDS = {
     "scan": ("deepvis.commands.scan", "scan_command"),
     "scan merge": ("deepvis.commands.scan", "merge_command"),
     "export": ("deepvis.commands.export", "export_command"),
+    "synthesise": ("deepvis.commands.synthesise", "synthesise_command"),
     "mean": ("deepvis.commands.mean", "mean_command"),
     "snapshot": ("deepvis.commands.snapshot", "snapshot_command"),
     "demo": ("deepvis.commands.window", "demo_command"),

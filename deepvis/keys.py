@@ -79,10 +79,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("next_frames", "View", "Frames of the units: off, H, rate, threshold", ("2",)),
     Command("reset", "View", "Reset the view", ("Esc",)),
     Command("reset_layout", "View", "Reset the panes", ("Ctrl+0",)),
+    Command("synthesise_unit", "Compute", "Synthesise this unit", ("Ctrl+Y",)),
     Command("toggle_help", "Help", "List of keys", ("H", "F1")),
 )
 
-MENUS: tuple[str, ...] = ("File", "Input", "Unit", "Back-propagation", "View", "Panes", "Help")
+MENUS: tuple[str, ...] = ("File", "Input", "Unit", "Back-propagation", "View", "Compute", "Panes", "Help")
 
 
 KEYMAPS: dict[str, Mapping[str, tuple[str, ...]]] = {

@@ -62,8 +62,8 @@ def window_command(
 ) -> int:
     """Look into a net unit by unit.
 
-    Other commands: deepvis scan, deepvis scan merge, deepvis export, deepvis mean,
-    deepvis snapshot, deepvis demo, deepvis settings; each has a --help.
+    Other commands: deepvis scan, deepvis scan merge, deepvis export, deepvis synthesise,
+    deepvis mean, deepvis snapshot, deepvis demo, deepvis settings; each has a --help.
 
     Parameters
     ----------

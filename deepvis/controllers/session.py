@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import torch
+
 from deepvis.camera import Camera
 from deepvis.compute.engine import Activations, BackResult, Frame
 from deepvis.compute.facts import Facts
@@ -24,6 +26,7 @@ class Runner(Protocol):
 
     net: NetInfo
     model: Model
+    device: torch.device
 
     @property
     def red_channel(self) -> int:

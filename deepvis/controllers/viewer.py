@@ -162,6 +162,14 @@ class ViewerController:
         if old.facts is not None and old.facts not in kept:
             self.lanes["disk"].submit("close", old.facts.close, lambda outcome: None)
 
+    def remake(self, pane: str, layer_mode: str) -> None:
+        """Make a pane and a view of the layer anew where they are shown: what they are made from has changed."""
+        state = self.state
+        if state is not None and pane in state.panes:
+            self._ask_pane(pane)
+        if state is not None and state.layer_mode == layer_mode:
+            self._ask_layer()
+
     def ask_whole(self, rank: int) -> None:
         """Show the whole picture of a patch of the selected unit."""
         self._facts.ask_whole(rank)

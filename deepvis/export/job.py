@@ -135,7 +135,12 @@ class Job:
 
 
 def write_picture(path: Path, rgb: NDArray[np.uint8], *options: int) -> None:
-    """Write (H, W, 3) uint8 RGB in the format of the file's extension.
+    """Write (H, W, 3) uint8 RGB in the format of the file's extension; see `encoded_picture`."""
+    path.write_bytes(encoded_picture(path, rgb, *options))
+
+
+def encoded_picture(path: Path, rgb: NDArray[np.uint8], *options: int) -> bytes:
+    """Give the file of (H, W, 3) uint8 RGB in the format of the path's extension.
 
     Parameters
     ----------
@@ -144,4 +149,4 @@ def write_picture(path: Path, rgb: NDArray[np.uint8], *options: int) -> None:
     done, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
     if not done:
         raise ExportError(f"{path}: OpenCV cannot write a picture of {rgb.shape[1]} x {rgb.shape[0]} pixels")
-    path.write_bytes(data.tobytes())
+    return data.tobytes()

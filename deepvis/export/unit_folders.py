@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from deepvis.images import EXTENSIONS, read_image
 from deepvis.sources.files import natural_key
 
 UNIT = re.compile(r"unit_(\d{4,})")
+SYNTHESISED = "opt"
 RANKED = re.compile(r"(.+?)_(\d{3,})(?:_.*)?")
 # Yosinski's folders by what is in them: for each unit one picture, a montage whose making was never published.
 MONTAGES = {"max_im": "maxim", "max_deconv": "deconv", "regularized_opt": "opt"}
@@ -31,7 +33,8 @@ class UnitPicture:
     kind : what it shows: ``maxim``, ``deconv``, ``backprop``, ``opt`` …, as in the files' names.
     rank : the how-manieth of its kind, from 0.
     montage : whether it holds several patches in one picture.
-    value, image : from ``info.txt``: the maximum, and the file that it was found on; None where there is none.
+    value, image : from ``info.txt``: the maximum, and the file that it was found on; of what was synthesised the value
+        that it reaches; None where there is none.
     """
 
     path: Path
@@ -135,10 +138,21 @@ def _ranked(places: list[Path]) -> list[UnitPicture]:
             if ranked is None or path.suffix.lower() not in EXTENSIONS:
                 continue
             kind, rank = ranked[1], int(ranked[2])
-            values = info[f"{MINIMA}{INFO}" if kind.startswith(MINIMA) else INFO] if kind != "opt" else []
+            if kind == SYNTHESISED:
+                found.append(UnitPicture(path, kind, rank, value=_reached(path.with_suffix(".json"))))
+                continue
+            values = info[f"{MINIMA}{INFO}" if kind.startswith(MINIMA) else INFO]
             value, image = values[rank] if rank < len(values) else (None, None)
             found.append(UnitPicture(path, kind, rank, value=value, image=image))
     return found
+
+
+def _reached(record: Path) -> float | None:
+    """The activation in the record beside a synthesised picture; None where there is none."""
+    try:
+        return float(json.loads(record.read_text(encoding="utf-8"))["activation"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _info(path: Path) -> list[tuple[float, str]]:

@@ -44,7 +44,7 @@ def test_settings_that_it_names_exist() -> None:
     assert {name for name in words if name.startswith(("caffevis_", "caffe_net_"))} <= set(OLD_NAMES)
 
 
-@pytest.mark.parametrize("name", ["scan", "export", "mean", "snapshot", "settings"])
+@pytest.mark.parametrize("name", ["scan", "export", "synthesise", "mean", "snapshot", "settings"])
 def test_programs_that_it_names_exist(name: str) -> None:
     assert f"deepvis {name}" in TEXT
     assert name in PROGRAMS

@@ -2,8 +2,9 @@
 
 The receptive fields, which arikpoz's toolbox over-estimates and Yosinski's has in a table, are in
 ``tests/prototxt/test_receptive_field.py`` (AlexNet's conv5: 163, not 178), measured by gradients too; that a batch of
-back-propagated patches is what each patch gives alone is in ``tests/deepvis/export/test_backward.py``. The faults of
-the synthesis have no counterpart: the window makes no synthesised images, it shows those of a folder.
+back-propagated patches is what each patch gives alone is in ``tests/deepvis/export/test_backward.py``. Those of the
+synthesis (5: the position that is pushed, what is cut, colours, scaled nets) are in
+``tests/deepvis/compute/test_synthesis.py``.
 """
 
 from __future__ import annotations

@@ -12,11 +12,16 @@ from deepvis.compute.unit_tiles import Pace, draw_pictures, empty_canvas, tile_l
 from deepvis.controllers.contents import GridContent
 from deepvis.controllers.layer_views.registry import layer_view
 from deepvis.controllers.session import Sources
-from deepvis.export.unit_folders import UnitPicture, UnitPictures
+from deepvis.export.synthesis import kept_pictures
+from deepvis.export.unit_folders import SYNTHESISED, UnitPicture, UnitPictures
 from deepvis.models.resolve import DisplayState
 from deepvis.scan.reader import Scan
 
 Pixels = NDArray[np.uint8]
+NOTHING_SYNTHESISED = (
+    "No synthesised images of this layer: Compute › Synthesise this unit makes one, `deepvis synthesise` many;"
+    " `unit_pictures` names a folder of others"
+)
 PicturesOf = Callable[[int], list[Pixels]]
 
 
@@ -41,17 +46,17 @@ def show_maximal_images(state: DisplayState, sources: Sources) -> Iterator[GridC
 def show_synthesised_images(state: DisplayState, sources: Sources) -> Iterator[GridContent]:
     """The pictures that were made to drive each unit."""
     layer, count = state.layer.name, 1 if state.first_only else PATCHES
-    folder = sources.session.unit_pictures
-    if folder is not None and layer in folder.layers:
-        yield from _fill(
-            state, _from_folder(folder, layer, "opt", count), f"synthesised images of {folder.folder.name}"
-        )
-    else:
-        yield GridContent(
-            missing=_missing(
-                state, "No synthesised images of this layer: name a folder with unit_0000/opt_… with `unit_pictures`"
-            )
-        )
+    places = (kept_pictures(sources.session.engine.model), sources.session.unit_pictures)
+    folders = [folder for folder in places if folder is not None and layer in folder.layers]
+    if not folders:
+        yield GridContent(missing=_missing(state, NOTHING_SYNTHESISED))
+        return
+    readers = [_from_folder(folder, layer, SYNTHESISED, count) for folder in folders]
+
+    def pictures_of(unit: int) -> list[Pixels]:
+        return [picture for read in readers for picture in read(unit)][:count]
+
+    yield from _fill(state, pictures_of, f"synthesised images of {', '.join(one.folder.name for one in folders)}")
 
 
 def _fill(state: DisplayState, pictures_of: PicturesOf, note: str) -> Iterator[GridContent]:

@@ -13,6 +13,7 @@ from deepvis.controllers.panes.registry import pane
 from deepvis.controllers.session import Sources
 from deepvis.export.hits import hits_of_unit
 from deepvis.export.pictures import back_colours
+from deepvis.export.synthesis import kept_pictures
 from deepvis.export.unit_folders import UnitPicture, UnitPictures
 from deepvis.export.visit import Seen, visit
 from deepvis.models.resolve import DisplayState
@@ -59,10 +60,16 @@ class UnitImagesContent:
 
 @pane("unit_images", "Pictures of the unit", follows=("layer", "unit", "back_mode"), lane="net")
 def make_unit_images(state: DisplayState, sources: Sources) -> Iterator[UnitImagesContent]:
-    """Of an older toolbox's folder, and of the scan: its patches and their back-propagation, made on the spot."""
+    """Those made here, of an older toolbox's folder, and of the scan: its patches and back-propagation, on the spot."""
     layer, session = state.layer.name, sources.session
-    folder, facts = session.unit_pictures, session.facts
-    blocks = _of_folder(folder, layer, state.unit) if folder is not None and layer in folder.layers else ()
+    facts = session.facts
+    folders = (("made here", kept_pictures(session.engine.model)), ("", session.unit_pictures))
+    blocks = tuple(
+        block
+        for name, folder in folders
+        if folder is not None and layer in folder.layers
+        for block in _of_folder(folder, layer, state.unit, name or folder.folder.name)
+    )
     if facts is None or not facts.read(lambda scan: layer in scan.layers):
         yield UnitImagesContent(blocks, "" if blocks else _missing(state, session.facts_missing))
         return
@@ -71,14 +78,14 @@ def make_unit_images(state: DisplayState, sources: Sources) -> Iterator[UnitImag
         yield UnitImagesContent((*blocks, *made))
 
 
-def _of_folder(folder: UnitPictures, layer: str, unit: int) -> tuple[Block, ...]:
+def _of_folder(folder: UnitPictures, layer: str, unit: int, name: str) -> tuple[Block, ...]:
     found: dict[str, list[UnitPicture]] = {}
     for picture in folder.pictures(layer, unit):
         found.setdefault(picture.kind, []).append(picture)
     order = {kind: place for place, kind in enumerate(KINDS)}
     return tuple(
         Block(
-            f"{KINDS.get(kind, kind)} ({folder.folder.name})",
+            f"{KINDS.get(kind, kind)} ({name})",
             tuple(picture.read() for picture in pictures[:PATCHES]),
             tuple("" if picture.value is None else f"{picture.value:.2f}" for picture in pictures[:PATCHES]),
         )

@@ -64,7 +64,7 @@ CHANGES = {
     "reset": ({"gamma": 0.5, "back_mode": "guided"}, {"gamma": 1.0, "back_mode": "off"}),
     "toggle_help": ({}, {"show_help": True}),
 }
-ELSEWHERE = {"save_picture", "copy_picture", "quit", "reset_layout", "toggle_camera", "filter_units"}
+ELSEWHERE = {"save_picture", "copy_picture", "quit", "reset_layout", "toggle_camera", "filter_units", "synthesise_unit"}
 INPUTS = {"open_pictures", "open_input_files", "open_class_folders", "paste_input", "toggle_play"}  # in test_inputs.py
 
 
