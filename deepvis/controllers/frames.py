@@ -89,6 +89,22 @@ class Frames:
         self._forward(lambda: _frame_of(images, index, images.read(index), scene, fit))
         return True
 
+    def renew(self, held: Frame | None) -> None:
+        """Send what is shown through the net again: what comes before the net has changed.
+
+        Parameters
+        ----------
+        held : the frame that is shown; if it is frozen there is no other.
+        """
+        state = self._state()
+        assert state is not None
+        if held is None or not (state.is_live and state.frozen):
+            self.new_scene()
+            return
+        self.scene += 1
+        again = replace(held, scene=self.scene, fit=state.fit)
+        self._forward(lambda: again)
+
     def grab(self) -> None:
         """Ask for the next frame of what is live; while the net works on it, the one after is already taken."""
         state = self._state()

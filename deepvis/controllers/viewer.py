@@ -142,7 +142,7 @@ class ViewerController:
         self._facts.ask_stale(self._show_pictures)
         if self.state is None:
             return
-        self.frames.new_scene()
+        self.frames.renew(self.activations.frame if self.activations else None)
         self._ask_what_is_open()
         if not LAYER_VIEWS[self.state.layer_mode].live:
             self._ask_layer()
@@ -191,9 +191,11 @@ class ViewerController:
         def changed(*names: str) -> bool:
             return old is None or any(getattr(old, name) != getattr(new, name) for name in names)
 
-        if changed("source", "fit") or (not new.is_live and changed("picture")):
+        if changed("source") or (not new.is_live and changed("picture")):
             if not self.frames.new_scene():
                 self.activations = None
+        elif changed("fit"):
+            self.frames.renew(self.activations.frame if self.activations else None)
         elif changed("frozen") and not new.frozen:
             self.frames.grab()
         if changed("origin", "back_mode") or (new.grid_shows_diffs and changed("grid_shows_diffs", "value")):
@@ -360,7 +362,10 @@ class ViewerController:
 
     def _waiting(self) -> str:
         if self.session.images is None and self.state is not None and self.state.source == "files":
-            return "No pictures: open a folder with Ctrl+O, or press c for the camera"
+            return (
+                "No pictures: open a folder with Ctrl+O, a list or a video with Ctrl+I, paste a picture with Ctrl+V, or"
+                " press c for the camera"
+            )
         return "No picture to show" if self._problem_of == "picture" else "Waiting for the net"
 
     def _show_pictures(self) -> None:

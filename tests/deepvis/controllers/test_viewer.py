@@ -18,6 +18,7 @@ from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from prototxt.graph import Value
+from prototxt.preprocess import Preprocessing
 from prototxt.samples import Pair
 
 
@@ -212,6 +213,51 @@ def test_a_frozen_camera_keeps_its_frame(setup):
     for _ in range(12):
         made.threads.end()
     assert made.last("input").pixels[0, 0, 0] > frame
+
+
+def test_a_frozen_frame_goes_through_the_net_again_when_the_preprocessing_changes(setup):
+    made = setup(layer="conv1", source="camera", camera=Frames(range(1, 100)))
+    while made.controller.activations is None:
+        made.threads.end()
+    made.model.frozen = True
+    made.threads.end_all()
+    held = made.controller.activations.frame
+    changed = Preprocessing("RGB", 0.5, mean=(1, 2, 3), crop=(9, 11))
+    made.controller.set_preprocessing(changed)
+    made.threads.end_all()
+    assert made.controller.activations.frame.pixels is held.pixels
+    np.testing.assert_array_equal(made.controller.activations.blob[0], changed.apply(held.pixels))
+    made.model.fit = "stretch"
+    made.threads.end_all()
+    assert made.controller.activations.frame.pixels is held.pixels
+    assert made.controller.activations.frame.fit == "stretch"
+    made.model.frozen = False
+    made.threads.end(), made.threads.end()
+    assert made.controller.activations.frame.pixels is not held.pixels
+
+
+@pytest.mark.parametrize("mode", ["activations", "weight histograms", "weight correlation"])
+def test_another_preprocessing_in_the_middle_of_the_work(setup, mode):
+    made = setup(layer="conv1", layer_mode=mode, back_mode="guided", panes=("histograms", "pixels"))
+    picture = made.controller.session.images.read(0)
+    first = made.controller.session.engine
+    for scale in (0.25, 0.5):  # the answers to the first are never seen
+        changed = Preprocessing("BGR", scale, crop=(9, 11))
+        made.controller.set_preprocessing(changed)
+    made.threads.end_all()
+    assert made.controller.idle
+    np.testing.assert_array_equal(made.controller.activations.blob[0], changed.apply(picture))
+    assert made.last("grid").pixels is not None
+    assert {call.args[0] for call in made.view.show_pane.call_args_list} == {"histograms", "pixels"}
+    assert made.view.show_pane.call_args_list[-1].args[1].preprocessing == changed
+    fresh = Engine(first.model.prepared_by(changed))
+    expected = fresh.forward(made.controller.activations.frame)
+    for value, maps in expected.maps.items():
+        np.testing.assert_array_equal(made.controller.activations.maps[value], maps)
+    back = fresh.backward(expected, made.controller.back.origin, "guided", [])
+    np.testing.assert_array_equal(made.controller.back.gradient, back.gradient)
+    assert first.model.preprocessing.mean == (3, 3, 3)
+    assert not made.view.show_problem.called
 
 
 def test_leaving_the_camera_lets_it_go(setup):

@@ -96,6 +96,7 @@ def test_names_and_clips(video: Path, tmp_path: Path) -> None:
     found = open_images(video, cutting=Cutting(every=60))
     assert found.paths == (f"{name}#frame=0", f"{name}#frame=60", f"{name}#frame=120")
     np.testing.assert_array_equal(found.read(1), expected[60])
+    assert found.rate(1) == 25
     clips = open_images(video, cutting=Cutting(frames=16))
     assert len(clips) == FRAMES // 16
     assert clips.paths[1] == f"{name}#frame=16-31"
