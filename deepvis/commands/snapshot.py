@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 import tyro
 from pydantic import BaseModel
 
-from deepvis.commands.option_types import Factor, ImagesPlace, ModelPlace, Text
+from deepvis.commands.option_types import Factor, ImagesPlace, ModelPlace, Place, Text
 from deepvis.commands.views import views
 from deepvis.commands.window import WindowOptions
 from deepvis.errors import SettingsError
@@ -52,6 +52,7 @@ HELP = {
     "fast_step": "units that I J K L move by",
 }
 """What is said of a field that says nothing of itself."""
+DENSEST = 16
 METAVARS = {int: "N", float: "X", str: "TEXT"}
 
 
@@ -96,7 +97,9 @@ def snapshot_command(
     model: ModelPlace = None,
     images: ImagesPlace = None,
     *,
-    out: Path = Path("deepvis.png"),
+    out: Place = None,
+    values: Place = None,
+    report: Place = None,
     only: Text = None,
     size: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="WIDTH HEIGHT", help_behavior_hint="")] = None,
     density: Factor = None,
@@ -112,8 +115,12 @@ def snapshot_command(
     images
         folder, image list, list of pairs, LMDB, video, picture, or array.
     out
-        file to write; its ending says what it becomes: .png, .jpg, .bmp, .webp, .tif, or .svg and .pdf, where text
-        stays text.
+        picture to write, deepvis.png if no file is named; its ending says what it becomes: .png, .jpg, .bmp, .webp,
+        .tif, or .svg and .pdf, where text stays text.
+    values
+        .csv or .npz to write the values of what is shown to, of --only or of all panes.
+    report
+        .html to write a page about the unit to.
     only
         input, classes, unit, back, layer, facts, or one of --panes: this pane alone.
     size
@@ -121,10 +128,16 @@ def snapshot_command(
     density
         pixels of the picture for a pixel of the window, 2 for a finer one.
     """
+    if density is not None and not 0 < density <= DENSEST:
+        raise SettingsError(f"--density {density:g}: must be above 0 and at most {DENSEST}")
     settings = override(window.wishes(model, images), window_size=size)
     place = views("snapshot")
-    place.snapshot(settings, place.Wanted(out, only or "", density or 1.0), wishes_of(state))
-    print(out)
+    files = [out, values, report] if out or values or report else [Path("deepvis.png"), None, None]
+    wanted = place.Wanted(files[0], only or "", 1.0 if density is None else density, files[1], files[2])
+    place.snapshot(settings, wanted, wishes_of(state))
+    for file in files:
+        if file is not None:
+            print(file)
 
 
 def wishes_of(state: Any) -> dict[str, Any]:

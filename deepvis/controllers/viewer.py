@@ -263,7 +263,7 @@ class ViewerController:
     def _ask_units(self, changed: Callable[..., bool]) -> None:
         """Order and frame the units anew where what they depend on has changed."""
         if self.state is not None and changed(*FRAMED_BY):
-            self._units.ask_frames(self.state, self._sources(), self._as_long_as(FRAMED_BY))
+            self._units.ask_frames(self.state, self.sources(), self._as_long_as(FRAMED_BY))
         if changed(*ORDERED_BY):
             self._ask_order()
 
@@ -273,7 +273,7 @@ class ViewerController:
 
     def _ask_order(self) -> None:
         if self.state is not None:
-            self._units.ask_order(self.state, self._sources(), self._as_long_as(ORDERED_BY))
+            self._units.ask_order(self.state, self.sources(), self._as_long_as(ORDERED_BY))
 
     def _as_long_as(self, fields: tuple[str, ...]) -> Callable[[], bool]:
         """Whether session and these fields of the state are the ones of now."""
@@ -313,7 +313,7 @@ class ViewerController:
 
     def _ask_layer(self) -> None:
         """Make the middle: the way to show the layer that is chosen."""
-        state, sources = self.state, self._sources()
+        state, sources = self.state, self.sources()
         if state is None:
             return
         if LAYER_VIEWS[state.layer_mode].live and sources.values is None:
@@ -323,7 +323,7 @@ class ViewerController:
         self._layer.ask(state, sources, self._as_long_as(_SAME_GRID))
 
     def _ask_pane(self, name: str) -> None:
-        state, sources = self.state, self._sources()
+        state, sources = self.state, self.sources()
         if state is None:
             return
 
@@ -357,7 +357,8 @@ class ViewerController:
             return None
         return LayerValues(back.maps[value], None)
 
-    def _sources(self) -> Sources:
+    def sources(self) -> Sources:
+        """What views and panes are made from now."""
         return Sources(self.session, self._values(), self.activations, self.back)
 
     def _waiting(self) -> str:

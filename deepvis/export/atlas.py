@@ -138,14 +138,7 @@ def _field(layer: ScannedLayer) -> str:
 
 
 def _write_pages(job: Job, folder: Path, layers: Sequence[LayerEntry]) -> Work:
-    environment = Environment(
-        loader=PackageLoader("deepvis.export"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = short
+    environment = templates()
     record = job.record("atlas")
     common: dict[str, Any] = {
         "net": record["net"],
@@ -170,6 +163,19 @@ def _write_pages(job: Job, folder: Path, layers: Sequence[LayerEntry]) -> Work:
         text = page.render(common, layer=layer, root="../", **around)
         (folder / "layers" / f"{layer.file}.html").write_text(text, encoding="utf-8")
         yield Progress(number + 1, len(layers), "atlas: pages")
+
+
+def templates() -> Environment:
+    """The templates of web pages; their filter ``number`` is `short`."""
+    environment = Environment(
+        loader=PackageLoader("deepvis.export"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = short
+    return environment
 
 
 def short(value: float) -> str:

@@ -41,6 +41,7 @@ class Docks:
         self._model = model
         self._controller = controller
         self._docks: dict[str, QDockWidget] = {}
+        self._contents: dict[str, Any] = {}
         self.entries = {name: self._entry(name, menu) for name in PANES}
 
     def follow(self, state: DisplayState) -> None:
@@ -58,6 +59,7 @@ class Docks:
     def show_content(self, name: str, content: Any) -> None:
         """Give a pane its content."""
         if name in self._docks:
+            self._contents[name] = content
             widget: Any = self._docks[name].widget()
             widget.show_content(content)
 
@@ -72,6 +74,11 @@ class Docks:
     def open_panes(self) -> tuple[str, ...]:
         """Names of the open panes."""
         return tuple(name for name, dock in self._docks.items() if not dock.isHidden())
+
+    @property
+    def open_contents(self) -> dict[str, Any]:
+        """What the open panes show, by name."""
+        return {name: self._contents[name] for name in self.open_panes if name in self._contents}
 
     def widget(self, name: str) -> Any:
         """The widget of an open pane; KeyError where it has never been opened."""

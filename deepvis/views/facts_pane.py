@@ -27,6 +27,7 @@ class FactsPane(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("facts")
+        self.content = FactsContent()
         self.head = FactsHead()
         self.stale = QLabel(wordWrap=True)
         self.stale.setStyleSheet(f"background: {theme.STALE}; padding: 5px 8px;")
@@ -60,7 +61,7 @@ class FactsPane(QWidget):
 
     def show_content(self, content: FactsContent) -> None:
         """Draw this from now on."""
-        facts = content.facts
+        self.content, facts = content, content.facts
         self.head.show_facts(facts)
         self.stale.setText(f"Stale scan: {content.stale}")
         self.stale.setVisible(bool(content.stale))

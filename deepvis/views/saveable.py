@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint
 from PySide6.QtGui import QCursor
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QWidget
 
 from deepvis.controllers.panes.registry import PANES
 
@@ -31,11 +31,9 @@ def saveable(window: Window) -> dict[str, Saveable]:
 
 def pane_at(window: Window, place: QPoint | None = None) -> str:
     """Key of the pane at a place of the screen, the pointer's if none is given; empty where there is none."""
-    under = QApplication.widgetAt(place if place is not None else QCursor.pos())
-    panes = {pane.widget: key for key, pane in saveable(window).items()}
-    while under is not None and under not in panes:
-        under = under.parentWidget()
-    return "" if under is None else panes[under]
+    point = place if place is not None else QCursor.pos()
+    panes = saveable(window).items()
+    return next((key for key, pane in panes if pane.widget.rect().contains(pane.widget.mapFromGlobal(point))), "")
 
 
 def _all(window: Window) -> Iterator[tuple[str, Saveable]]:

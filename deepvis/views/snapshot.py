@@ -11,9 +11,12 @@ from typing import Any
 
 from PySide6.QtWidgets import QApplication
 
+from deepvis.controllers.values import write_values
 from deepvis.errors import ModelError, SettingsError
 from deepvis.progress import Progress, with_bar
+from deepvis.report import write_report
 from deepvis.settings import Settings
+from deepvis.views.actions.saving import shown_values
 from deepvis.views.app import first_state, make_application, open_session
 from deepvis.views.rendering import writer_of
 from deepvis.views.saveable import saveable
@@ -32,11 +35,15 @@ class Wanted:
     picture : ``.png`` or another ending that `deepvis.views.rendering` knows; None for no picture.
     pane : key of one of `deepvis.views.saveable.saveable`; empty for the whole window.
     density : pixels of the picture for a pixel of the window.
+    values : ``.csv`` or ``.npz`` for the values of the pane, or of all of them; None for none.
+    report : ``.html`` for a report of the unit; None for none.
     """
 
     picture: Path | None = None
     pane: str = ""
     density: float = 1.0
+    values: Path | None = None
+    report: Path | None = None
 
 
 def snapshot(settings: Settings, out: Path | str | Wanted, wishes: Mapping[str, Any] | None = None) -> None:
@@ -76,17 +83,23 @@ def _draw(app: QApplication, window: Window, settings: Settings, wanted: Wanted)
     if window.controller.failed:
         raise ModelError(window.controller.failed[0].sentence)
     yield Progress(2, _STEPS, "snapshot: draw")
-    _write(window, wanted)
+    for _ in _write(window, wanted):
+        yield Progress(2, _STEPS, "snapshot: write")
     yield Progress(_STEPS, _STEPS, "snapshot: done")
 
 
-def _write(window: Window, wanted: Wanted) -> None:
+def _write(window: Window, wanted: Wanted) -> Generator[Progress, None, None]:
     panes = saveable(window)
     if wanted.pane and wanted.pane not in panes:
         raise SettingsError(f"there is no pane {wanted.pane!r} in the window; there are {', '.join(panes)}")
     widget = panes[wanted.pane].widget if wanted.pane else window
     if wanted.picture is not None:
         writer_of(widget, wanted.picture, wanted.density)()
+    if wanted.values is not None:
+        yield from write_values(shown_values(window, wanted.pane), wanted.values)
+    state, sources = window.controller.state, window.controller.sources()
+    if wanted.report is not None and state is not None:
+        yield from write_report(state, sources, wanted.report)
 
 
 def wait_until_idle(app: QApplication, window: Window, patience: float = _PATIENCE) -> None:

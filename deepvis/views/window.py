@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent
+from PySide6.QtGui import QAction, QCloseEvent, QContextMenuEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
@@ -29,6 +29,7 @@ from deepvis.models.viewer import ViewerModel
 from deepvis.progress import Progress
 from deepvis.views import theme
 from deepvis.views.actions.registry import WINDOW_ACTIONS
+from deepvis.views.actions.saving import show_pane_menu
 from deepvis.views.classes_pane import ClassesPane
 from deepvis.views.docks import Docks
 from deepvis.views.error_bar import ErrorBar
@@ -272,6 +273,10 @@ class Window(QMainWindow):
         self.facts_pane.reset_layout(right)
         self.docks.reset_layout()
         self.grid_pane.reset_zoom()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer to save and copy the pane that was clicked."""
+        show_pane_menu(self, event.globalPos())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the list of keys in the middle."""

@@ -65,6 +65,7 @@ CHANGES = {
     "toggle_help": ({}, {"show_help": True}),
 }
 ELSEWHERE = {"save_picture", "copy_picture", "quit", "reset_layout", "toggle_camera", "filter_units", "synthesise_unit"}
+SAVING = {"save_pane", "copy_pane", "save_values", "copy_values", "save_report"}  # in test_saving.py
 INPUTS = {"open_pictures", "open_input_files", "open_class_folders", "paste_input", "toggle_play"}  # in test_inputs.py
 
 
@@ -76,13 +77,13 @@ def press(qtbot, window, key):
 
 
 def test_every_key_is_tested():
-    assert set(CHANGES) | ELSEWHERE | INPUTS == {command.action for command in COMMANDS}
+    assert set(CHANGES) | ELSEWHERE | SAVING | INPUTS == {command.action for command in COMMANDS}
 
 
 def test_every_key_does_what_the_table_says(qtbot, open_window):
     window = open_window(layer="conv1")
     for command in COMMANDS:
-        if command.action in ELSEWHERE | INPUTS:
+        if command.action in ELSEWHERE | SAVING | INPUTS:
             continue
         wishes, expected = CHANGES[command.action]
         for key in command.keys:
@@ -293,7 +294,7 @@ def test_saving_and_copying_what_is_seen(qtbot, open_window, tmp_path, monkeypat
     assert file.stat().st_size > 1000
     press(qtbot, window, "Ctrl+C")
     assert QGuiApplication.clipboard().image().width() == window.grab().width()
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "folder.png"), ""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(file / "in_a_file.png"), ""))
     press(qtbot, window, "Ctrl+S")
     assert "cannot be written" in window.error_bar.sentence.text()
 
