@@ -22,6 +22,8 @@ file, ``~`` is the home folder. `deepvis settings` prints what is in force, docs
 # cache = "~/.cache/deepvis/models" # where models are kept that had to be converted
 
 # --- computing ---------------------------------------------------------------------------------------------------
+# engine = "torchcaffe"             # what runs the net in the window: "torchcaffe", or "caffe" for the real one
+# caffe_python = "/usr/bin/python3" # the Python that has pycaffe; the one of make caffe if not given
 # device = "auto"                   # "auto", "cpu", "mps", "cuda", "cuda:1"
 # batch = 32                        # images per forward pass of a scan
 # workers = None                    # decoding threads; None: one per core, 0: none

@@ -85,6 +85,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("reset", "View", "Reset the view", ("Esc",)),
     Command("reset_layout", "View", "Reset the panes", ("Ctrl+0",)),
     Command("synthesise_unit", "Compute", "Synthesise this unit", ("Ctrl+Y",)),
+    Command("next_engine", "Compute", "Next engine: torchcaffe, real Caffe"),
     Command("toggle_help", "Help", "List of keys", ("H", "F1")),
 )
 

@@ -64,6 +64,12 @@ class Settings(BaseModel):
         description="folder for models that had to be converted",
     )
 
+    engine: Literal["torchcaffe", "caffe"] = Field(
+        default="torchcaffe", description="what runs the net in the window: torchcaffe, or real Caffe (caffe)"
+    )
+    caffe_python: Path | None = Field(
+        default=None, description="the Python that has pycaffe; None: the one that make caffe installs"
+    )
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda, cuda:N"
     )

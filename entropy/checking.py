@@ -13,6 +13,7 @@ from entropy import real_caffe
 from entropy.errors import CheckError
 from entropy.planning import Plan, read_plan
 from prototxt.errors import NetError
+from prototxt.real_caffe import find_caffe
 from prototxt.schema import NetParameter
 from prototxt.split import merge_weights
 from prototxt.text import read_net
@@ -80,7 +81,7 @@ def checking(folder: Path | str, weights: Path | str | None = None, *, use_caffe
         return loss
 
     yield _compare("torchcaffe", in_torchcaffe, (plain, plain_weights), (split, split_weights))
-    caffe = real_caffe.find_caffe() if use_caffe else None
+    caffe = find_caffe() if use_caffe else None
     if caffe is not None:
 
         def in_caffe(net: NetParameter, file: Path, learned: Weights) -> float:

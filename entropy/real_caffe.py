@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import tempfile
@@ -15,13 +14,6 @@ from prototxt.text import write_message
 
 _LOSS = re.compile(r"Iteration 0(?: \([^)]*\))?, loss = (\S+)")
 _IGNORED = re.compile(r"Ignoring source layer (\S+)")
-
-
-def find_caffe() -> Path | None:
-    """Path of ``caffe`` as ``make caffe`` installs it: ``$CAFFE_ROOT/bin/caffe``; None where it is not."""
-    root = os.environ.get("CAFFE_ROOT") or Path.home() / ".cache/deepvis/caffe"
-    program = Path(root) / "bin/caffe"
-    return program if os.access(program, os.X_OK) else None
 
 
 def first_loss(

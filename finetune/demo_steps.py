@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deepvis.scan.reader import Scan
 from entropy import folder as names
-from finetune.trainers import caffe_program
+from prototxt.real_caffe import find_caffe
 
 MODEL = Path("models/indoor39")
 HEAD = "fc8_photographs"
@@ -117,7 +117,7 @@ def before_training(settings: DemoSettings) -> Iterator[Step]:
 
 def _judges() -> str:
     """The engines that a conversion is verified with: all that are there."""
-    return "torchcaffe,caffe,opencv" if caffe_program() else "torchcaffe,opencv"
+    return "torchcaffe,caffe,opencv" if find_caffe() else "torchcaffe,opencv"
 
 
 def _write_command(settings: DemoSettings, task: Path) -> tuple[str, ...]:

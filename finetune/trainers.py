@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -11,25 +10,18 @@ from pathlib import Path
 from deepvis.progress import Progress
 from finetune.errors import ExperimentError
 from finetune.training_log import TrainingLog
+from prototxt.real_caffe import find_caffe
 from prototxt.text import read_solver
 
-
-def caffe_program() -> Path | None:
-    """Where ``make caffe`` put the real Caffe (``$CAFFE_ROOT/bin/caffe``), or None where it is not installed."""
-    root = Path(os.environ.get("CAFFE_ROOT") or Path.home() / ".cache/deepvis/caffe")
-    program = root / "bin/caffe"
-    return program if os.access(program, os.X_OK) else None
-
-
 TRAINERS: dict[str, Callable[[], list[str]]] = {
-    "caffe": lambda: [str(caffe_program())],
+    "caffe": lambda: [str(find_caffe())],
     "torchcaffe": lambda: [sys.executable, "-m", "torchcaffe"],
 }
 
 
 def default_trainer() -> str:
     """Real Caffe when it is installed, else torchcaffe."""
-    return "caffe" if caffe_program() else "torchcaffe"
+    return "caffe" if find_caffe() else "torchcaffe"
 
 
 def refuse_missing(trainer: str) -> None:
@@ -41,7 +33,7 @@ def refuse_missing(trainer: str) -> None:
     """
     if trainer not in TRAINERS:
         raise ExperimentError(f"there is no trainer {trainer!r}; use one of {', '.join(TRAINERS)}")
-    if trainer == "caffe" and not caffe_program():
+    if trainer == "caffe" and not find_caffe():
         raise ExperimentError("real Caffe is not installed; run make caffe, or train with --trainer torchcaffe")
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,8 +12,8 @@ import numpy as np
 
 from converters.engines.engine import Engine, Job, Top
 from converters.errors import ConversionError
+from prototxt.real_caffe import caffe_environment, caffe_path, find_caffe, reason
 
-FATAL = re.compile(r"F\d{4} ")  # how glog begins the line that it aborts with
 DRIVER = Path(__file__).with_name("caffe_driver.py")
 
 
@@ -53,22 +51,19 @@ def _request(job: Job, place: Path) -> dict[str, object]:
 
 def _run(arguments: Sequence[str | Path]) -> str:
     """Run the Python that has pycaffe and give what it prints."""
-    environment = {**os.environ, "GLOG_minloglevel": "2", "OPENBLAS_NUM_THREADS": str(os.cpu_count() or 1)}
-    done = subprocess.run([_caffe_python(), *arguments], env=environment, text=True, capture_output=True, check=False)
+    command = [_caffe_python(), *arguments]
+    done = subprocess.run(command, env=caffe_environment(), text=True, capture_output=True, check=False)
     if done.returncode:
-        lines = done.stderr.splitlines()
-        fatal = [line.split("] ", 1)[-1] for line in lines if FATAL.match(line)]
-        reason = (fatal or lines[-1:] or [f"exit code {done.returncode}"])[0]
-        raise ConversionError(f"real Caffe does not run the net: {reason.strip()}")
+        why = reason(done.stderr, f"exit code {done.returncode}")
+        raise ConversionError(f"real Caffe does not run the net: {why}")
     return done.stdout
 
 
 def _caffe_python() -> Path:
-    root = Path(os.environ.get("CAFFE_ROOT") or Path.home() / ".cache/deepvis/caffe")
-    python = root / "bin/caffe-python"
-    if not python.exists():
+    python = find_caffe("caffe-python")
+    if python is None:
         raise ConversionError(
-            f"there is no real Caffe at {python}: 'make caffe' installs one, or set CAFFE_ROOT to where it is; without "
-            "it leave 'caffe' out of --verify"
+            f"there is no real Caffe at {caffe_path('caffe-python')}: 'make caffe' installs one, or set CAFFE_ROOT to"
+            " where it is; without it leave 'caffe' out of --verify"
         )
     return python

@@ -35,6 +35,8 @@ class WindowOptions:
     """Unit to start with."""
     device: Text = None
     """auto, cpu, mps, cuda, or cuda:N."""
+    engine: Text = None
+    """torchcaffe, or caffe for the real one."""
     settings: Place = None
     """Settings file; settings_local.py of this folder if there is one."""
 
@@ -50,6 +52,7 @@ class WindowOptions:
             layer=self.layer,
             unit=self.unit,
             device=self.device,
+            engine=self.engine,
         )
         return with_neighbours(chosen)
 

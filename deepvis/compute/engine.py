@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -12,7 +15,7 @@ from numpy.typing import NDArray
 from deepvis.compute.backprop import back_propagate
 from deepvis.compute.describe import Naming, describe, tile_shape
 from deepvis.compute.fit import fitted
-from deepvis.export.backward import HitTracer
+from deepvis.export.backward import BaseTracer, HitTracer
 from deepvis.model import Model
 from deepvis.models.net_info import NetInfo
 from deepvis.models.viewer import FITS, BackMode, Fit, Origin, PairView
@@ -21,6 +24,7 @@ from prototxt.graph import Value
 from prototxt.inputs import member_boxes
 from prototxt.preprocess import Preprocessing
 from prototxt.samples import Pair, Sample, size_of
+from torchcaffe.network import Network
 
 Array = NDArray[np.float32]
 
@@ -109,24 +113,22 @@ class BackResult:
         return self.gradient[..., :middle] if view == "first" else self.gradient[..., middle:]
 
 
-class Engine:
+class BaseEngine(ABC):
     """Runs a model for the window; every method may be called from any thread, one at a time.
 
     Parameters
     ----------
     model : the model.
-    device : where it runs.
     naming : how its layers are called, and which are left out.
     """
 
-    def __init__(self, model: Model, device: str | torch.device = "cpu", naming: Naming | None = None) -> None:
+    def __init__(self, model: Model, naming: Naming | None = None) -> None:
         self.model = model
-        self.net: NetInfo = describe(model, naming or Naming())
-        self.device = torch.device(device)
-        self._network = model.network(self.device)
+        self.naming = naming or Naming()
+        self.net: NetInfo = describe(model, self.naming)
         self._fits = {fit: self._with_fit(fit) for fit in FITS}
 
-    def with_preprocessing(self, preprocessing: Preprocessing, assumed: bool = False) -> Engine:
+    def with_preprocessing(self, preprocessing: Preprocessing, assumed: bool = False) -> Self:
         """An engine on the same network to which pictures come in another way; both run one at a time.
 
         Parameters
@@ -138,9 +140,49 @@ class Engine:
         engine._fits = {fit: engine._with_fit(fit) for fit in FITS}
         return engine
 
-    def tracer(self, mode: BackMode) -> HitTracer:
-        """What carries single maxima of a scan back; it runs on this engine's network."""
-        return HitTracer(self.model, (mode,), str(self.device), self._network)
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where torchcaffe computes what this engine does not, such as synthesised pictures."""
+
+    @property
+    @abstractmethod
+    def network(self) -> object:
+        """What engines that `with_preprocessing` made share; it is let go when none of them is used any more."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Its name among `deepvis.compute.engines.choices`."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What runs the net, for the status line."""
+
+    @abstractmethod
+    def tracer(self, mode: BackMode) -> BaseTracer:
+        """What carries single maxima of a scan back; it runs where `forward` does."""
+
+    @abstractmethod
+    def run(self, blob: Array, values: Sequence[Value]) -> dict[Value, torch.Tensor]:
+        """Run the net on one image, (1, …), and give values in their own shapes, batch 1."""
+
+    @abstractmethod
+    def carry_back(
+        self, blob: Array, origin: Value, unit: int, mode: BackMode, targets: Sequence[Value]
+    ) -> tuple[dict[Value, torch.Tensor], torch.Tensor]:
+        """Do `back_propagate` on one image, (1, …)."""
+
+    def start(self) -> None:  # noqa: B027 - most have nothing to start
+        """Make ready what `forward` would make ready; an `InputError` says why it cannot."""
+
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """Let everything go, from any thread; what runs ends with an error."""
+
+    def notice(self) -> str:
+        """What happened that the user should know, once; empty for nothing."""
+        return ""
 
     @property
     def red_channel(self) -> int:
@@ -156,9 +198,7 @@ class Engine:
         """
         blob = self._fits[frame.fit].to_blob(frame.pixels)[None]
         values = list(dict.fromkeys(v for layer in self.net.layers for v in (layer.own_value, layer.value)))
-        with torch.inference_mode():
-            tensors = self._network.run(self.model.feed.inputs(torch.from_numpy(blob).to(self.device)), keep=values)
-            maps = {value: self._array(value, tensor) for value, tensor in tensors.items()}
+        maps = {value: self._array(value, tensor) for value, tensor in self.run(blob, values).items()}
         ranges = {value: (float(array.min()), float(array.max())) for value, array in maps.items()}
         seen, split = self._seen(frame)
         return Activations(frame, seen, blob, maps, ranges, split)
@@ -166,16 +206,7 @@ class Engine:
     def backward(self, activations: Activations, origin: Origin, mode: BackMode, targets: list[Value]) -> BackResult:
         """Carry a unit's map back to the input and to ``targets``; see `back_propagate`."""
         value = self.net.layer(origin.layer).value
-        found, at_input = back_propagate(
-            self._network,
-            torch.from_numpy(activations.blob).to(self.device),
-            value,
-            origin.unit,
-            mode,
-            targets,
-            self.model.feed,
-            self.model.layout(value),
-        )
+        found, at_input = self.carry_back(activations.blob, value, origin.unit, mode, targets)
         maps = {target: self._array(target, array) for target, array in found.items()}
         return BackResult(activations.frame, origin, mode, self._picture(at_input), maps)
 
@@ -209,3 +240,62 @@ class Engine:
         if self.model.feed.steps:  # time comes first: steps of numbers are rows, steps of pictures lie below each other
             array = array[None] if array.ndim < 3 else array.swapaxes(0, 1)
         return array.reshape(tile_shape(array.shape))
+
+
+class Engine(BaseEngine):
+    """torchcaffe, in this process.
+
+    Parameters
+    ----------
+    device : where it runs.
+    """
+
+    def __init__(self, model: Model, device: str | torch.device = "cpu", naming: Naming | None = None) -> None:
+        super().__init__(model, naming)
+        self._device = torch.device(device)
+        self._network = model.network(self._device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self._device
+
+    @property
+    def network(self) -> Network:
+        """See `BaseEngine.network`."""
+        return self._network
+
+    @property
+    def name(self) -> str:
+        """Such as ``cpu`` and ``cuda:0``."""
+        is_bare_cuda = self.device.type == "cuda" and self.device.index is None
+        return f"cuda:{torch.cuda.current_device()}" if is_bare_cuda else str(self.device)
+
+    @property
+    def title(self) -> str:
+        """Such as ``torchcaffe CPU``."""
+        return f"torchcaffe {self.name.upper()}"
+
+    def tracer(self, mode: BackMode) -> HitTracer:
+        """See `BaseEngine.tracer`."""
+        return HitTracer(self.model, (mode,), str(self.device), self._network)
+
+    def run(self, blob: Array, values: Sequence[Value]) -> dict[Value, torch.Tensor]:
+        """See `BaseEngine.run`."""
+        with torch.inference_mode():
+            return self._network.run(self.model.feed.inputs(torch.from_numpy(blob).to(self.device)), keep=values)
+
+    def carry_back(
+        self, blob: Array, origin: Value, unit: int, mode: BackMode, targets: Sequence[Value]
+    ) -> tuple[dict[Value, torch.Tensor], torch.Tensor]:
+        """See `BaseEngine.carry_back`."""
+        return back_propagate(
+            self._network,
+            torch.from_numpy(blob).to(self.device),
+            origin,
+            unit,
+            mode,
+            targets,
+            self.model.feed,
+            self.model.layout(origin),
+        )

@@ -3,46 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol
-
-import torch
 
 from deepvis.camera import Camera
-from deepvis.compute.engine import Activations, BackResult, Frame
+from deepvis.compute.engine import Activations, BackResult, BaseEngine
 from deepvis.compute.facts import Facts
 from deepvis.controllers.present import LayerValues
-from deepvis.export.backward import HitTracer
 from deepvis.export.unit_folders import UnitPictures
 from deepvis.model import Model
-from deepvis.models.net_info import NetInfo
-from deepvis.models.viewer import BackMode, Origin
+from deepvis.settings import Settings
 from deepvis.sources import Images
-from prototxt.graph import Value
 from prototxt.preprocess import Preprocessing
-
-
-class Runner(Protocol):
-    """What the controller needs of `deepvis.compute.engine.Engine`."""
-
-    net: NetInfo
-    model: Model
-    device: torch.device
-
-    @property
-    def red_channel(self) -> int:
-        """Channel of the input blob that is red."""
-
-    def with_preprocessing(self, preprocessing: Preprocessing, assumed: bool = False) -> Runner:
-        """What runs the same network on pictures that come to it in another way; one of both at a time."""
-
-    def tracer(self, mode: BackMode) -> HitTracer:
-        """What carries single maxima of a scan back; to be used where `forward` runs too."""
-
-    def forward(self, frame: Frame) -> Activations:
-        """Run the net on a frame."""
-
-    def backward(self, activations: Activations, origin: Origin, mode: BackMode, targets: list[Value]) -> BackResult:
-        """Carry a unit's map back."""
 
 
 @dataclass
@@ -57,15 +27,17 @@ class Session:
     camera : the camera, opened when it is first read.
     unit_pictures : pictures of units that an older toolbox or an export wrote; None where there are none.
     first : the model as it was opened, whose preprocessing can be had again; None for the engine's.
+    settings : what it was opened by.
     """
 
-    engine: Runner
+    engine: BaseEngine
     images: Images | None = None
     facts: Facts | None = None
     facts_missing: str = "No scan for this model yet: run `deepvis scan` on a folder of pictures"
     camera: Camera = field(default_factory=Camera)
     unit_pictures: UnitPictures | None = None
     first: Model | None = None
+    settings: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
         if self.first is None:
@@ -89,7 +61,8 @@ class Session:
         return f"{self.engine.net.name}{images} - DeepVis"
 
     def close(self) -> None:
-        """Let camera and scan go; to be called when nothing of it runs any more."""
+        """Let engine, camera and scan go; to be called when nothing of it runs any more."""
+        self.engine.close()
         self.camera.close()
         if self.facts is not None:
             self.facts.close()

@@ -22,8 +22,9 @@ def status_content(
     rate: float,
     facts: Facts | None,
     timings: Mapping[str, float],
+    engine: str,
 ) -> StatusContent:
-    """Say which picture, unit, maximum, back-propagation, speed and scan is on screen."""
+    """Say which picture, unit, maximum, back-propagation, speed, scan and engine is on screen."""
     parts = [f"{found.frame.place} {found.frame.name}".strip() if found else "no picture", _unit(state, net)]
     if found is not None and found.frame.label >= 0:
         parts[0] += f" is {found.frame.class_name or net.class_name(found.frame.label)}"
@@ -34,7 +35,7 @@ def status_content(
         parts.append(f"{state.back_mode} from {state.origin.layer}:{state.origin.unit}{held}")
     if state.is_live:
         parts.append("frozen" if state.frozen else f"{rate:.0f} fps")
-    parts.append(_scan(facts))
+    parts += [_scan(facts), engine]
     if state.show_timings:
         parts += [f"{name} {1000 * seconds:.0f} ms" for name, seconds in timings.items()]
     return StatusContent(tuple(parts))

@@ -102,6 +102,7 @@ class ViewerController:
         self.frames.close()
         for lane in self.lanes.values():
             lane.close()
+        self.session.engine.close()  # so that nothing waits for an answer that nobody wants
 
     def release(self) -> None:
         """Let camera and scan go; to be called when nothing runs any more."""
@@ -157,6 +158,8 @@ class ViewerController:
         self.view.show_session(session)
         self._refresh()
         kept = (session.camera, session.facts)
+        if old.engine.network is not session.engine.network:
+            self.lanes["net"].submit("close", old.engine.close, lambda outcome: None)
         if old.camera not in kept:
             self.lanes["camera"].submit("close", old.camera.close, lambda outcome: None)
         if old.facts is not None and old.facts not in kept:
@@ -220,6 +223,7 @@ class ViewerController:
     def _accept(self, activations: Activations) -> None:
         """A frame has gone through the net: show it and ask for what depends on it."""
         self._succeed("picture")
+        self._tell()
         if self.state is not None and self.state.is_live:
             self._succeed("camera")
         self.activations = activations
@@ -305,6 +309,7 @@ class ViewerController:
             else:
                 self.back, self._back_seconds = outcome.result, outcome.seconds
                 self._succeed("back-propagation")
+                self._tell()
             if state.grid_shows_diffs:
                 self._ask_what_is_live()
             self._show_pictures()
@@ -385,15 +390,20 @@ class ViewerController:
         self.view.show_back(present.back_content(state, self.back, part, self.session.engine.red_channel))
         if state.show_classes:
             self.view.show_classes(present.classes_content(self.net, found) if found else ClassesContent())
-        facts = self.session.facts
+        facts, engine = self.session.facts, self.session.engine
         self.view.show_status(
-            status_content(state, self.net, found, values, self.frames.rate.value, facts, self.timings)
+            status_content(state, self.net, found, values, self.frames.rate.value, facts, self.timings, engine.title)
         )
 
     def _fail(self, kind: str, problem: Problem) -> None:
         self._problem_of = kind
         self.failed.append(problem)
         self.view.show_problem(problem)
+
+    def _tell(self) -> None:
+        """Show what the engine has to say; it stays until it is closed."""
+        if notice := self.session.engine.notice():
+            self.view.show_problem(Problem(notice))
 
     def _succeed(self, kind: str) -> None:
         if self._problem_of == kind:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from deepvis.compute.backprop import BACKPROP
 from deepvis.export.hits import Hit
+from deepvis.feed import Layout, Shape
 from deepvis.model import Model, pick_device
 from deepvis.scan.patches import in_plane
+from prototxt.graph import Value
 from prototxt.preprocess import Box
 from torchcaffe.network import Network
 
 Array = NDArray[np.float32]
 
 
-class HitTracer:
+Carry = Callable[[Value, Tensor], Array]
+"""Takes a value and a seed of its shape; gives the gradient at the input, (B, …)."""
+
+
+class BaseTracer(ABC):
     """Carries maxima back to the input.
 
     The seed is 1 at the position of the maximum and 0 elsewhere, as in the offline scripts of the older toolboxes
@@ -29,17 +37,15 @@ class HitTracer:
     ----------
     model : the net and its weights.
     modes : keys of `deepvis.compute.backprop.BACKPROP`.
-    device : as in `deepvis.model.pick_device`.
-    network : the model on that device, where there is one already.
     """
 
-    def __init__(
-        self, model: Model, modes: Sequence[str], device: str = "auto", network: Network | None = None
-    ) -> None:
+    def __init__(self, model: Model, modes: Sequence[str]) -> None:
         self.model = model
         self.modes = tuple(modes)
-        self.device = pick_device(device)
-        self.network = network or model.network(self.device)
+
+    @abstractmethod
+    def forward(self, blobs: Array, values: Sequence[Value], mode: str) -> tuple[dict[Value, Shape], Carry]:
+        """Run the net on a batch of inputs; gives the shapes of values, and what carries seeds back from them."""
 
     def trace(self, blobs: Array, hits: Sequence[Sequence[Hit]]) -> Iterator[tuple[Hit, str, Array]]:
         """Trace all maxima on a batch of images; one forward pass for each mode.
@@ -57,15 +63,11 @@ class HitTracer:
         units = {layer: self.model.layer(layer) for layer in layers}
         values = {layer: own.value for layer, own in units.items()}
         for mode in self.modes:
-            leaf = torch.from_numpy(blobs).to(self.device).requires_grad_()
-            with torch.enable_grad():
-                outputs = self.network.run(
-                    self.model.feed.inputs(leaf), keep=list(values.values()), overrides=BACKPROP[mode]
-                )
+            shapes, carry = self.forward(blobs, list(values.values()), mode)
             for layer, value in values.items():
                 mine = [[hit for hit in row if hit.layer == layer] for row in hits]
                 for together in rounds(mine):
-                    gradient = _gradient(units[layer].layout.maps(outputs[value]), leaf, together)
+                    gradient = carry(value, _seed(shapes[value], units[layer].layout, together))
                     for row, chosen in enumerate(together):
                         for hit in chosen:
                             yield hit, mode, self._cut(gradient[row], hit.box, units[layer].seen)
@@ -78,6 +80,35 @@ class HitTracer:
         if pair == "channels":
             return np.concatenate([cut_gradient(half, box) for half in np.split(gradient, 2)], -1)
         return cut_gradient(as_picture(gradient, box, self.model.feed.steps > 0), box)
+
+
+class HitTracer(BaseTracer):
+    """Carries maxima back in torchcaffe.
+
+    Parameters
+    ----------
+    device : as in `deepvis.model.pick_device`.
+    network : the model on that device, where there is one already.
+    """
+
+    def __init__(
+        self, model: Model, modes: Sequence[str], device: str = "auto", network: Network | None = None
+    ) -> None:
+        super().__init__(model, modes)
+        self.device = pick_device(device)
+        self.network = network or model.network(self.device)
+
+    def forward(self, blobs: Array, values: Sequence[Value], mode: str) -> tuple[dict[Value, Shape], Carry]:
+        """See `BaseTracer.forward`."""
+        leaf = torch.from_numpy(blobs).to(self.device).requires_grad_()
+        with torch.enable_grad():
+            outputs = self.network.run(self.model.feed.inputs(leaf), keep=values, overrides=BACKPROP[mode])
+
+        def carry(value: Value, seed: Tensor) -> Array:
+            (gradient,) = torch.autograd.grad(outputs[value], leaf, seed.to(self.device), retain_graph=True)
+            return gradient.float().cpu().numpy()
+
+        return {value: tuple(outputs[value].shape) for value in values}, carry
 
 
 def rounds(hits: Sequence[Sequence[Hit]]) -> Iterator[list[list[Hit]]]:
@@ -137,17 +168,15 @@ def cut_gradient(gradient: Array, box: Box) -> Array:
     return cut
 
 
-def _gradient(output: torch.Tensor, leaf: torch.Tensor, together: Sequence[Sequence[Hit]]) -> Array:
-    """(B, …) gradient at the input of the sum of some maxima; ``output`` is (B, C, …)."""
-    seed = torch.zeros(output.shape, dtype=output.dtype, device=output.device)
-    shape = tuple(output.shape[2:])
-    flat = seed.view(*output.shape[:2], -1)
+def _seed(shape: Shape, layout: Layout, together: Sequence[Sequence[Hit]]) -> Tensor:
+    """1 at the places of some maxima of a value of ``shape``, else 0; ``together`` are those of each image."""
+    seed = torch.zeros(shape)
+    maps = layout.maps(seed)
     for row, hits in enumerate(together):
         for hit in hits:
-            place = hit.position[len(hit.position) - len(shape) :]
-            flat[row, hit.unit, int(np.ravel_multi_index(place, shape)) if shape else 0] = 1
-    (gradient,) = torch.autograd.grad(output, leaf, seed, retain_graph=True)
-    return gradient.float().cpu().numpy()
+            place = hit.position[len(hit.position) - (maps.ndim - 2) :]
+            maps[(row, hit.unit, *place)] = 1
+    return seed
 
 
 def _packed(hits: Sequence[Hit]) -> list[list[Hit]]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepvis.errors import ImageError
-from deepvis.export.backward import HitTracer
+from deepvis.export.backward import BaseTracer
 from deepvis.export.hits import Hit, by_image
 from deepvis.loader import Loaded, batches
 from deepvis.progress import Progress
@@ -43,7 +43,7 @@ def visit(
     take: Callable[[Seen], None],
     *,
     root: Path | None = None,
-    tracer: HitTracer | None = None,
+    tracer: BaseTracer | None = None,
     batch: int = 8,
     workers: int | None = None,
 ) -> Generator[Progress, None, list[ImageError]]:
@@ -100,7 +100,7 @@ def _changed(scan: Scan, source: Images, item: Loaded, image: int) -> ImageError
 
 
 def _patches(
-    scan: Scan, usable: Sequence[tuple[Sample, list[Hit]]], tracer: HitTracer | None
+    scan: Scan, usable: Sequence[tuple[Sample, list[Hit]]], tracer: BaseTracer | None
 ) -> Generator[Seen, None, None]:
     """All patches of a batch of (image, hits on it)."""
     back: dict[Hit, dict[str, NDArray[np.float32]]] = {hit: {} for _, hits in usable for hit in hits}

@@ -11,8 +11,7 @@ from pydantic import ValidationError
 
 from deepvis.assumed import for_pairs
 from deepvis.camera import Camera
-from deepvis.compute.describe import naming_of
-from deepvis.compute.engine import Engine
+from deepvis.compute.engines import engine_of
 from deepvis.compute.facts import Facts
 from deepvis.compute.filter_table import SETTINGS
 from deepvis.controllers.lanes import Problem
@@ -20,7 +19,7 @@ from deepvis.controllers.panes.registry import PANES
 from deepvis.controllers.session import Session
 from deepvis.errors import SettingsError
 from deepvis.export.unit_folders import UnitPictures, open_unit_pictures
-from deepvis.model import Model, opening_settings, pick_device
+from deepvis.model import Model, opening_settings
 from deepvis.models.net_info import NetInfo
 from deepvis.models.viewer import ViewerModel
 from deepvis.progress import Progress, with_bar
@@ -81,11 +80,11 @@ def opening_session(settings: Settings) -> Generator[Progress, None, tuple[Sessi
     yield Progress(0, 0, f"starting {model.name}")
     images = _open_pictures(settings, model)
     model = model if images is None else for_pairs(model, images)
-    engine = Engine(model, pick_device(settings.device), naming_of(settings))
+    engine = engine_of(settings, model)
     facts, problems = _open_facts(settings, model)
     pictures, more = _open_unit_pictures(settings)
     camera = Camera(settings.camera, settings.mirror_camera)
-    session = Session(engine, images, facts, camera=camera, unit_pictures=pictures)
+    session = Session(engine, images, facts, camera=camera, unit_pictures=pictures, settings=settings)
     session.facts_missing = (
         problems[0]
         if problems

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from deepvis.compute.engines import choices
 from deepvis.compute.facts import Whole
 from deepvis.compute.frames import UnitFrames
 from deepvis.controllers.contents import ClassesContent, FactsContent, GridContent, ImageContent, StatusContent
@@ -28,10 +29,12 @@ from deepvis.models.resolve import DisplayState
 from deepvis.models.viewer import ViewerModel
 from deepvis.progress import Progress
 from deepvis.views import theme
+from deepvis.views.actions.engines import choose_engine
 from deepvis.views.actions.registry import WINDOW_ACTIONS
 from deepvis.views.actions.saving import show_pane_menu
 from deepvis.views.classes_pane import ClassesPane
 from deepvis.views.docks import Docks
+from deepvis.views.engine_menu import EngineMenu
 from deepvis.views.error_bar import ErrorBar
 from deepvis.views.facts_pane import FactsPane
 from deepvis.views.grid_pane import GridPane
@@ -146,6 +149,9 @@ class Window(QMainWindow):
             menus[command.menu].addAction(action)
             self.actions_by_name[command.action] = action
         self.docks = Docks(self, self._model, self.controller, menus["Panes"])
+        engines = choices(self.controller.session.settings.caffe_python)
+        self.engine_menu = EngineMenu(menus["Compute"], engines, lambda choice: choose_engine(self, choice))
+        self.engine_menu.follow(self.controller.session.engine.name)
 
     def _runner(self, command: Command) -> Callable[[], None]:
         if command.action in WINDOW_ACTIONS:
@@ -248,6 +254,7 @@ class Window(QMainWindow):
     def show_session(self, session: Session) -> None:
         """Follow another model."""
         self.layer_bar.show_net(session.engine.net)
+        self.engine_menu.follow(session.engine.name)
 
     def show_progress(self, title: str, progress: Progress | None) -> None:
         """Show how far long work is."""

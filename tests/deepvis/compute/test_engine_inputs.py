@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from deepvis.compute.engine import Engine, Frame
+from deepvis.compute.pycaffe_engine import PycaffeEngine
 from deepvis.model import Model
 from deepvis.models.viewer import Origin, PairView
 from prototxt.preprocess import Preprocessing
@@ -133,3 +134,21 @@ def test_forward_and_backward(case: str) -> None:
 def test_sizes_in_words() -> None:
     assert Frame("x", Pair(picture(7, 9), picture())).size_text == "9×7 | 8×6"
     assert Frame("x", picture(5, 4)).size_text == "4×5"
+
+
+@pytest.mark.caffe
+@pytest.mark.parametrize("case", CASES)
+def test_real_caffe_gives_the_same(case: str) -> None:
+    text, preprocessing, sample, _ = CASES[case]
+    model = make_model(text, preprocessing)
+    ours, theirs = Engine(model), PycaffeEngine(model)
+    expected, found = ours.forward(Frame("x", sample)), theirs.forward(Frame("x", sample))
+    for layer in ours.net.layers[1:]:
+        np.testing.assert_allclose(found.maps[layer.value], expected.maps[layer.value], rtol=1e-4, atol=1e-4)
+        if layer.type == "Input":
+            continue
+        origin = Origin(layer=layer.name, unit=1)
+        wanted = ours.backward(expected, origin, "gradient", [layer.value])
+        back = theirs.backward(found, origin, "gradient", [layer.value])
+        np.testing.assert_allclose(back.gradient, wanted.gradient, rtol=1e-4, atol=1e-4 * np.abs(wanted.gradient).max())
+    theirs.close()

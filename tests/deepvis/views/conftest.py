@@ -44,7 +44,15 @@ def open_window(qtbot, make_model, make_pictures, tmp_path):
     make_application(10)
 
     def make(
-        scanned=False, model=None, images=..., camera=None, size=(1280, 720), keymap="deepvis", naming=None, **wishes
+        scanned=False,
+        model=None,
+        images=...,
+        camera=None,
+        size=(1280, 720),
+        keymap="deepvis",
+        naming=None,
+        engine=None,
+        **wishes,
     ):
         net = model or make_model()
         facts = None
@@ -53,7 +61,7 @@ def open_window(qtbot, make_model, make_pictures, tmp_path):
             with_bar(scan(net, make_pictures(12, folder="scanned"), file, device="cpu"), quiet=True)
             facts = Facts(Scan(file), net, {"conv1": np.array([0, 0.25, 0.5, 0.75, 1])})
         pictures = make_pictures(3, folder=f"shown{len(windows)}") if images is ... else images
-        session = Session(Engine(net, naming=naming), pictures, facts, camera=camera or NoCamera())
+        session = Session(engine or Engine(net, naming=naming), pictures, facts, camera=camera or NoCamera())
         window = Window(session, ViewerModel(**wishes), keymap=keymap)
         windows.append(window)
         qtbot.addWidget(window)
@@ -61,7 +69,7 @@ def open_window(qtbot, make_model, make_pictures, tmp_path):
         window.show()
         qtbot.waitExposed(window)
         window.start()
-        qtbot.waitUntil(lambda: window.idle, timeout=10_000)
+        qtbot.waitUntil(lambda: window.idle, timeout=30_000)
         return window
 
     yield make
