@@ -46,17 +46,18 @@ def show_maximal_images(state: DisplayState, sources: Sources) -> Iterator[GridC
 def show_synthesised_images(state: DisplayState, sources: Sources) -> Iterator[GridContent]:
     """The pictures that were made to drive each unit."""
     layer, count = state.layer.name, 1 if state.first_only else PATCHES
-    places = (kept_pictures(sources.session.engine.model), sources.session.unit_pictures)
-    folders = [folder for folder in places if folder is not None and layer in folder.layers]
+    kept = kept_pictures(sources.session.engine.model)
+    folders = [one for one in (kept, sources.session.unit_pictures) if one is not None and layer in one.layers]
     if not folders:
         yield GridContent(missing=_missing(state, NOTHING_SYNTHESISED))
         return
     readers = [_from_folder(folder, layer, SYNTHESISED, count) for folder in folders]
+    names = ["made here" if one is kept else f"of {one.folder.name}" for one in folders]
 
     def pictures_of(unit: int) -> list[Pixels]:
         return [picture for read in readers for picture in read(unit)][:count]
 
-    yield from _fill(state, pictures_of, f"synthesised images of {', '.join(one.folder.name for one in folders)}")
+    yield from _fill(state, pictures_of, f"synthesised images {' and '.join(names)}")
 
 
 def _fill(state: DisplayState, pictures_of: PicturesOf, note: str) -> Iterator[GridContent]:

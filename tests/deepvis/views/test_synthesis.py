@@ -30,6 +30,7 @@ def test_the_picture_appears_with_the_others_of_the_unit(qtbot, open_window) -> 
         assert block.captions == tuple(f"{picture.value:.2f}" for picture in pictures)
     assert window.task_bar.isHidden()
     assert window.grid_pane.content.pixels is not None
+    assert window.grid_pane.content.note == "synthesised images made here"
     assert window.error_bar.isHidden()
 
 
