@@ -50,6 +50,11 @@ class Tasks:
         self._fail = fail
         self._title = ""
 
+    @property
+    def running(self) -> bool:
+        """Whether there is a task that has not ended."""
+        return self._steps.running
+
     def start(self, task: Task) -> None:
         """Begin a task."""
         if self._steps.running:

@@ -13,12 +13,12 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog
 
 from deepvis.assumed import for_pairs
-from deepvis.controllers.lanes import Problem
+from deepvis.controllers.lanes import Outcome, Problem
 from deepvis.controllers.tasks import Task
 from deepvis.images import EXTENSIONS
 from deepvis.model import Model
 from deepvis.pasted import keep_picture
-from deepvis.progress import Progress
+from deepvis.progress import Progress, with_bar
 from deepvis.sources import Images
 from deepvis.sources.arrays import ARRAYS
 from deepvis.sources.opening import Cutting, open_images, open_together
@@ -112,7 +112,7 @@ def inputs_of(paths: Sequence[Path], model: Model, class_folders: bool = False) 
 
 
 def _show(window: Window, title: str, work: Generator[Progress, None, Images]) -> None:
-    """Open images as a task, then show the first one."""
+    """Open images beside the window, then show the first one; long work that is running is not ended for it."""
     controller = window.controller
     opened = controller.session.opened
 
@@ -127,7 +127,16 @@ def _show(window: Window, title: str, work: Generator[Progress, None, Images]) -
             controller.set_session(replace(session, engine=engine, first=model))
         controller.set_images(images)
 
-    controller.tasks.start(Task(title, work, done))
+    def finish(outcome: Outcome) -> None:
+        if outcome.problem is None:
+            done(outcome.result)
+        else:
+            window.show_problem(outcome.problem)
+
+    if controller.tasks.running:  # its progress stays in the bar
+        controller.lanes["disk"].submit("inputs", lambda: with_bar(work, quiet=True), finish)
+    else:
+        controller.tasks.start(Task(title, work, done))
 
 
 def _paths_of(mime: QMimeData) -> list[Path]:

@@ -1,5 +1,7 @@
 """What the net looks at: chosen in dialogues, pasted, played, stepped through; with labels."""
 
+import threading
+
 import cv2
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog
 
 from deepvis import pasted
+from deepvis.controllers.tasks import Task
 from deepvis.images import read_image
+from deepvis.progress import Progress
 from deepvis.views.actions import inputs
 from prototxt.samples import Pair
 
@@ -48,6 +52,28 @@ def test_a_folder_of_pictures(qtbot, open_window, make_pictures, monkeypatch):
     assert window.input_pane.content.detail.startswith("1/5")
     assert "five" in window.windowTitle()
     assert window.task_bar.isHidden()
+
+
+def test_long_work_goes_on_when_pictures_are_opened(qtbot, open_window, make_pictures, monkeypatch, tmp_path):
+    window = open_window()
+    go_on, results = threading.Event(), []
+
+    def work():
+        while not go_on.wait(0.01):
+            yield Progress(1, 2, "scan: images")
+        return "scanned"
+
+    window.controller.tasks.start(Task("Scan", work(), results.append))
+    choose(monkeypatch, "getExistingDirectory", make_pictures(5, folder="five").root)
+    window.actions_by_name["open_pictures"].trigger()
+    qtbot.waitUntil(lambda: window.input_pane.content.detail.startswith("1/5"), timeout=5000)
+    (tmp_path / "empty").mkdir()
+    choose(monkeypatch, "getExistingDirectory", tmp_path / "empty")
+    window.actions_by_name["open_pictures"].trigger()
+    qtbot.waitUntil(lambda: "no picture in this folder" in window.error_bar.sentence.text(), timeout=5000)
+    assert window.task_bar.isVisible()
+    go_on.set()
+    qtbot.waitUntil(lambda: results == ["scanned"], timeout=5000)
 
 
 def test_files_of_several_kinds_together(qtbot, open_window, make_pictures, video, monkeypatch):
