@@ -20,6 +20,7 @@ QMenuBar::item {{ padding: 4px 10px; background: transparent; }}
 QMenuBar::item:selected, QMenu::item:selected {{ background: {LINE}; }}
 QMenu {{ background: {PANEL}; border: 1px solid {LINE}; }}
 QMenu::item {{ padding: 4px 24px 4px 22px; }}
+QMenu::item:disabled {{ color: {DIM}; background: transparent; }}
 QStatusBar {{ background: {PANEL}; }}
 QStatusBar::item {{ border: none; }}
 QStatusBar QLabel {{ background: transparent; }}
