@@ -18,6 +18,7 @@ file, ``~`` is the home folder. `deepvis settings` prints what is in force, docs
 # images = None                     # folder, list, LMDB or video; None: the scanned pictures, or photographs
 # scan = None                       # scan.h5; None: the one beside the model
 # plan = None                       # plan.json with learning-rate multipliers; None: the one beside the scan
+# after = None                      # caffemodel after fine-tuning, to compare the net with
 # unit_pictures = None              # folder of an older toolbox or of `deepvis export --form folders`
 # cache = "~/.cache/deepvis/models" # where models are kept that had to be converted
 

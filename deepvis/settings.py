@@ -56,6 +56,9 @@ class Settings(BaseModel):
     plan: Path | None = Field(
         default=None, description="plan.json with learning-rate multipliers; None: beside the scan"
     )
+    after: Path | None = Field(
+        default=None, description="caffemodel after fine-tuning, to compare the net with; None: none"
+    )
     unit_pictures: Path | None = Field(
         default=None, description="folder of an older toolbox or of deepvis export --form folders; None: none"
     )

@@ -29,6 +29,8 @@ class WindowOptions:
     """The scan.h5 to show; the one beside the model if there is one."""
     plan: Place = None
     """The plan.json to show; the one beside the scan if there is one."""
+    after: Place = None
+    """Caffemodel after fine-tuning, to compare the model with."""
     layer: Text = None
     """Layer to start with."""
     unit: Number = None
@@ -49,6 +51,7 @@ class WindowOptions:
             weights=self.weights,
             scan=self.scan,
             plan=self.plan,
+            after=self.after,
             layer=self.layer,
             unit=self.unit,
             device=self.device,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from deepvis.camera import Camera
+from deepvis.compute.compare import After
 from deepvis.compute.engine import Activations, BackResult, BaseEngine
 from deepvis.compute.facts import Facts
 from deepvis.controllers.present import LayerValues
@@ -26,6 +27,7 @@ class Session:
     facts : what a scan says; None where there is none, and then ``facts_missing`` says what to do.
     camera : the camera, opened when it is first read.
     unit_pictures : pictures of units that an older toolbox or an export wrote; None where there are none.
+    after : weights after fine-tuning, to compare the model with; None where there are none.
     first : the model as it was opened, whose preprocessing can be had again; None for the engine's.
     settings : what it was opened by.
     """
@@ -36,6 +38,7 @@ class Session:
     facts_missing: str = "No scan for this model yet: run `deepvis scan` on a folder of pictures"
     camera: Camera = field(default_factory=Camera)
     unit_pictures: UnitPictures | None = None
+    after: After | None = None
     first: Model | None = None
     settings: Settings = field(default_factory=Settings)
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from deepvis.assumed import for_pairs
 from deepvis.camera import Camera
+from deepvis.compute.compare import After
 from deepvis.compute.engines import engine_of
 from deepvis.compute.facts import Facts
 from deepvis.compute.filter_table import SETTINGS
@@ -85,6 +86,7 @@ def opening_session(settings: Settings) -> Generator[Progress, None, tuple[Sessi
     pictures, more = _open_unit_pictures(settings)
     camera = Camera(settings.camera, settings.mirror_camera)
     session = Session(engine, images, facts, camera=camera, unit_pictures=pictures, settings=settings)
+    session.after = After.read(settings.after, model) if settings.after is not None else None
     session.facts_missing = (
         problems[0]
         if problems

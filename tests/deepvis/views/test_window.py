@@ -64,7 +64,7 @@ CHANGES = {
     "reset": ({"gamma": 0.5, "back_mode": "guided"}, {"gamma": 1.0, "back_mode": "off"}),
     "toggle_help": ({}, {"show_help": True}),
 }
-ELSEWHERE = {"save_picture", "copy_picture", "quit", "reset_layout", "toggle_camera", "filter_units"}
+ELSEWHERE = {"save_picture", "copy_picture", "quit", "reset_layout", "toggle_camera", "filter_units", "open_after"}
 SAVING = {"save_pane", "copy_pane", "save_values", "copy_values", "save_report"}  # in test_saving.py
 COMPUTE = {"synthesise_unit", "next_engine"}  # in test_synthesis.py and test_engines.py
 INPUTS = {"open_pictures", "open_input_files", "open_class_folders", "paste_input", "toggle_play"}  # in test_inputs.py
