@@ -29,7 +29,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("open_input_files", "File", "Open pictures, a list, a video…", ("Ctrl+I",)),
     Command("open_class_folders", "File", "Open a folder, its folders as classes…"),
     Command("paste_input", "File", "Paste a picture, files or a path", ("Ctrl+V",)),
-    Command("open_after", "File", "Compare with the net after fine-tuning…", ("Ctrl+E",)),
+    Command("open_after", "File", "Compare with the net after fine-tuning…", ("Ctrl+T",)),
     Command("save_picture", "File", "Save the window as a picture…", ("Ctrl+S",)),
     Command("copy_picture", "File", "Copy the window", ("Ctrl+C",)),
     Command("save_pane", "File", "Save the pane under the pointer as a picture…", ("Ctrl+D",)),

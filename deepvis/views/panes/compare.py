@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QStackedLayout,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -25,6 +24,7 @@ from deepvis.controllers.viewer import ViewerController
 from deepvis.views import theme
 from deepvis.views.painting import draw_frame, draw_heading, draw_image, fit, to_image
 from deepvis.views.panes.registry import pane_widget
+from deepvis.views.tables import CopyTable
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -71,14 +71,13 @@ class ComparePane(QWidget):
             view.show_content(title, grid)
         self._follow()
 
-    def _make_table(self) -> QTableView:
-        table = QTableView()
+    def _make_table(self) -> CopyTable:
+        table = CopyTable()
         table.setModel(self.model)
         table.setSortingEnabled(True)
         table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        table.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         table.setShowGrid(False)
         table.setFont(theme.small(self.font()))
         table.horizontalHeader().setFont(theme.small(self.font()))

@@ -17,7 +17,7 @@ def open_after(qtbot, window, tmp_path, monkeypatch):
     weights["conv1"][0][CHANGED] += 1
     write_weights(tmp_path / "after.caffemodel", model.net, weights)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "after.caffemodel"), ""))
-    qtbot.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: window._model.panes == ("compare",) and window.idle, timeout=10_000)
     return window.docks.widget("compare")
 
@@ -78,7 +78,7 @@ def test_wrong_weights_are_a_sentence(qtbot, open_window, tmp_path, monkeypatch)
     assert "--after" in window.docks.widget("compare").missing.text()
     (tmp_path / "bad.caffemodel").write_bytes(b"no weights")
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "bad.caffemodel"), ""))
-    qtbot.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: window.idle, timeout=10_000)
     assert "bad.caffemodel" in window.error_bar.sentence.text()
     assert window.grid_pane.content.pixels is not None
