@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deepvis.compute.engine import Activations, Engine, Frame
+from deepvis.compute.engine import Activations, BaseEngine, Engine, Frame
 from deepvis.compute.filters import unit_filters
 from deepvis.errors import ImageError, ModelError
 from deepvis.model import Model
@@ -77,10 +77,11 @@ class After:
             )
         return after
 
-    def beside(self, model: Model, engine: object) -> Comparison:
-        """Compare with a model on its engine (one of another kind is run anew); kept while it is that engine."""
-        if self._kept is None or (self._kept.before is not engine and self._kept.before.model is not model):
-            self._kept = Comparison(engine if isinstance(engine, Engine) else Engine(model), self)
+    def beside(self, engine: BaseEngine) -> Comparison:
+        """Compare with an engine's model; kept while it is that model. Both nets run in torchcaffe, for equal bits."""
+        if self._kept is None or self._kept.before.model is not engine.model:
+            same = engine if isinstance(engine, Engine) else Engine(engine.model, engine.device, engine.naming)
+            self._kept = Comparison(same, self)
         return self._kept
 
     def same_layers(self, model: Model) -> tuple[str, ...]:
@@ -108,7 +109,7 @@ class Comparison:
 
     def __init__(self, before: Engine, after: After) -> None:
         self.before = before
-        self.after = Engine(after.model(before.model), before.device)
+        self.after = Engine(after.model(before.model), before.device, before.naming)
         self.layers = after.same_layers(before.model)
         self.pictures: Images | None = None
         self.done = self.seen = self.wanted = 0

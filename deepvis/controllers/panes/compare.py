@@ -63,7 +63,7 @@ def make_comparison(state: DisplayState, sources: Sources) -> Iterator[CompareCo
             missing="No net to compare with: open the weights after fine-tuning (File, or --after merged.caffemodel)"
         )
         return
-    both = session.after.beside(session.engine.model, session.engine)
+    both = session.after.beside(session.engine)
     grids = _grids(state, sources, both) if sources.activations is not None else ()
     yield _content(session, both, grids)
     if session.images is None:

@@ -103,6 +103,6 @@ def test_weights_of_another_net_are_refused(make_model, tmp_path):
 def test_the_comparison_is_kept_while_the_engine_is_the_same(make_model, tmp_path):
     model = make_model()
     after, engine = tuned(model, tmp_path / "after.caffemodel", double_two_filters), Engine(model)
-    assert after.beside(model, engine) is after.beside(model, engine)
+    assert after.beside(engine) is after.beside(engine)
     other = make_model("RGB")
-    assert after.beside(other, Engine(other)).before.model is other
+    assert after.beside(Engine(other)).before.model is other
