@@ -49,6 +49,10 @@ HELP = {
     "show_help": "the list of keys",
     "show_timings": "timings in the status line",
     "panes": "further panes at the bottom",
+    "blob": "blob of the pane of blobs, such as conv1@1 or conv1.blobs[0]; the layer's own if there is none",
+    "blob_view": "how that blob is shown",
+    "blob_axes": "its axes that are rows and columns",
+    "blob_at": "the index along each of its axes",
     "fast_step": "units that I J K L move by",
 }
 """What is said of a field that says nothing of itself."""

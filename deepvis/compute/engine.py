@@ -203,6 +203,10 @@ class BaseEngine(ABC):
         seen, split = self._seen(frame)
         return Activations(frame, seen, blob, maps, ranges, split)
 
+    def read(self, activations: Activations, value: Value) -> Array:
+        """What the net computes for a value, any that it has, in the shape of Caffe's blob for one image."""
+        return self.run(activations.blob, [value])[value].float().cpu().numpy()
+
     def backward(self, activations: Activations, origin: Origin, mode: BackMode, targets: list[Value]) -> BackResult:
         """Carry a unit's map back to the input and to ``targets``; see `back_propagate`."""
         value = self.net.layer(origin.layer).value

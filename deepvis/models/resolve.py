@@ -8,6 +8,7 @@ from deepvis.models.net_info import Grid, LayerInfo, NetInfo, UnitOrder
 from deepvis.models.viewer import (
     BackMode,
     BackView,
+    BlobView,
     Fit,
     FrameKind,
     LayerMode,
@@ -41,6 +42,8 @@ class DisplayState:
     origin_is_frozen : whether the origin stays when the selection moves.
     frame_kind : what the coloured frames around the units tell; ``threshold`` : in bits, of the frames that need one.
     grid_shows_diffs : whether the middle shows what back-propagation brought to the layer.
+    blob : of the pane of blobs, by name; one that the net has not is the layer's own.
+    blob_axes, blob_at : its axes that are rows and columns, and the index along every axis; empty for the usual ones.
     """
 
     layer: LayerInfo
@@ -78,6 +81,10 @@ class DisplayState:
     show_help: bool
     show_timings: bool
     panes: tuple[str, ...]
+    blob: str
+    blob_view: BlobView
+    blob_axes: tuple[int, ...]
+    blob_at: tuple[int, ...]
 
     @property
     def is_live(self) -> bool:
@@ -156,6 +163,10 @@ _UNCHANGED = (
     "show_help",
     "show_timings",
     "panes",
+    "blob",
+    "blob_view",
+    "blob_axes",
+    "blob_at",
 )
 
 

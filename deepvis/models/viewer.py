@@ -22,6 +22,7 @@ LayerMode = Literal[
     "weight correlation",
     "activation correlation",
 ]
+BlobView = Literal["picture", "histogram", "numbers"]
 PairView = Literal["both", "first", "second"]
 Fit = Literal["as trained", "crop", "stretch"]
 
@@ -32,6 +33,7 @@ SOURCES: tuple[Source, ...] = get_args(Source)
 SORTS: tuple[Sort, ...] = get_args(Sort)
 FRAME_KINDS: tuple[FrameKind, ...] = get_args(FrameKind)
 LAYER_MODES: tuple[LayerMode, ...] = get_args(LayerMode)
+BLOB_VIEWS: tuple[BlobView, ...] = get_args(BlobView)
 PAIR_VIEWS: tuple[PairView, ...] = get_args(PairView)
 FITS: tuple[Fit, ...] = get_args(Fit)
 BACK_MODES: tuple[BackMode, ...] = get_args(BackMode)
@@ -98,6 +100,10 @@ class ViewerModel(BaseModel):
     show_help: bool = False
     show_timings: bool = False
     panes: tuple[str, ...] = ()
+    blob: str = ""
+    blob_view: BlobView = "picture"
+    blob_axes: tuple[int, ...] = ()
+    blob_at: tuple[int, ...] = ()
     fast_step: Annotated[int, Field(ge=1)] = 3
     _start: dict[str, Any] = PrivateAttr(default_factory=dict)
 

@@ -61,6 +61,7 @@ class GridPane(QWidget):
         self._canvas = pg.GraphicsView(background=theme.PANEL)
         self._box = pg.ViewBox(lockAspect=True, invertY=True, enableMenu=False, defaultPadding=0.01)
         self._canvas.setCentralItem(self._box)
+        self._box.sigResized.connect(self._show_whole)  # only now does it know the shape that it fits into
         self._canvas.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._image = pg.ImageItem(axisOrder="row-major")
         self.frames = FramesItem()
@@ -108,8 +109,13 @@ class GridPane(QWidget):
         """Show the whole grid."""
         height, width = self._shape
         if height:
-            self._box.setLimits(xMin=-width, xMax=2 * width, yMin=-height, yMax=2 * height)
+            ratio = self._canvas.width() / max(1, self._canvas.height())
+            reach = max(width, height) * max(ratio, 1 / ratio)  # as much as is seen of the whole, whatever its shape
+            self._box.setLimits(xMin=-reach, xMax=width + reach, yMin=-reach, yMax=height + reach)
             self._box.setRange(QRectF(0, 0, width, height), padding=0.01)
+
+    def _show_whole(self, box: object) -> None:
+        self.reset_zoom()
 
     def position_of(self, unit: int) -> QPointF:
         """Where the middle of a unit's tile lies on the canvas, in the canvas's pixels."""
