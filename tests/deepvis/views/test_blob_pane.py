@@ -142,3 +142,12 @@ def test_the_numbers_of_a_large_blob_are_shown_at_once(qtbot, pane_of):
     pane.table.viewport().repaint()
     assert time.process_time() - started < 0.05
     assert pane.numbers.index(4095, 9215).data() == "0"
+
+
+@pytest.mark.parametrize("axes", [(0, 2), (2, 0), (2, 3)])
+def test_the_whole_plane_is_seen(qtbot, pane_of, axes):
+    _, pane = pane_of(blob="conv1.blobs[0]", blob_axes=axes)
+    (left, right), (top, bottom) = pane.picture._box.viewRange()
+    height, width = pane.content.plane.shape
+    assert left <= 0 < width <= right
+    assert top <= 0 < height <= bottom
