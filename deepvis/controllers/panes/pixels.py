@@ -37,7 +37,6 @@ class PixelsContent:
     Parameters
     ----------
     preprocessing : the one that is used.
-    opened : the model as it was opened, with the preprocessing that it came with.
     orders : channel orders that the net's input allows.
     texts : of each of `deepvis.pixel_fields.FIELDS`.
     note : whose preprocessing it is, and whether the scan is stale by it.
@@ -45,7 +44,6 @@ class PixelsContent:
     """
 
     preprocessing: Preprocessing
-    opened: Model
     orders: tuple[str, ...]
     texts: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
@@ -59,7 +57,6 @@ def make_pixels(state: DisplayState, sources: Sources) -> Iterator[PixelsContent
     own = model.preprocessing
     yield PixelsContent(
         own,
-        opened,
         orders_of(opened),
         {name: shown.show(own) for name, shown in FIELDS.items()},
         _note(model, opened),

@@ -38,6 +38,7 @@ from deepvis.views.panes.registry import pane_widget
 from prototxt.atomic import write_text
 from prototxt.errors import InputError
 from prototxt.preprocess import Preprocessing, read_preprocessing
+from prototxt.schema import NetParameter
 
 _PLACES = {  # row and column of each field
     "channel_order": (0, 0),
@@ -60,6 +61,7 @@ class PixelsPane(QWidget):
         super().__init__()
         self._controller = controller
         self._content: PixelsContent | None = None
+        self._net: NetParameter | None = None  # which net the fields and the doctor's table are of
         self._mine: Preprocessing | None = None  # what was typed here last; its texts stay as they were typed
         self.edits: dict[str, QLineEdit | QComboBox] = {}
         self.errors: dict[str, QLabel] = {}
@@ -82,7 +84,9 @@ class PixelsPane(QWidget):
     def show_content(self, content: PixelsContent) -> None:
         """Draw this from now on; a text that is being typed stays."""
         before, self._content = self._content, content
-        if before is None or before.opened is not content.opened:
+        net = self._controller.session.opened.net
+        if net is not self._net:
+            self._net = net
             self._offer(content)
             self.doctor.clear()
         if before is None or before.preprocessing != content.preprocessing:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from deepvis.pixel_fields import FIELDS
 from deepvis.sources.opening import images_in_list
+from deepvis.views.actions.saving import shown_values
 from prototxt.preprocess import Preprocessing
 
 
@@ -48,6 +49,10 @@ def test_the_pane_shows_the_preprocessing_and_what_it_makes(opened):
     assert [cell[0] for cell in cells] == ["blue", "green", "red"]
     assert cells[1][1:] == [f"{value:.3g}" for value in (blob[1].min(), blob[1].max(), blob[1].mean(), blob[1].std())]
     assert pane.note.text() == "as the model says"
+    values = {value.name: value.array for value in shown_values(window, "pixels")}
+    assert values["pixels_preprocessing_mean"].tolist() == [3, 3, 3]
+    assert values["pixels_channels_1_high"] == blob[1].max()
+    assert max(array.size for array in values.values()) <= 11
 
 
 def test_an_edit_reaches_the_net_at_once_and_is_taken_back(qtbot, opened):
