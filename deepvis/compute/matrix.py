@@ -12,7 +12,7 @@ from scipy.sparse.linalg import eigsh
 from deepvis.models.net_info import Grid
 
 Array = NDArray[np.float32]
-ROWS = 256  # rows of the matrix that are computed in one step
+ROWS = 128  # rows of the matrix that are computed in one step
 _ZOOMED_TO = 600  # pixels a side that small matrices are enlarged to, about
 
 
@@ -72,14 +72,24 @@ def correlating(rows: Array) -> Iterator[Array]:
 
     Yields
     ------
-    (at most `ROWS`, C) float32 rows of the matrix, from the first on; NaN for rows that are constant.
+    (at most `ROWS`, C) float32 rows of the matrix, from the first on; NaN for rows that are constant. While the rows
+        are still being centred there are none of them, (0, C).
     """
+    nothing = np.empty((0, len(rows)), np.float32)
+    centred = np.empty_like(rows)
+    for start in range(0, len(rows), ROWS):
+        centred[start : start + ROWS] = _standardised(rows[start : start + ROWS])
+        yield nothing
+    for start in range(0, len(rows), ROWS):
+        yield np.clip(centred[start : start + ROWS] @ centred.T, -1, 1)
+
+
+def _standardised(rows: Array) -> Array:
+    """Rows with mean 0 and length 1; NaN where a row is constant."""
     centred = rows - rows.mean(1, keepdims=True, dtype=np.float64).astype(np.float32)
     lengths = np.sqrt(np.einsum("ck,ck->c", centred, centred, dtype=np.float64))
     constant = lengths <= np.finfo(np.float32).eps * np.abs(rows).max(1, initial=0) * np.sqrt(rows.shape[1])
-    centred /= np.where(constant, np.nan, lengths).astype(np.float32)[:, None]
-    for start in range(0, len(rows), ROWS):
-        yield np.clip(centred[start : start + ROWS] @ centred.T, -1, 1)
+    return centred / np.where(constant, np.nan, lengths).astype(np.float32)[:, None]
 
 
 def order_by_likeness(matrix: Array) -> NDArray[np.int64]:

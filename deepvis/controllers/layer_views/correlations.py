@@ -69,10 +69,13 @@ def _collect(parts: Iterator[Array], units: int) -> Generator[GridContent, None,
 def _draw(matrix: Array, note: str) -> Iterator[GridContent]:
     """Colour the matrix in the order of likeness, some rows at a time so that little memory is taken."""
     layout = MatrixLayout(order_by_likeness(matrix))
-    ordered = matrix[np.ix_(layout.order, layout.order)]
+    yield GridContent(missing="Colouring")
+    ordered = np.empty_like(matrix)
     pixels = np.empty((*matrix.shape, 4), np.uint8)
     for start in range(0, len(matrix), ROWS):
-        pixels[start : start + ROWS] = colourise(ordered[start : start + ROWS], _SCALE)
+        part = ordered[start : start + ROWS] = matrix[np.ix_(layout.order[start : start + ROWS], layout.order)]
+        pixels[start : start + ROWS] = colourise(part, _SCALE)
+        yield GridContent(missing=f"Colouring: {min(start + ROWS, len(matrix))} of {len(matrix)} units")
     if layout.zoom > 1:
         pixels = pixels.repeat(layout.zoom, axis=0).repeat(layout.zoom, axis=1)
     note = f"{note}; alike units are neighbours, the row of the selected unit is framed"

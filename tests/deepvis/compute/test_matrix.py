@@ -8,13 +8,13 @@ from deepvis.models.net_info import Grid
 def test_correlations_are_those_of_numpy():
     rows = np.random.default_rng(0).normal(2, 3, (ROWS + 30, 40)).astype(np.float32)
     parts = list(correlating(rows))
-    assert [len(part) for part in parts] == [ROWS, 30]
+    assert [len(part) for part in parts] == [0, 0, ROWS, 30], "steps in which rows are centred bring none"
     np.testing.assert_allclose(np.concatenate(parts), np.corrcoef(rows.astype(np.float64)), atol=2e-6)
 
 
 def test_constant_units_correlate_with_nothing():
     rows = np.array([[1, 2, 3], [7.3, 7.3, 7.3], [3, 2, 1], [0, 0, 0]], np.float32)
-    (matrix,) = correlating(rows)
+    matrix = np.concatenate(list(correlating(rows)))
     assert np.isnan(matrix[[1, 3]]).all()
     np.testing.assert_allclose(matrix[np.ix_([0, 2], [0, 2])], [[1, -1], [-1, 1]], atol=1e-6)
     assert order_by_likeness(matrix).tolist() == [0, 2, 1, 3]

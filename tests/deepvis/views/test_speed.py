@@ -1,11 +1,14 @@
 """The window answers at once: a layer of 4096 units, and a net that takes its time."""
 
 import time
+from functools import partial
 
 import numpy as np
-from PySide6.QtCore import Qt
+import pytest
+from PySide6.QtCore import Qt, QTimer
 
 from deepvis.model import Model
+from deepvis.views.watchdog import LIMIT, Watchdog
 from prototxt.shapes import infer_shapes
 from prototxt.text import parse_net
 
@@ -60,3 +63,45 @@ def test_a_slow_net_does_not_hold_the_keys(qtbot, open_window):
     assert window.unit_pane.content.title == "conv1:1"
     qtbot.waitUntil(lambda: window.idle, timeout=5000)
     assert window.input_pane.content.title == "1.png"
+
+
+KEYS = "lkjiLKJIoooubBbbdannNzzzyyYtTxmMp89r5sS1"
+"""A session: units, layers, back-propagation and its views, colours, panes and views of the layer."""
+
+
+def watched(qtbot, window, letters):
+    """Press keys from within the event loop, wait for what each of them asks for, and watch Qt's thread meanwhile."""
+    with Watchdog() as watchdog:
+        for letter in letters:
+            held = Qt.KeyboardModifier.ShiftModifier if letter.isupper() else Qt.KeyboardModifier.NoModifier
+            key = Qt.Key(ord(letter.upper()))
+            QTimer.singleShot(0, partial(qtbot.keyClick, window, key, held))
+            qtbot.wait(5)
+            qtbot.waitUntil(lambda: window.idle, timeout=10_000)
+    return watchdog
+
+
+@pytest.mark.parametrize("wide", [False, True], ids=["small net", "4096 units"])
+def test_a_session_never_holds_the_windows_thread(qtbot, open_window, make_model, wide):
+    window = open_window(model=wide_model(make_model) if wide else None, scanned=not wide)
+    watched(qtbot, window, KEYS)  # once, so that nothing is counted that is only made the first time
+    window.controller.do("reset")
+    watchdog = watched(qtbot, window, KEYS)
+    assert len(watchdog.stretches) > len(KEYS), "the watchdog did not tick"
+    assert not window.controller.failed
+    longest = watchdog.longest
+    assert longest.processor < LIMIT, f"{1000 * longest.processor:.0f} ms\n{longest.stack}"
+
+
+def test_the_watchdog_tells_who_held_the_thread(qtbot):
+    def hold():
+        end = time.thread_time() + 2 * LIMIT
+        while time.thread_time() < end:
+            pass
+
+    with Watchdog() as watchdog:
+        QTimer.singleShot(0, hold)
+        qtbot.wait(20)
+        qtbot.wait(20)
+    assert watchdog.longest.processor > LIMIT
+    assert "in hold" in watchdog.longest.stack
