@@ -80,6 +80,12 @@ class Watchdog(QObject):
             last = self._last
             if self._stack or time.perf_counter() - last[0] < self._limit:
                 continue
-            frame = sys._current_frames().get(self._thread)
-            if frame is not None and self._last is last:
-                self._stack = "".join(traceback.format_stack(frame))
+            stack = _stack_of(self._thread)
+            if self._last is last:
+                self._stack = stack
+
+
+def _stack_of(thread: int) -> str:
+    """Where a thread is; its frame is let go at once, or what lives in it (a painter) would live too long."""
+    frame = sys._current_frames().get(thread)
+    return "".join(traceback.format_stack(frame)) if frame is not None else ""

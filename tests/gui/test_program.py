@@ -1,10 +1,8 @@
 """The program as a person runs it: a real X server, real key presses, the title as what can be read from outside."""
 
 import os
-import shutil
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -16,7 +14,6 @@ from prototxt.text import parse_net, write_message
 from prototxt.weights import write_weights
 
 pytestmark = pytest.mark.gui
-TOOLS = ("Xvfb", "xdotool")
 PATIENCE = 90  # seconds
 NET = """
 name: "outside"
@@ -46,37 +43,9 @@ def model_files(tmp_path):
     return model
 
 
-@pytest.fixture
-def x_server():
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    if missing:
-        pytest.skip(f"needs {' and '.join(missing)}")
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1000x24"], pass_fds=[write], stderr=subprocess.DEVNULL
-    )
-    os.close(write)
-    with os.fdopen(read) as number:
-        display = f":{number.readline().strip()}"
-    yield display
-    server.terminate()
-    server.wait(10)
-
-
-def wait_for(found, program):
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        result = found()
-        if result:
-            return result
-        assert program.poll() is None, (program.returncode, *program.communicate())
-        time.sleep(0.1)
-    raise AssertionError("waited in vain")
-
-
-def test_a_session_with_the_keyboard(model_files, x_server, tmp_path):
+def test_a_session_with_the_keyboard(model_files, x_server, wait_for, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "QT_QPA_PLATFORM"}
-    environment |= {"DISPLAY": x_server, "OMP_NUM_THREADS": "1", "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    environment |= {"DISPLAY": x_server.display, "OMP_NUM_THREADS": "1", "XDG_CONFIG_HOME": str(tmp_path / "config")}
 
     def xdotool(*arguments):
         call = ["xdotool", *arguments]
