@@ -28,7 +28,7 @@ import torch
 import tyro
 from bench_measure import megabytes
 from bench_scan import random_model
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QEventLoop, QObject, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -65,7 +65,7 @@ def screen(platform: str) -> Iterator[str]:
         yield "offscreen"
         return
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1000x24"]
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1000x24", "-noreset"]
     server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
     os.close(write)
     try:
@@ -178,11 +178,11 @@ def live_rates(app: QApplication, window: Window, model: ViewerModel, seconds: f
 
     canvas = window.grid_pane.canvas.viewport()
     model.source = "camera"
-    run_loop(app, 1.0)
+    run_loop(1.0)
     engine.forward = counted  # type: ignore[method-assign]
     canvas.installEventFilter(paints)
     start = time.perf_counter()
-    run_loop(app, seconds)
+    run_loop(seconds)
     elapsed = time.perf_counter() - start
     canvas.removeEventFilter(paints)
     del engine.forward
@@ -191,8 +191,11 @@ def live_rates(app: QApplication, window: Window, model: ViewerModel, seconds: f
     return passes / elapsed, paints.count / elapsed
 
 
-def run_loop(app: QApplication, seconds: float) -> None:
-    QTest.qWait(round(1000 * seconds))
+def run_loop(seconds: float) -> None:
+    """Let the window run; `QTest.qWait` would keep Python to itself, and the workers would stand still."""
+    loop = QEventLoop()
+    QTimer.singleShot(round(1000 * seconds), loop.quit)
+    loop.exec()
 
 
 def seconds_until_up(folder: Path, platform: str, patience: float = 60) -> tuple[float, float, float, float] | None:

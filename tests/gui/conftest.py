@@ -36,7 +36,9 @@ def x_server(tmp_path):
     if missing:
         pytest.skip(f"needs {' and '.join(missing)}")
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1000x24", "-fbdir", str(tmp_path)]
+    # Without -noreset the server begins anew whenever its last client (an xdotool) leaves, and who comes then is
+    # refused.
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1000x24", "-noreset", "-fbdir", str(tmp_path)]
     server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
     os.close(write)
     with os.fdopen(read) as number:
