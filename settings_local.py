@@ -7,6 +7,8 @@ file, ``~`` is the home folder. `deepvis settings` prints what is in force, docs
 # --- what is looked into -----------------------------------------------------------------------------------------
 # model = "models/indoor39"         # folder of a conversion, conversion.json, .prototxt, or a bundled model's folder
 # weights = None                    # .caffemodel; None: the one that belongs to the model
+# arch = None                       # of PyTorch weights: torchvision's name, or "package.module:factory"
+# input_shape = ()                  # what a factory's network takes, batch first: (1, 3, 224, 224)
 # preprocessing = None              # JSON of a preprocessing; None: the model's own
 # classes = None                    # text file, one class name per line; None: the model's own
 # mean = None                       # .binaryproto, .npy, or a number per channel; None: the model's own
@@ -20,6 +22,7 @@ file, ``~`` is the home folder. `deepvis settings` prints what is in force, docs
 # plan = None                       # plan.json with learning-rate multipliers; None: the one beside the scan
 # after = None                      # caffemodel after fine-tuning, to compare the net with
 # unit_pictures = None              # folder of an older toolbox or of `deepvis export --form folders`
+# presets = {}                      # {"lenet": "models/lenet", "mine": {"model": "a.prototxt", "images": "photos"}}
 # cache = "~/.cache/deepvis/models" # where models are kept that had to be converted
 
 # --- computing ---------------------------------------------------------------------------------------------------

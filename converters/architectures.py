@@ -1,13 +1,13 @@
-"""The PyTorch architectures that ``--arch NAME`` knows: torchvision's AlexNet and VGG 11-19, and our small AlexNet."""
+"""The PyTorch architectures that ``--arch NAME`` knows: torchvision's classifiers, and our small AlexNet."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
+import torchvision
 from torch import Tensor, nn
-from torchvision import models
 
 from converters.names import classic_names
 
@@ -74,6 +74,7 @@ class Architecture:
     input_shape : that the network was made for, batch first.
     mean, std : of the pixels in 0-1, RGB, that published weights were trained with.
     resize : shorter side of a picture before its centre is cut out; None for 256/224 of the crop.
+    without_memory : whether it can be built on PyTorch's meta device, where weights take no memory and no time.
     """
 
     build: Callable[[Shapes], nn.Module]
@@ -82,10 +83,20 @@ class Architecture:
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     resize: int | None = None
+    without_memory: bool = True
 
 
 def _torchvision(name: str, shapes: Shapes) -> nn.Module:
-    return models.get_model(name, weights=None, num_classes=shapes.get("classifier.6.weight", (1000,))[0])
+    """The network with as many classes as the last of its weights has outputs."""
+    more = _MORE.get(name, {})
+    model = torchvision.models.get_model(name, weights=None, **more)
+    last = [key for key, value in model.state_dict().items() if value.ndim >= 2][-1]
+    classes = shapes.get(last, (1000,))[0]
+    return model if classes == 1000 else torchvision.models.get_model(name, weights=None, num_classes=classes, **more)
+
+
+_MORE = {name: {"init_weights": False} for name in ("googlenet", "inception_v3")}
+"""Arguments of networks: these two would warn that they take a minute to fill their weights."""
 
 
 def _alexnet64(shapes: Shapes) -> nn.Module:
@@ -108,3 +119,36 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     **{name: Architecture(partial(_torchvision, name), partial(classic_names, by_stage=True)) for name in _VGG},
 }
+"""Networks whose layers get the names that Caffe users know; see `architecture` for all that are known."""
+
+
+@lru_cache
+def architecture_names() -> tuple[str, ...]:
+    """Every name that `architecture` knows: `ARCHITECTURES`, then torchvision's other classifiers."""
+    others = torchvision.models.list_models(module=torchvision.models)
+    return (*ARCHITECTURES, *(name for name in others if name not in ARCHITECTURES))
+
+
+def architecture(name: str) -> Architecture | None:
+    """The network called ``name``, or None; layers of torchvision's are called after their place in the model."""
+    if name in ARCHITECTURES or name not in architecture_names():
+        return ARCHITECTURES.get(name)
+    pixels = _published(name).transforms()
+    return Architecture(
+        partial(_torchvision, name),
+        lambda model: {},
+        input_shape=(1, 3, *(pixels.crop_size * 2)),
+        mean=tuple(pixels.mean),
+        std=tuple(pixels.std),
+        resize=pixels.resize_size[0],
+        without_memory=not name.startswith("regnet"),  # these compute their widths with tensors
+    )
+
+
+def published_weights(name: str) -> torchvision.models.WeightsEnum | None:
+    """What torchvision publishes for a network (``.url``, ``.meta["categories"]``); None where it is not its own."""
+    return _published(name) if name in torchvision.models.list_models(module=torchvision.models) else None
+
+
+def _published(name: str) -> torchvision.models.WeightsEnum:
+    return next(iter(torchvision.models.get_model_weights(name)))  # the first: trained on the plain crops

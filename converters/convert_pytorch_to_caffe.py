@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,15 +13,13 @@ if not __package__:  # started as a script: look for modules in the repository, 
 
 import tyro
 
-from converters.architectures import ARCHITECTURES
-from converters.conversion import convert
+from converters.converting import converting
 from converters.errors import ConversionError
-from converters.files import staged, write_record
-from converters.source import Description, build, describe_folder
-from converters.verdict import Verification, check
-from converters.verification import engine_named, verifying, write_files
+from converters.source import Description, describe_folder, describe_model
+from converters.verdict import Verification
+from converters.verification import engine_named
 from prototxt.errors import errors_as_sentences
-from prototxt.progress import Progress, with_bar
+from prototxt.progress import with_bar
 
 PROGRAM = "convert_pytorch_to_caffe"
 
@@ -34,7 +32,7 @@ class Options:
     """
 
     arch: Annotated[str, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = ""
-    """A network by name: alexnet, vgg11 ... vgg19, vgg11_bn ... vgg19_bn, alexnet64."""
+    """A network by name: alexnet64, or one of torchvision's classifiers, such as alexnet, vgg16_bn, resnet18."""
     module: Annotated[str, tyro.conf.arg(metavar="PKG:FACTORY", help_behavior_hint="")] = ""
     """A function without arguments that returns your own model."""
     model: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None
@@ -84,29 +82,10 @@ def run(options: Options) -> list[Verification]:
     stem = options.name or _stem(options, description)
     if Path(stem).name != stem:
         raise ConversionError(f"--name {stem}: must be a name without folders; --out says where the files go")
-    verifications = with_bar(_converting(options, description, stem, engines))
+    seed = options.seed if options.random_weights else None
+    verifications = with_bar(converting(description, stem, options.out, engines, seed, options.softmax))
     print("\n".join(map(_verdict, verifications)) or "not verified")
     print(f"wrote {options.out / stem}.prototxt, {stem}.caffemodel and conversion.json")
-    return verifications
-
-
-def _converting(
-    options: Options, description: Description, stem: str, engines: Sequence[str]
-) -> Generator[Progress, None, list[Verification]]:
-    """The work itself, as a generator that tells its progress."""
-    preprocessing = description.preprocessing()
-    yield Progress(0, 0, f"{stem}: load weights")
-    source = build(description, options.seed if options.random_weights else None)
-    yield Progress(0, 0, f"{stem}: convert")
-    conversion = convert(
-        source.model, description.input_shape, preprocessing, source.names, title=stem, softmax=options.softmax
-    )
-    with staged(options.out) as stage:
-        yield Progress(0, 0, f"{stem}: write")
-        files = write_files(conversion, stage, stem)
-        verifications = yield from verifying(conversion, source.model, engines, files=files)
-        check(verifications)
-        write_record(stage, stem, conversion, source.about, verifications, description.classes)
     return verifications
 
 
@@ -122,35 +101,16 @@ def _description(options: Options) -> Description:
             raise ConversionError(f"--model {options.model} brings its own weights; leave the others out")
         description = describe_folder(options.model)
     else:
-        description = _plain_description(options)
+        shape = _numbers("--input-shape", options.input_shape, int)
+        if options.module and not shape:
+            raise ConversionError("--module needs --input-shape, as in --input-shape 1,3,224,224")
+        description = describe_model(options.arch, options.module, options.weights, shape)
     return replace(
         description,
         input_shape=_numbers("--input-shape", options.input_shape, int) or description.input_shape,
         mean=_numbers("--mean", options.mean, float) or description.mean,
         std=_numbers("--std", options.std, float) or description.std,
         resize=options.resize or description.resize,
-    )
-
-
-def _plain_description(options: Options) -> Description:
-    """From a name or a factory, before what the options say of shape and pixels."""
-    if options.arch and options.arch not in ARCHITECTURES:
-        raise ConversionError(
-            f"--arch {options.arch}: is unknown; choose one of {', '.join(ARCHITECTURES)}, or give your own with "
-            "--module package.module:factory"
-        )
-    if options.module and not options.input_shape:
-        raise ConversionError("--module needs --input-shape, as in --input-shape 1,3,224,224")
-    known = ARCHITECTURES.get(options.arch)
-    channels = (_numbers("--input-shape", options.input_shape, int) or (1, 3))[1]
-    return Description(
-        arch=options.arch,
-        module=options.module,
-        weights=options.weights,
-        input_shape=known.input_shape if known else (),
-        mean=known.mean if known else (0.0,) * channels,
-        std=known.std if known else (1.0,) * channels,
-        resize=known.resize if known else None,
     )
 
 

@@ -8,15 +8,17 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from converters.architectures import ARCHITECTURES
+from converters.architectures import Architecture, architecture, architecture_names
 from converters.errors import ConversionError
-from converters.state_dict import fit, read_state_dict, state_hash
+from converters.state_dict import StateDict, fit, read_state_dict, state_hash
 from prototxt.errors import FormatError
 from prototxt.preprocess import Preprocessing
 
@@ -27,7 +29,7 @@ class Description:
 
     Parameters
     ----------
-    arch : a name in `ARCHITECTURES`, or "".
+    arch : a name that `converters.architectures.architecture` knows, or "".
     module : ``package.module:factory``, or "".
     weights : file of weights, or None.
     input_shape : batch first.
@@ -82,7 +84,8 @@ def describe_folder(folder: Path) -> Description:
     try:
         values = json.loads(path.read_text())
         arch = str(values["arch"])
-        resize = values.get("resize", ARCHITECTURES[arch].resize if arch in ARCHITECTURES else None)
+        known = architecture(arch)
+        resize = values.get("resize", known.resize if known else None)
         classes = folder / "classes.txt"
         return Description(
             arch=arch,
@@ -100,6 +103,56 @@ def describe_folder(folder: Path) -> Description:
         raise FormatError(
             f"{path}: is no description of a model ({error}); it needs arch, input_shape, mean and std"
         ) from error
+
+
+def describe_model(arch: str, module: str, weights: Path | None, input_shape: tuple[int, ...] = ()) -> Description:
+    """Describe a model by name or factory, its pixels as those of the named network (of a factory's model 0 to 1).
+
+    Parameters
+    ----------
+    arch : a name that `architecture` knows, or "".
+    module : ``package.module:factory``, or "".
+    weights : file of weights, or None.
+    input_shape : batch first; may be empty for a name, whose own it then is.
+
+    Raises
+    ------
+    ConversionError : if the name is unknown.
+    """
+    known = _architecture(arch) if arch else None
+    channels = (input_shape or (1, 3))[1]
+    usual = known is not None and input_shape[2:] in ((), known.input_shape[2:])
+    return Description(
+        arch=arch,
+        module=module,
+        weights=weights,
+        input_shape=input_shape or (known.input_shape if known else ()),
+        mean=known.mean if known else (0.0,) * channels,
+        std=known.std if known else (1.0,) * channels,
+        resize=known.resize if known and usual else None,
+    )
+
+
+def fits(arch: str, state: StateDict) -> bool:
+    """Whether weights have the names and shapes of a named network's; False for one that is not built in passing."""
+    if not _architecture(arch).without_memory:
+        return False
+    shapes = {key: tuple(value.shape) for key, value in state.items() if not key.endswith(_COUNTER)}
+    if shapes.keys() != _names_of_weights(arch):
+        return False
+    with torch.device("meta"):
+        model = _architecture(arch).build(shapes)
+    return shapes == {key: tuple(value.shape) for key, value in model.state_dict().items() if key in shapes}
+
+
+_COUNTER = "num_batches_tracked"
+
+
+@cache
+def _names_of_weights(arch: str) -> frozenset[str]:
+    with torch.device("meta"):
+        model = _architecture(arch).build({})
+    return frozenset(key for key in model.state_dict() if not key.endswith(_COUNTER))
 
 
 def build(description: Description, random_seed: int | None = None) -> Source:
@@ -123,7 +176,7 @@ def build(description: Description, random_seed: int | None = None) -> Source:
     weights = {"weights": description.weights.name} if description.weights else {"random_seed": random_seed}
     return Source(
         model=model.float().eval(),
-        names=ARCHITECTURES[description.arch].names(model) if description.arch else {},
+        names=_architecture(description.arch).names(model) if description.arch else {},
         about={
             **({"arch": description.arch} if description.arch else {"module": description.module}),
             **weights,
@@ -136,18 +189,25 @@ def _model(description: Description, shapes: Mapping[str, tuple[int, ...]], rand
     """The model without its weights: on the meta device where they come from a file, as filling takes seconds."""
     if description.module:
         return _from_factory(description.module, random_seed)
-    if description.arch not in ARCHITECTURES:
-        raise ConversionError(
-            f"architecture {description.arch!r} is unknown; choose one of {', '.join(ARCHITECTURES)}, or give your own "
-            "with --module package.module:factory"
-        )
-    architecture = ARCHITECTURES[description.arch]
-    if shapes:
+    known = _architecture(description.arch)
+    if shapes and known.without_memory:
         with torch.device("meta"):
-            return architecture.build(shapes)
+            return known.build(shapes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(random_seed or 0)
-        return architecture.build(shapes)
+        return known.build(shapes)
+
+
+def _architecture(name: str) -> Architecture:
+    found = architecture(name)
+    if found is None:
+        names = architecture_names()
+        close = get_close_matches(name, names, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(names)}"
+        raise ConversionError(
+            f"architecture {name!r} is unknown; {hint}, or give your own with --module package.module:factory"
+        )
+    return found
 
 
 def _from_factory(module: str, random_seed: int | None) -> nn.Module:

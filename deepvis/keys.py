@@ -12,7 +12,8 @@ class Command:
 
     Parameters
     ----------
-    action : name in `deepvis.controllers.actions.ACTIONS` or `deepvis.views.actions.registry.WINDOW_ACTIONS`.
+    action : name in `deepvis.controllers.actions.ACTIONS`, or in `WINDOW_ACTIONS` or `SUBMENUS` of
+        `deepvis.views.actions.registry`.
     menu : title of the menu that shows it.
     text : what the menu and the help list say.
     keys : Qt's portable names of its keys; the first is the one that the menu shows; may be empty.
@@ -25,6 +26,10 @@ class Command:
 
 
 COMMANDS: tuple[Command, ...] = (
+    Command("open_model", "File", "Open a model, a scan, a plan…", ("Ctrl+Shift+O",)),
+    Command("open_pytorch", "File", "Open a PyTorch model…", ("Ctrl+P",)),
+    Command("recent_models", "File", "Recent models"),
+    Command("presets", "File", "Presets"),
     Command("open_pictures", "File", "Open a folder of pictures…", ("Ctrl+O",)),
     Command("open_input_files", "File", "Open pictures, a list, a video…", ("Ctrl+I",)),
     Command("open_class_folders", "File", "Open a folder, its folders as classes…"),
@@ -87,10 +92,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("reset_layout", "View", "Reset the panes", ("Ctrl+0",)),
     Command("synthesise_unit", "Compute", "Synthesise this unit", ("Ctrl+Y",)),
     Command("next_engine", "Compute", "Next engine: torchcaffe, real Caffe"),
+    Command("add_bookmark", "Bookmarks", "Keep what is seen…", ("Ctrl+B",)),
+    Command("copy_link", "Bookmarks", "Copy the link to what is seen", ("Ctrl+L",)),
+    Command("open_link", "Bookmarks", "Open a link…", ("Ctrl+Shift+L",)),
+    Command("bookmarks", "Bookmarks", "Open a bookmark"),
+    Command("remove_bookmark", "Bookmarks", "Remove a bookmark"),
     Command("toggle_help", "Help", "List of keys", ("H", "F1")),
 )
 
-MENUS: tuple[str, ...] = ("File", "Input", "Unit", "Back-propagation", "View", "Compute", "Panes", "Help")
+MENUS: tuple[str, ...] = ("File", "Input", "Unit", "Back-propagation", "View", "Compute", "Panes", "Bookmarks", "Help")
 
 
 KEYMAPS: dict[str, Mapping[str, tuple[str, ...]]] = {

@@ -15,7 +15,7 @@ import torch
 from deepvis.assumed import assumed_preprocessing
 from deepvis.errors import ModelError
 from deepvis.feed import RECURRENT_TYPES, USUAL, Feed, Layout, by, find_feed, find_layouts
-from deepvis.model_files import CACHE, find_model
+from deepvis.model_files import CACHE, Building, find_model
 from deepvis.pixel_settings import preprocessing_changes
 from deepvis.progress import Progress
 from deepvis.settings import Settings
@@ -244,13 +244,14 @@ def open_model(
 
     Parameters
     ----------
-    path : a folder of a conversion (with ``conversion.json``), that file, a ``.prototxt``, a folder with one, or a
-        folder of a PyTorch baseline (``model.json``, ``weights.safetensors``, ``classes.txt``), which is converted once
-        into ``cache``.
+    path : a folder of a conversion (with ``conversion.json``), that file, a ``.prototxt``, a folder with one, a
+        ``.caffemodel`` with its net beside it; or what is converted once into ``cache``: a folder of a PyTorch baseline
+        (``model.json``, ``weights.safetensors``, ``classes.txt``), the name of a network of torchvision, or a file of
+        PyTorch weights (`opening` with ``building``).
     weights : ``.caffemodel`` or ``.caffemodel.h5``; by default the one that belongs to or lies beside the net.
     preprocessing : JSON of a `Preprocessing`, in place of the model's own.
     classes : text file with one name per line, in place of the model's own.
-    cache : folder for converted baselines; ``~`` is the home folder.
+    cache : folder for converted models; ``~`` is the home folder.
 
     Raises
     ------
@@ -272,14 +273,16 @@ def opening(
     classes: Path | None = None,
     cache: Path = CACHE,
     pair: str | None = None,
+    building: Building | None = None,
 ) -> Generator[Progress, None, Model]:
     """Do `open_model` step by step: it takes seconds if a baseline must be converted first.
 
     Parameters
     ----------
     pair : how pairs enter the net, for what is assumed of a model that comes without a preprocessing.
+    building : how a PyTorch model is built of which only weights are given.
     """
-    files = yield from find_model(Path(path), weights, cache)
+    files = yield from find_model(Path(path), weights, cache, building)
     net = read_net(files.net)
     feed = find_feed(NetGraph(filter_net(net, "TEST")), files.net)
     _name_layers_without_weights(net, arrays := read_weights(files.weights), files.weights)
@@ -299,7 +302,13 @@ def opening(
 def opening_settings(settings: Settings) -> Generator[Progress, None, Model]:
     """Do `opening` with what the settings say, of the preprocessing too."""
     model = yield from opening(
-        settings.model, settings.weights, settings.preprocessing, settings.classes, settings.cache, settings.pair
+        settings.model,
+        settings.weights,
+        settings.preprocessing,
+        settings.classes,
+        settings.cache,
+        settings.pair,
+        Building(settings.arch, settings.input_shape),
     )
     changes = preprocessing_changes(settings, model.preprocessing)
     return model.with_preprocessing(**changes) if changes else model

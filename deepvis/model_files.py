@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
-from converters.files import read_conversion, write_conversion
+from converters.files import read_conversion
 from deepvis.errors import ModelError
 from deepvis.progress import Progress
-from prototxt.errors import FormatError
+from deepvis.pytorch_model import (
+    BASELINE,
+    CONVERSION,
+    SUFFIXES,
+    converted_baseline,
+    converted_file,
+    fitting_architecture,
+    is_architecture,
+    published,
+)
 from prototxt.preprocess import Preprocessing
 
-CONVERSION = "conversion.json"
-BASELINE = "model.json"
 CLASSES = "classes.txt"
 WEIGHTS = (".caffemodel", ".caffemodel.h5")
 CACHE = Path("~/.cache/deepvis/models")
@@ -31,17 +36,36 @@ class ModelFiles:
     classes: Path | None = None
 
 
-def find_model(path: Path, weights: Path | None = None, cache: Path = CACHE) -> Generator[Progress, None, ModelFiles]:
-    """Find the files of a model; a PyTorch baseline is converted first, once.
+@dataclass(frozen=True)
+class Building:
+    """How a PyTorch model is built of which only weights are given.
+
+    Parameters
+    ----------
+    arch : a name of `converters.architectures.architecture_names`, or ``package.module:factory``; None if not known.
+    input_shape : batch first; empty for a name's own.
+    """
+
+    arch: str | None = None
+    input_shape: tuple[int, ...] = ()
+
+
+def find_model(
+    path: Path, weights: Path | None = None, cache: Path = CACHE, building: Building | None = None
+) -> Generator[Progress, None, ModelFiles]:
+    """Find the files of a model; a PyTorch model is converted first, once.
 
     Parameters and errors are those of `deepvis.model.open_model`.
     """
-    if path.is_dir():
-        path = yield from _in_folder(path, cache.expanduser())
-    if not path.is_file():
-        raise ModelError(f"{path}: does not exist; give a folder of a conversion, a conversion.json, or a prototxt")
+    cache, building = cache.expanduser(), building or Building()
+    if path.is_dir() or path.name == BASELINE:
+        path = yield from _in_folder(path if path.is_dir() else path.parent, cache)
+    elif path.suffix.lower() in SUFFIXES or not path.exists():
+        path, weights = (yield from _of_pytorch(path, weights, cache, building)), None
     if path.name == CONVERSION:
         return _of_conversion(path, weights)
+    if path.name.endswith(WEIGHTS):
+        path, weights = _net_beside(path), weights or path
     if path.suffix != ".prototxt":
         raise ModelError(f"{path}: is no model; give a folder of a conversion, a conversion.json, or a .prototxt")
     conversion = path.with_name(CONVERSION)
@@ -50,19 +74,52 @@ def find_model(path: Path, weights: Path | None = None, cache: Path = CACHE) -> 
     return ModelFiles(path, weights or _weights_beside(path), classes=_existing(path.with_name(CLASSES)))
 
 
+def _of_pytorch(path: Path, weights: Path | None, cache: Path, building: Building) -> Generator[Progress, None, Path]:
+    """Convert a file of PyTorch weights, or a network by its name."""
+    if path.exists():
+        if building.arch is None:
+            fitting = yield from fitting_architecture(path)
+            hint = f"; {fitting} fits" if fitting else ""
+            raise ModelError(f"{path}: holds weights alone; say of what, with --arch NAME or PACKAGE:FACTORY{hint}")
+        return (yield from converted_file(path, building.arch, building.input_shape, cache)) / CONVERSION
+    if not is_architecture(path.name):
+        raise ModelError(
+            f"{path}: does not exist; give a folder of a conversion, a conversion.json, a prototxt, a file of PyTorch "
+            "weights, or the name of a network of torchvision"
+        )
+    if weights is None:
+        return (yield from published(path.name, cache)) / CONVERSION
+    return (yield from converted_file(weights, path.name, building.input_shape, cache)) / CONVERSION
+
+
 def _in_folder(folder: Path, cache: Path) -> Generator[Progress, None, Path]:
     """Give the file in a folder that stands for the model."""
     if (folder / CONVERSION).is_file():
         return folder / CONVERSION
     if (folder / BASELINE).is_file():
-        converted = yield from _converted(folder, cache)
-        return converted / CONVERSION
+        return (yield from converted_baseline(folder, cache)) / CONVERSION
     nets = sorted(folder.glob("*.prototxt"))
-    deploy = [net for net in nets if "deploy" in net.name] or nets
-    if len(deploy) == 1:
+    if len(deploy := _deploy(nets)) == 1:
         return deploy[0]
     found = f"several nets ({', '.join(net.name for net in nets)}); name one" if nets else "no prototxt in it"
     raise ModelError(f"{folder}: is no model: it has neither {CONVERSION} nor {BASELINE}, and {found}")
+
+
+def _deploy(nets: list[Path]) -> list[Path]:
+    """The nets that are called deploy, or all of them."""
+    return [net for net in nets if "deploy" in net.name] or nets
+
+
+def _net_beside(weights: Path) -> Path:
+    """The prototxt with the name of the weights, or else the only one in their folder."""
+    stem = weights.name.removesuffix(".h5").removesuffix(".caffemodel")
+    if (same := weights.with_name(f"{stem}.prototxt")).is_file():
+        return same
+    found = _deploy(sorted(weights.parent.glob("*.prototxt")))
+    if len(found) == 1:
+        return found[0]
+    beside = "there are several prototxts beside it" if found else "there is no prototxt beside it"
+    raise ModelError(f"{weights}: of which net? {beside}; give the prototxt, and --weights {weights.name}")
 
 
 def _of_conversion(path: Path, weights: Path | None) -> ModelFiles:
@@ -86,36 +143,3 @@ def _weights_beside(net: Path) -> Path:
 
 def _existing(path: Path) -> Path | None:
     return path if path.is_file() else None
-
-
-def _converted(folder: Path, cache: Path) -> Generator[Progress, None, Path]:
-    """Convert a PyTorch baseline into the cache, if it is not there yet; ``conversion.json`` is written last."""
-    target = cache / f"{folder.resolve().name}-{_folder_hash(folder)[:16]}"
-    if (target / CONVERSION).is_file():
-        return target
-    from converters.conversion import convert  # only here: torchvision and torch.export take a second to import
-    from converters.source import build, describe_folder
-
-    what = f"convert {folder.name} to Caffe"
-    yield Progress(0, 2, what)
-    description = describe_folder(folder)
-    source = build(description)
-    conversion = convert(
-        source.model, description.input_shape, description.preprocessing(), source.names, folder.resolve().name
-    )
-    yield Progress(1, 2, what)
-    try:
-        write_conversion(target, folder.resolve().name, conversion, source.about, classes=description.classes)
-    except FormatError as error:
-        raise ModelError(f"{cache}: cannot be written to; set cache to another folder in the settings") from error
-    yield Progress(2, 2, what)
-    return target
-
-
-def _folder_hash(folder: Path) -> str:
-    """SHA-256 (hex) over the baseline's files and the version of the converter."""
-    digest = hashlib.sha256(version("deepvis-caffe").encode())
-    for file in sorted(folder.iterdir()):
-        if file.is_file():
-            digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()

@@ -29,8 +29,16 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
 
-    model: Path = Field(default=BUNDLED_MODEL, description="folder, conversion.json or prototxt of the net")
+    model: Path = Field(
+        default=BUNDLED_MODEL, description="folder, conversion.json, prototxt, PyTorch weights or torchvision name"
+    )
     weights: Path | None = Field(default=None, description="caffemodel; None: the one that belongs to the model")
+    arch: str | None = Field(
+        default=None, description="network of a file of PyTorch weights: its name, or package.module:factory"
+    )
+    input_shape: tuple[Positive, ...] = Field(
+        default=(), description="what a factory's network takes, batch first; (): what the named network takes"
+    )
     preprocessing: Path | None = Field(default=None, description="JSON of a Preprocessing; None: the model's own")
     classes: Path | None = Field(default=None, description="text file, one class name per line; None: the model's own")
     mean: Path | tuple[float, ...] | None = Field(
@@ -61,6 +69,10 @@ class Settings(BaseModel):
     )
     unit_pictures: Path | None = Field(
         default=None, description="folder of an older toolbox or of deepvis export --form folders; None: none"
+    )
+    presets: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="models by name for the menu and the command line: a path, or a table of settings with model",
     )
     cache: Path = Field(
         default_factory=lambda: Path("~/.cache/deepvis/models").expanduser(),
@@ -148,6 +160,8 @@ def read_settings(path: Path | str | None = None, tell: Callable[[str], None] = 
         if name not in Settings.model_fields:
             raise SettingsError(f"{path}: unknown setting {name!r}{_suggestion(name)}")
     try:
+        if "presets" in values:
+            values["presets"] = _presets(values["presets"], path)
         return Settings(**{name: _as_path(name, value, path.parent) for name, value in values.items()})
     except ValidationError as error:
         raise SettingsError(f"{path}: {_sentence(error)}") from None
@@ -197,6 +211,26 @@ def _as_path(name: str, value: Any, folder: Path) -> Any:
         return tuple(value)
     is_path = Path in (Settings.model_fields[name].annotation, *_members(Settings.model_fields[name].annotation))
     return folder.absolute() / Path(value).expanduser() if is_path and isinstance(value, str | Path) else value
+
+
+def _presets(presets: Any, file: Path) -> dict[str, dict[str, Any]]:
+    """Tables of checked settings, whose paths are relative to the settings file."""
+    if not isinstance(presets, dict):
+        raise SettingsError(f"{file}: presets must be a table of models by name; got {presets!r}")
+    found = {}
+    for name, preset in presets.items():
+        table = {"model": preset} if isinstance(preset, str | Path) else preset
+        if not isinstance(table, dict) or "model" not in table:
+            raise SettingsError(f"{file}: preset {name!r} must be a path, or a table of settings with model")
+        unknown = [key for key in table if key not in Settings.model_fields or key == "presets"]
+        if unknown:
+            raise SettingsError(f"{file}: preset {name!r}: unknown setting {unknown[0]!r}{_suggestion(unknown[0])}")
+        found[str(name)] = {key: _as_path(key, value, file.parent) for key, value in table.items()}
+        try:
+            Settings(**found[str(name)])
+        except ValidationError as error:
+            raise SettingsError(f"{file}: preset {name!r}: {_sentence(error)}") from None
+    return found
 
 
 def _members(annotation: Any) -> tuple:

@@ -9,6 +9,7 @@ import tyro
 
 Place = Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")]
 ModelPlace = Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="")]
+ModelName = Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="")]
 ImagesPlace = Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[IMAGES]", help_behavior_hint="")]
 Number = Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")]
 Factor = Annotated[float | None, tyro.conf.arg(metavar="X", help_behavior_hint="")]

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 import tyro
 from pydantic import BaseModel
 
-from deepvis.commands.option_types import Factor, ImagesPlace, ModelPlace, Place, Text
+from deepvis.commands.option_types import Factor, ImagesPlace, ModelName, Place, Text
 from deepvis.commands.views import views
 from deepvis.commands.window import WindowOptions
 from deepvis.errors import SettingsError
 from deepvis.models.viewer import ViewerModel
+from deepvis.progress import with_bar
 from deepvis.settings import override
 
 ELSEWHERE = ("layer", "unit")  # fields of the state that `WindowOptions` has
@@ -98,7 +99,7 @@ AS_SET, AS_AT_THE_START = WindowOptions(), StateOptions()
 
 
 def snapshot_command(
-    model: ModelPlace = None,
+    model: ModelName = None,
     images: ImagesPlace = None,
     *,
     out: Place = None,
@@ -115,7 +116,8 @@ def snapshot_command(
     Parameters
     ----------
     model
-        folder of a conversion, conversion.json, prototxt, or a bundled model's folder.
+        folder of a conversion, conversion.json, prototxt, caffemodel, PyTorch weights (--arch), scan.h5, a deepvis://
+        link, or the name of a preset, of a bundled model, or of a network of torchvision.
     images
         folder, image list, list of pairs, LMDB, video, picture, or array.
     out
@@ -134,11 +136,12 @@ def snapshot_command(
     """
     if density is not None and not 0 < density <= DENSEST:
         raise SettingsError(f"--density {density:g}: must be above 0 and at most {DENSEST}")
-    settings = override(window.wishes(model, images), window_size=size)
+    wishes, link = with_bar(window.wishes(model, images))
+    settings = override(wishes, window_size=size)
     place = views("snapshot")
     files = [out, values, report] if out or values or report else [Path("deepvis.png"), None, None]
     wanted = place.Wanted(files[0], only or "", 1.0 if density is None else density, files[1], files[2])
-    place.snapshot(settings, wanted, wishes_of(state))
+    place.snapshot(settings, wanted, wishes_of(state), link)
     for file in files:
         if file is not None:
             print(file)

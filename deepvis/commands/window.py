@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from deepvis.commands.option_types import ImagesPlace, ModelPlace, Number, Place, Text
+from deepvis.bookmarks import RecentModels, user_folder
+from deepvis.commands.option_types import ImagesPlace, ModelName, Number, Place, Text
 from deepvis.commands.views import views
 from deepvis.progress import Progress
 from deepvis.settings import Settings, override, read_settings
-from prototxt.errors import InputError
+
+if TYPE_CHECKING:
+    from deepvis.links import Link
 
 DEMO = Path("build/demo")
+_SETTINGS = ("weights", "arch", "input_shape", "scan", "plan", "after", "layer", "unit", "device", "engine")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,10 @@ class WindowOptions:
 
     weights: Place = None
     """Caffemodel, if it is not beside the prototxt under the same name."""
+    arch: Text = None
+    """Network of a file of PyTorch weights: a name, or package.module:factory."""
+    input_shape: Annotated[tuple[int, ...] | None, tyro.conf.arg(metavar="N C H W", help_behavior_hint="")] = None
+    """What the network of a factory takes, batch first."""
     scan: Place = None
     """The scan.h5 to show; the one beside the model if there is one."""
     plan: Place = None
@@ -42,26 +49,36 @@ class WindowOptions:
     settings: Place = None
     """Settings file; settings_local.py of this folder if there is one."""
 
-    def wishes(self, model: Path | None, images: Path | None) -> Settings:
-        """Settings with what was given in place of the file's, and with what lies beside it."""
-        chosen = override(
-            read_settings(self.settings),
-            model=model,
-            images=images,
-            weights=self.weights,
-            scan=self.scan,
-            plan=self.plan,
-            after=self.after,
-            layer=self.layer,
-            unit=self.unit,
-            device=self.device,
-            engine=self.engine,
-        )
-        return with_neighbours(chosen)
+    def wishes(self, model: str | None, images: Path | None) -> Generator[Progress, None, tuple[Settings, Link | None]]:
+        """Settings with what was given in place of the file's, and with what lies beside it; the link, if it is one."""
+        from deepvis.opening import with_neighbours  # only here: torch takes long, and the window is there before it
+
+        settings, link = yield from _named(read_settings(self.settings), model)
+        given = {name: getattr(self, name) for name in _SETTINGS}
+        return with_neighbours(override(settings, images=images, **given)), link
+
+
+def _named(settings: Settings, model: str | None) -> Generator[Progress, None, tuple[Settings, Link | None]]:
+    """Settings for what MODEL names: nothing, a link, a scan, or a model."""
+    from deepvis.given import kind_of
+    from deepvis.links import is_link, read_link, settings_of
+    from deepvis.opening import named
+    from deepvis.scan_owner import model_of_scan
+
+    if model is None:
+        return settings, None
+    if is_link(model):
+        link = read_link(model)
+        return settings_of(link, settings), link
+    if kind_of(Path(model)) == "scan":
+        known = [Path(read_link(text).model) for text in RecentModels(user_folder()).all()]
+        found = yield from model_of_scan(Path(model), settings.cache, known)
+        return override(settings, **found), None
+    return override(settings, **named(settings, model)), None
 
 
 def window_command(
-    model: ModelPlace = None,
+    model: ModelName = None,
     images: ImagesPlace = None,
     *,
     window: Annotated[WindowOptions, tyro.conf.OmitArgPrefixes] = WindowOptions(),
@@ -74,7 +91,8 @@ def window_command(
     Parameters
     ----------
     model
-        folder of a conversion, conversion.json, prototxt, or a bundled model's folder.
+        folder of a conversion, conversion.json, prototxt, caffemodel, PyTorch weights (--arch), scan.h5, a deepvis://
+        link, or the name of a preset, of a bundled model, or of a network of torchvision.
     images
         folder, image list, list of pairs, LMDB, video, picture, or array.
     """
@@ -87,48 +105,20 @@ def demo_command(
 ) -> int:
     """Open the window on what `make demo` made in build/demo, or on the bundled model if there is nothing yet."""
     made = (DEMO / "conversion.json").is_file()
-    return _run(window, DEMO if made else None, None)
+    return _run(window, str(DEMO) if made else None, None)
 
 
-def with_neighbours(settings: Settings) -> Settings:
-    """Fill in scan, plan and pictures that are not given from what lies beside the model.
-
-    The scan is ``scan.h5`` in the model's folder, the plan ``plan.json`` beside the scan; the pictures are the folder
-    that was scanned, or else the photographs that come with scikit-image.
-    """
-    folder = settings.model if settings.model.is_dir() else settings.model.parent
-    scan = settings.scan or _existing(folder / "scan.h5")
-    plan = settings.plan or (_existing(scan.parent / "plan.json") if scan else None)
-    images = settings.images or (_scanned_folder(scan) if scan else None) or _sample_photographs()
-    return override(settings, scan=scan, plan=plan, images=images)
-
-
-def _existing(path: Path) -> Path | None:
-    return path if path.is_file() else None
-
-
-def _scanned_folder(scan: Path) -> Path | None:
-    """The folder that was scanned if it is still there; a broken scan is the window's to tell of."""
-    from deepvis.scan.reader import Scan  # only here: it imports torch, and the window is to be there before that
-
-    try:
-        with Scan(scan) as opened:
-            return opened.root if opened.root.is_dir() else None
-    except InputError:
-        return None
-
-
-def _sample_photographs() -> Path | None:
-    package = find_spec("skimage.data")
-    return Path(package.origin).parent if package and package.origin else None
-
-
-def _run(window: WindowOptions, model: Path | None, images: Path | None) -> int:
+def _run(window: WindowOptions, model: str | None, images: Path | None) -> int:
     """Open the window; what takes long to import is imported while it already says what it opens."""
 
     def prepare() -> Generator[Progress, None, Any]:
-        settings = window.wishes(model, images)
         yield Progress(0, 0, "loading the libraries")
-        return (yield from views("app").opening(settings))
+        return (yield from views("app").opening(*(yield from window.wishes(model, images))))
 
-    return views("start").run(prepare, model.absolute().name if model else "the model")
+    return views("start").run(prepare, _title(model))
+
+
+def _title(model: str | None) -> str:
+    """What to call a model before it is opened."""
+    is_path = model is not None and "://" not in model
+    return Path(model).absolute().name if model and is_path else "the model"

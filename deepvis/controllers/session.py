@@ -11,7 +11,7 @@ from deepvis.compute.facts import Facts
 from deepvis.controllers.present import LayerValues
 from deepvis.export.unit_folders import UnitPictures
 from deepvis.model import Model
-from deepvis.settings import Settings
+from deepvis.settings import Settings, override
 from deepvis.sources import Images
 from prototxt.preprocess import Preprocessing
 
@@ -39,8 +39,8 @@ class Session:
     camera: Camera = field(default_factory=Camera)
     unit_pictures: UnitPictures | None = None
     after: After | None = None
-    first: Model | None = None
     settings: Settings = field(default_factory=Settings)
+    first: Model | None = None
 
     def __post_init__(self) -> None:
         if self.first is None:
@@ -62,6 +62,12 @@ class Session:
         """Model and pictures, for the title of the window."""
         images = f" - {(self.images.origin or self.images.root).name}" if self.images else ""
         return f"{self.engine.net.name}{images} - DeepVis"
+
+    @property
+    def wishes(self) -> Settings:
+        """Settings that open it again, with the pictures that are shown now."""
+        images = self.images
+        return self.settings if images is None else override(self.settings, images=images.origin or images.root)
 
     def close(self) -> None:
         """Let engine, camera and scan go; to be called when nothing of it runs any more."""

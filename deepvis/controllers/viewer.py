@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from deepvis.compute.engine import Activations, BackResult
 from deepvis.controllers import present
@@ -148,13 +149,40 @@ class ViewerController:
         if not LAYER_VIEWS[self.state.layer_mode].live:
             self._ask_layer()
 
-    def set_session(self, session: Session) -> None:
-        """Look at something else: another model, device or scan. What the old session holds is let go."""
+    @property
+    def levels(self) -> tuple[float, float] | None:
+        """Least and greatest value of the layer that is shown, in all pictures so far; None before there is one."""
+        return None if self.state is None else self._ranges.get(self.state.value)
+
+    def begin_with(self, levels: tuple[float, float]) -> None:
+        """Take values as seen of the layer that is shown: they count for its scale as those of a picture do."""
+        self._ranges_of = self.session.engine
+        self._ranges[resolve(self.model, self.net).value] = levels
+
+    def set_session(
+        self,
+        session: Session,
+        wishes: Mapping[str, Any] | None = None,
+        levels: tuple[float, float] | None = None,
+    ) -> None:
+        """Look at something else: another model, device or scan. What the old session holds is let go.
+
+        Parameters
+        ----------
+        wishes : fields of the state that change with it.
+        levels : see `begin_with`.
+        """
+        with self.model.events.blocked():
+            for name, value in (wishes or {}).items():
+                setattr(self.model, name, value)
         old, self.session, self.frames.session = self.session, session, session
         self.net = session.engine.net
         self.activations = self.back = self.state = None
         self._layer.forget()
         self._units.forget()
+        self._ranges.clear()
+        if levels is not None:
+            self.begin_with(levels)
         self.view.show_session(session)
         self._refresh()
         kept = (session.camera, session.facts)

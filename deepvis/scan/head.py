@@ -14,6 +14,7 @@ import numpy as np
 
 from deepvis.model import Model, UnitLayer
 from deepvis.scan.layout import FIELD_TABLES, FORMAT, MEANS, TABLES, VERSION, group_name
+from prototxt.schema import NetParameter
 from prototxt.text import to_text
 
 PACKAGES = ("deepvis-caffe", "torch", "numpy", "opencv-python", "h5py")
@@ -136,13 +137,18 @@ class Head:
         }
 
 
+def net_hash(net: NetParameter) -> str:
+    """SHA-256 (hex) over the text of a net of one phase."""
+    return hashlib.sha256(to_text(net).encode()).hexdigest()
+
+
 def head_of_model(model: Model, layers: Sequence[UnitLayer], wanted: Wanted) -> Head:
     """Describe a scan that is about to be made of some layers, in the order of the net."""
     attributes = {
         "format": FORMAT,
         "format_version": VERSION,
         "net": model.name,
-        "net_hash": hashlib.sha256(to_text(model.test_net).encode()).hexdigest(),
+        "net_hash": net_hash(model.test_net),
         "model_hash": model.hash,
         "preprocessing": model.preprocessing.to_json(),
         "preprocessing_hash": model.preprocessing.hash,

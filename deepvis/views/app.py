@@ -9,37 +9,28 @@ from typing import Any
 import cmap
 from pydantic import ValidationError
 
-from deepvis.assumed import for_pairs
-from deepvis.camera import Camera
-from deepvis.compute.compare import After
-from deepvis.compute.engines import engine_of
-from deepvis.compute.facts import Facts
-from deepvis.compute.filter_table import SETTINGS
+from deepvis.bookmarks import user_folder
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.panes.registry import PANES
-from deepvis.controllers.session import Session
 from deepvis.errors import SettingsError
-from deepvis.export.unit_folders import UnitPictures, open_unit_pictures
-from deepvis.model import Model, opening_settings
+from deepvis.links import Link, seen_again
 from deepvis.models.net_info import NetInfo
 from deepvis.models.viewer import ViewerModel
-from deepvis.progress import Progress, with_bar
-from deepvis.scan.reader import Scan
+from deepvis.opening import opening_session
+from deepvis.progress import Progress
 from deepvis.settings import Settings
-from deepvis.sources import Images, open_images
-from deepvis.sources.opening import Cutting
 from deepvis.views.application import make_application, window_memory
+from deepvis.views.keeping import remember_model
 from deepvis.views.window import Window
-from entropy import read_plan
-from prototxt.errors import InputError
 
 
-def opening(settings: Settings) -> Generator[Progress, None, Callable[[], Window]]:
+def opening(settings: Settings, link: Link | None = None) -> Generator[Progress, None, Callable[[], Window]]:
     """Open what the settings name, step by step, for a window; `deepvis.views.start.run` shows it.
 
     Parameters
     ----------
     settings : what to open (model, images, scan, plan) and how it looks at the start.
+    link : what it is to show, if it was started by a link.
 
     Returns
     -------
@@ -49,56 +40,24 @@ def opening(settings: Settings) -> Generator[Progress, None, Callable[[], Window
     ------
     InputError : if the model or the pictures cannot be opened.
     """
-    session, problems = yield from opening_session(settings)
-    model = first_state(settings, session.engine.net)
+    opened = yield from opening_session(settings)
+    wishes, problems = seen_again(link, opened.session) if link else ({}, [])
+    model = first_state(settings, opened.session.engine.net, wishes)
 
     def make() -> Window:
         make_application(settings.font_size)
-        window = Window(session, model, window_memory(), settings.keymap)
+        window = Window(opened.session, model, window_memory(), settings.keymap, user_folder())
         window.resize(*settings.window_size)
+        if link is not None and link.levels is not None:
+            window.controller.begin_with(link.levels)
         window.show()
         window.start()
-        for sentence in problems:
+        if sentence := "; ".join((*opened.problems, *problems)):
             window.show_problem(Problem(sentence))
+        remember_model(window, settings)
         return window
 
     return make
-
-
-def opening_session(settings: Settings) -> Generator[Progress, None, tuple[Session, list[str]]]:
-    """Open what the settings name, step by step.
-
-    Returns
-    -------
-    The session, and a sentence for everything that could not be opened but that the window can do without (the scan,
-    the plan).
-
-    Raises
-    ------
-    InputError : if the model or the pictures cannot be opened.
-    """
-    model = yield from opening_settings(settings)
-    yield Progress(0, 0, f"starting {model.name}")
-    images = _open_pictures(settings, model)
-    model = model if images is None else for_pairs(model, images)
-    engine = engine_of(settings, model)
-    facts, problems = _open_facts(settings, model)
-    pictures, more = _open_unit_pictures(settings)
-    camera = Camera(settings.camera, settings.mirror_camera)
-    session = Session(engine, images, facts, camera=camera, unit_pictures=pictures, settings=settings)
-    session.after = After.read(settings.after, model) if settings.after is not None else None
-    session.facts_missing = (
-        problems[0]
-        if problems
-        else f"No scan for this model yet. Make one with\ndeepvis scan {settings.model} --images FOLDER\n"
-        "and open the window with --scan scan.h5"
-    )
-    return session, problems + more
-
-
-def open_session(settings: Settings) -> tuple[Session, list[str]]:
-    """Do `opening_session` at once, with a bar on the terminal."""
-    return with_bar(opening_session(settings))
 
 
 def first_state(settings: Settings, net: NetInfo, wishes: Mapping[str, Any] | None = None) -> ViewerModel:
@@ -152,38 +111,3 @@ def check_place(net: NetInfo, settings: Settings) -> None:
         raise SettingsError(
             f"layer {settings.layer!r} has {units} units, 0 to {units - 1}; there is no {settings.unit}"
         )
-
-
-def _open_pictures(settings: Settings, model: Model) -> Images | None:
-    return None if settings.images is None else open_images(settings.images, cutting=Cutting(model.frames))
-
-
-def _open_unit_pictures(settings: Settings) -> tuple[UnitPictures | None, list[str]]:
-    """Open the folder with pictures of units; that it cannot be opened becomes a sentence."""
-    if settings.unit_pictures is None:
-        return None, []
-    try:
-        return open_unit_pictures(settings.unit_pictures), []
-    except InputError as error:
-        return None, [str(error)]
-
-
-def _open_facts(settings: Settings, model: Model) -> tuple[Facts | None, list[str]]:
-    """Open scan and plan; what cannot be opened becomes a sentence."""
-    if settings.scan is None:
-        return None, []
-    problems = []
-    from_plan: dict[str, Any] = {}
-    if settings.plan is not None:
-        try:
-            plan = read_plan(settings.plan)
-            from_plan = {"multipliers": plan.multipliers, "layers": tuple(plan.layers)}
-            from_plan |= {name: plan.measured[name] for name in SETTINGS if name in plan.measured}
-            if plan.weights_hash not in ("", model.hash):
-                problems.append(f"{settings.plan}: was made for other weights than these; measure and plan again")
-        except InputError as error:
-            problems.append(str(error))
-    try:
-        return Facts(Scan(settings.scan), model, **from_plan), problems
-    except InputError as error:
-        return None, [*problems, str(error)]

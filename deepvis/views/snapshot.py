@@ -13,11 +13,13 @@ from PySide6.QtWidgets import QApplication
 
 from deepvis.controllers.values import write_values
 from deepvis.errors import ModelError, SettingsError
+from deepvis.links import Link, seen_again
+from deepvis.opening import open_session
 from deepvis.progress import Progress, with_bar
 from deepvis.report import write_report
 from deepvis.settings import Settings
 from deepvis.views.actions.saving import shown_values
-from deepvis.views.app import first_state, make_application, open_session
+from deepvis.views.app import first_state, make_application
 from deepvis.views.rendering import writer_of
 from deepvis.views.saveable import saveable
 from deepvis.views.window import Window
@@ -46,7 +48,9 @@ class Wanted:
     report: Path | None = None
 
 
-def snapshot(settings: Settings, out: Path | str | Wanted, wishes: Mapping[str, Any] | None = None) -> None:
+def snapshot(
+    settings: Settings, out: Path | str | Wanted, wishes: Mapping[str, Any] | None = None, link: Link | None = None
+) -> None:
     """Draw the window of `deepvis.views.app.run`, after all of its workers are done, without a display.
 
     Parameters
@@ -54,6 +58,7 @@ def snapshot(settings: Settings, out: Path | str | Wanted, wishes: Mapping[str, 
     settings : as in `run`; ``window_size`` is the size of the window.
     out : the picture's file, or all that is wanted; every file is written whole.
     wishes : fields of `deepvis.models.viewer.ViewerModel` over the settings, such as ``{"picture": 3}``.
+    link : what it is to show where ``wishes`` say nothing.
 
     Raises
     ------
@@ -61,12 +66,15 @@ def snapshot(settings: Settings, out: Path | str | Wanted, wishes: Mapping[str, 
     """
     wanted = out if isinstance(out, Wanted) else Wanted(Path(out))
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    session, problems = open_session(settings)
-    if problems:
-        raise ModelError(problems[0])
-    model = first_state(settings, session.engine.net, wishes)
+    opened = open_session(settings)
+    seen, problems = seen_again(link, opened.session) if link else ({}, [])
+    if sentences := (*opened.problems, *problems):
+        raise ModelError(sentences[0])
+    model = first_state(settings, opened.session.engine.net, {**seen, **(wishes or {})})
     app = make_application(settings.font_size)
-    window = Window(session, model, keymap=settings.keymap)
+    window = Window(opened.session, model, keymap=settings.keymap)
+    if link is not None and link.levels is not None:
+        window.controller.begin_with(link.levels)
     try:
         with_bar(_draw(app, window, settings, wanted))
     finally:

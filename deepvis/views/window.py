@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QContextMenuEvent, QKeySequence, QResizeEvent
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QContextMenuEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeySequence,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
+    QMenu,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -25,12 +35,14 @@ from deepvis.controllers.lanes import Problem
 from deepvis.controllers.session import Session
 from deepvis.controllers.viewer import ViewerController
 from deepvis.keys import MENUS, Command, commands_of
+from deepvis.links import is_link
 from deepvis.models.resolve import DisplayState
 from deepvis.models.viewer import ViewerModel
 from deepvis.progress import Progress
 from deepvis.views import theme
 from deepvis.views.actions.engines import choose_engine
-from deepvis.views.actions.registry import WINDOW_ACTIONS
+from deepvis.views.actions.opening import open_link, open_paths
+from deepvis.views.actions.registry import SUBMENUS, WINDOW_ACTIONS
 from deepvis.views.actions.saving import show_pane_menu
 from deepvis.views.classes_pane import ClassesPane
 from deepvis.views.docks import Docks
@@ -42,6 +54,7 @@ from deepvis.views.help_pane import HelpPane
 from deepvis.views.layer_bar import LayerBar
 from deepvis.views.options_pane import OptionsPane
 from deepvis.views.picture_pane import PicturePane
+from deepvis.views.question_bar import QuestionBar
 from deepvis.views.task_bar import TaskBar
 from deepvis.views.whole_picture import WholePicture
 from deepvis.views.workers import Workers
@@ -62,14 +75,22 @@ class Window(QMainWindow):
     model : the state.
     memory : where the arrangement of the panes is kept; None keeps it nowhere.
     keymap : a name of `deepvis.keys.KEYMAPS`.
+    user_folder : where bookmarks and recent models are kept; None keeps them nowhere.
     """
 
     closed = Signal()
 
     def __init__(
-        self, session: Session, model: ViewerModel, memory: QSettings | None = None, keymap: str = "deepvis"
+        self,
+        session: Session,
+        model: ViewerModel,
+        memory: QSettings | None = None,
+        keymap: str = "deepvis",
+        user_folder: Path | None = None,
     ) -> None:
         super().__init__()
+        self.user_folder = user_folder
+        self.setAcceptDrops(True)
         self._commands = commands_of(keymap)
         self.setWindowTitle(session.title)
         self.setMinimumSize(900, 560)
@@ -109,6 +130,7 @@ class Window(QMainWindow):
         self.facts_pane = FactsPane()
         self.options_pane = OptionsPane(self._model, self._commands)
         self.error_bar = ErrorBar()
+        self.question_bar = QuestionBar()
 
     def _arrange(self) -> None:
         top = QWidget()
@@ -134,6 +156,7 @@ class Window(QMainWindow):
         column.setContentsMargins(_SPLIT, _SPLIT, _SPLIT, _SPLIT)
         column.setSpacing(_SPLIT)
         column.addWidget(self.error_bar)
+        column.addWidget(self.question_bar)
         column.addWidget(self._columns, 1)
         self.setCentralWidget(body)
         self.help_pane = HelpPane(self, self._commands)
@@ -143,6 +166,9 @@ class Window(QMainWindow):
         menus = {title: self.menuBar().addMenu(title) for title in MENUS}
         self.actions_by_name: dict[str, QAction] = {}
         for command in self._commands:
+            if command.action in SUBMENUS:
+                self._add_submenu(command, menus[command.menu])
+                continue
             action = QAction(command.text, self)
             action.setShortcuts([QKeySequence(key) for key in command.keys])
             action.triggered.connect(self._runner(command))
@@ -152,6 +178,16 @@ class Window(QMainWindow):
         engines = choices(self.controller.session.settings.caffe_python)
         self.engine_menu = EngineMenu(menus["Compute"], engines, lambda choice: choose_engine(self, choice))
         self.engine_menu.follow(self.controller.session.engine.name)
+
+    def _add_submenu(self, command: Command, menu: QMenu) -> None:
+        below = menu.addMenu(command.text)
+        self.actions_by_name[command.action] = below.menuAction()
+
+        def fill() -> None:
+            below.clear()
+            SUBMENUS[command.action](self, below)
+
+        below.aboutToShow.connect(fill)
 
     def _runner(self, command: Command) -> Callable[[], None]:
         if command.action in WINDOW_ACTIONS:
@@ -251,6 +287,11 @@ class Window(QMainWindow):
         """Give a further pane its content."""
         self.docks.show_content(name, content)
 
+    @property
+    def model(self) -> ViewerModel:
+        """The state."""
+        return self._model
+
     def show_session(self, session: Session) -> None:
         """Follow another model."""
         self.layer_bar.show_net(session.engine.net)
@@ -290,6 +331,22 @@ class Window(QMainWindow):
         super().resizeEvent(event)
         if self.help_pane.isVisible():
             self.help_pane.show_over(self)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files, and links."""
+        mime = event.mimeData()
+        if mime.hasUrls() or is_link(mime.text()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what is dropped."""
+        mime = event.mimeData()
+        paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        if paths:
+            open_paths(self, paths)
+        else:
+            open_link(self, mime.text())
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Stop the work, remember the arrangement."""

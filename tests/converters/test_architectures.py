@@ -9,7 +9,13 @@ from torch import nn
 from torchvision import models
 
 from converters import convert, verify
-from converters.architectures import ARCHITECTURES, AlexNet64
+from converters.architectures import (
+    ARCHITECTURES,
+    AlexNet64,
+    architecture,
+    architecture_names,
+    published_weights,
+)
 from converters.example_inputs import example_inputs
 from converters.names import classic_names
 from tests.converters.parity import assert_parity, assert_parity_in
@@ -122,3 +128,24 @@ def test_a_cut_only_adds_layers_whose_place_is_the_pool() -> None:
     added = set(conversion.modules) - set(ALEXNET.split())
     assert {conversion.modules[name] for name in added if name != "silence"} <= {"features.2", "avgpool", ""}
     assert np.isfinite(conversion.weights["fc8"][0]).all()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "regnet_x_400mf"])
+def test_every_classifier_of_torchvision_is_known_with_the_pixels_that_it_was_published_with(name):
+    with torch.device("cpu" if name.startswith("regnet") else "meta"):
+        published = models.get_model(name, num_classes=7)
+    shapes = {key: tuple(value.shape) for key, value in sorted(published.state_dict().items())}
+    found = architecture(name)
+    assert found.without_memory == (not name.startswith("regnet"))
+    with torch.device("meta" if found.without_memory else "cpu"):
+        built = found.build(shapes)
+    assert {key: tuple(value.shape) for key, value in built.state_dict().items()} == shapes
+    assert (found.input_shape, found.resize, found.mean[0]) == ((1, 3, 224, 224), 256, 0.485)
+
+
+def test_names_that_are_no_architecture():
+    assert architecture("resnet19") is None
+    assert architecture("fcn_resnet50") is None  # segments, and is no classifier
+    assert published_weights("alexnet64") is None
+    assert published_weights("alexnet").url.endswith(".pth")
+    assert set(ARCHITECTURES) < set(architecture_names())

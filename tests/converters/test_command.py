@@ -99,7 +99,8 @@ def test_a_factory(tmp_path: Path, monkeypatch) -> None:
     [
         ("", "give exactly one of --arch, --module and --model; got none"),
         ("--arch alexnet --module a:b", "got --arch and --module"),
-        ("--arch alexnet65", "is unknown; choose one of alexnet, alexnet64, vgg11"),
+        ("--arch alexnet65", "'alexnet65' is unknown; did you mean 'alexnet64'"),
+        ("--arch xyz", "'xyz' is unknown; choose one of alexnet, alexnet64, vgg11"),
         ("--arch alexnet", "has no weights; give --weights FILE, or --random-weights"),
         ("--arch alexnet --weights missing.pth", "missing.pth: there is no such file"),
         ("--arch alexnet --weights a.pth --random-weights", "not both"),
@@ -180,4 +181,4 @@ def test_as_a_script(tmp_path: Path) -> None:
         [sys.executable, script, "--arch", "nothing"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("convert_pytorch_to_caffe: error: --arch nothing: is unknown")
+    assert done.stderr.startswith("convert_pytorch_to_caffe: error: architecture 'nothing' is unknown")

@@ -229,13 +229,15 @@ def test_settings_are_printed(tmp_path: Path, monkeypatch, capsys: pytest.Captur
     assert capsys.readouterr().out == shown
 
 
-def test_the_window_is_given_what_was_asked_for(model_folder: Path, make_pictures, monkeypatch) -> None:
+@pytest.fixture
+def started(monkeypatch) -> tuple[list, list[str]]:
+    """What the window is given, and what it says that it opens; it is not opened."""
     import deepvis.commands.window as window
 
     given, names = [], []
 
-    def opening(settings):
-        given.append(settings)
+    def opening(*what):
+        given.append(what)
         yield from ()
 
     def run_at_once(prepare, name):
@@ -245,18 +247,47 @@ def test_the_window_is_given_what_was_asked_for(model_folder: Path, make_picture
 
     views = {"app": SimpleNamespace(opening=opening), "start": SimpleNamespace(run=run_at_once)}
     monkeypatch.setattr(window, "views", views.__getitem__)
+    return given, names
+
+
+def test_the_window_is_given_what_was_asked_for(model_folder: Path, make_pictures, started) -> None:
+    given, names = started
     images = make_pictures(2)
     pixels = ("--preprocessing", model_folder / "pixels.json", "--device", "cpu")
     assert run("scan", model_folder, "--images", images.root, "--out", model_folder / "scan.h5", *pixels) == 0
     (model_folder / "plan.json").write_text("{}")
     assert run(model_folder, "--layer", "conv1", "--unit", 3) == 0
     assert run() == 0
-    seen, default = given
+    (seen, _), (default, _) = given
     assert names == [model_folder.name, "the model"]
     assert (seen.model, seen.layer, seen.unit) == (model_folder, "conv1", 3)
     assert (seen.scan, seen.plan, seen.images) == (model_folder / "scan.h5", model_folder / "plan.json", images.root)
     assert default.scan is None
     assert (default.images / "astronaut.png").is_file()
+
+
+def test_the_window_is_started_by_a_scan_a_link_and_a_name(
+    model_folder: Path, make_pictures, tmp_path: Path, monkeypatch, started
+) -> None:
+    given, names = started
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    pixels = ("--preprocessing", model_folder / "pixels.json", "--device", "cpu")
+    scan = model_folder / "found.h5"
+    assert run("scan", model_folder, "--images", make_pictures(2).root, "--out", scan, *pixels) == 0
+    Path("settings_local.py").write_text(f"presets = {{'mine': {{'model': {str(model_folder)!r}, 'unit': 2}}}}")
+
+    assert run(scan) == 0
+    assert run(f"deepvis://{str(model_folder).replace('/', '%2F')}/conv1/3?back_mode=guided") == 0
+    assert run("mine", "--layer", "fc") == 0
+    assert run("flowers96") == 0
+    (by_scan, _), (by_link, link), (preset, _), (bundled, _) = given
+    assert names == ["found.h5", "the model", "mine", "flowers96"]
+    assert (by_scan.model, by_scan.scan) == (model_folder / "small.prototxt", scan)
+    assert by_scan.weights == model_folder / "small.caffemodel"
+    assert (by_link.model, link.state) == (model_folder, {"layer": "conv1", "unit": 3, "back_mode": "guided"})
+    assert (preset.model, preset.layer, preset.unit) == (model_folder, "fc", 2)
+    assert (bundled.model / "model.json").is_file()
 
 
 def test_every_command_has_a_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,11 +4,11 @@ import pytest
 
 from deepvis.controllers.actions import ACTIONS
 from deepvis.keys import COMMANDS, KEYMAPS, command_of, commands_of, keys_text
-from deepvis.views.actions.registry import WINDOW_ACTIONS
+from deepvis.views.actions.registry import SUBMENUS, WINDOW_ACTIONS
 
 
 def test_every_key_leads_to_something_and_everything_has_a_key():
-    assert {command.action for command in COMMANDS} == set(ACTIONS) | set(WINDOW_ACTIONS)
+    assert {command.action for command in COMMANDS} == set(ACTIONS) | set(WINDOW_ACTIONS) | set(SUBMENUS)
 
 
 @pytest.mark.parametrize("keymap", KEYMAPS)

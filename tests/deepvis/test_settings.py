@@ -103,3 +103,29 @@ def test_every_setting_is_documented(file: str) -> None:
 
 def test_the_settings_file_of_the_repository_gives_the_defaults() -> None:
     assert read_settings(REPOSITORY / "settings_local.py") == Settings()
+
+
+def test_presets_are_tables_of_settings_with_paths_beside_the_file(tmp_path: Path) -> None:
+    text = (
+        "presets = {'a': 'models/a', 'b': {'model': '/b.prototxt', 'mean': [1.0, 2.0], 'images': 'photos', 'unit': 3}}"
+    )
+    settings = read_settings(write(tmp_path, text))
+    assert settings.presets == {
+        "a": {"model": tmp_path / "models/a"},
+        "b": {"model": Path("/b.prototxt"), "mean": (1.0, 2.0), "images": tmp_path / "photos", "unit": 3},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("presets = ['a']", "presets must be a table of models by name"),
+        ("presets = {'a': 3}", "preset 'a' must be a path, or a table of settings with model"),
+        ("presets = {'a': {'unit': 3}}", "preset 'a' must be a path, or a table of settings with model"),
+        ("presets = {'a': {'model': 'x', 'unti': 3}}", "preset 'a': unknown setting 'unti'; did you mean 'unit'"),
+        ("presets = {'a': {'model': 'x', 'unit': -3}}", "preset 'a': unit = -3 is not allowed"),
+    ],
+)
+def test_broken_presets_are_named(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        read_settings(write(tmp_path, text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from deepvis.sources import Images
 from deepvis.sources.arrays import ARRAYS
 from deepvis.sources.opening import Cutting, open_images, open_together
 from deepvis.sources.video import VIDEOS
-from deepvis.views.actions.registry import window_action
+from deepvis.views.actions.registry import opens, window_action
 
 if TYPE_CHECKING:
     from deepvis.views.window import Window
@@ -80,6 +80,12 @@ def paste_input(window: Window) -> None:
         window.show_problem(
             Problem("the clipboard holds no picture, no files and no path that exists; copy one of them")
         )
+
+
+@opens("pictures")
+def show_given(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
+    """Show what was dropped."""
+    show_inputs(window, given["pictures"])
 
 
 def show_inputs(window: Window, paths: Sequence[Path], class_folders: bool = False) -> None:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepvis.controllers.lanes import Problem
 from deepvis.registry import Registry
+from prototxt.errors import InputError
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QMenu
+
     from deepvis.views.window import Window
 
 WindowAction = Callable[["Window"], None]
+Fill = Callable[["Window", "QMenu"], None]
+Open = Callable[["Window", Mapping[str, Sequence[Path]]], None]
 
 WINDOW_ACTIONS: Registry[WindowAction] = Registry("action")
+SUBMENUS: Registry[Fill] = Registry("submenu")
+OPENS: Registry[Open] = Registry("way to open")
 
 
 def window_action(name: str) -> Callable[[WindowAction], WindowAction]:
@@ -23,3 +33,32 @@ def window_action(name: str) -> Callable[[WindowAction], WindowAction]:
         return action
 
     return register
+
+
+def submenu(name: str) -> Callable[[Fill], Fill]:
+    """Register the decorated function as what fills the submenu of a command, each time that it opens."""
+
+    def register(fill: Fill) -> Fill:
+        SUBMENUS.add(name, fill)
+        return fill
+
+    return register
+
+
+def opens(kind: str) -> Callable[[Open], Open]:
+    """Register the decorated function as what opens a kind of `deepvis.given.KINDS`; it gets all paths by kind."""
+
+    def register(function: Open) -> Open:
+        OPENS.add(kind, function)
+        return function
+
+    return register
+
+
+@contextmanager
+def sentences(window: Window) -> Iterator[None]:
+    """Turn an `InputError` inside the block into a sentence in the window's bar."""
+    try:
+        yield
+    except InputError as error:
+        window.show_problem(Problem(str(error)))

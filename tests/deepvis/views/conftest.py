@@ -39,7 +39,7 @@ def _no_leaks(qapp):
 
 @pytest.fixture
 def open_window(qtbot, make_model, make_pictures, tmp_path):
-    """Open a window; with ``scanned`` it has a scan of twelve pictures."""
+    """Open a window; with ``scanned`` it has a scan of twelve pictures. ``session``: one that is open already."""
     windows = []
     make_application(10)
 
@@ -52,8 +52,12 @@ def open_window(qtbot, make_model, make_pictures, tmp_path):
         keymap="deepvis",
         naming=None,
         engine=None,
+        session=None,
+        user_folder=None,
         **wishes,
     ):
+        if session is not None:
+            return show(session, size, keymap, user_folder, wishes)
         net = model or make_model()
         facts = None
         if scanned:
@@ -62,7 +66,10 @@ def open_window(qtbot, make_model, make_pictures, tmp_path):
             facts = Facts(Scan(file), net, {"conv1": np.array([0, 0.25, 0.5, 0.75, 1])})
         pictures = make_pictures(3, folder=f"shown{len(windows)}") if images is ... else images
         session = Session(engine or Engine(net, naming=naming), pictures, facts, camera=camera or NoCamera())
-        window = Window(session, ViewerModel(**wishes), keymap=keymap)
+        return show(session, size, keymap, user_folder, wishes)
+
+    def show(session, size, keymap, user_folder, wishes):
+        window = Window(session, ViewerModel(**wishes), None, keymap, user_folder)
         windows.append(window)
         qtbot.addWidget(window)
         window.resize(*size)

@@ -1,0 +1,55 @@
+"""The whole way of a conversion: build, convert, write, verify, as one generator for the command and the window."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+from converters.conversion import convert
+from converters.files import staged, write_record
+from converters.source import Description, build
+from converters.verdict import Verification, check
+from converters.verification import verifying, write_files
+from prototxt.progress import Progress
+
+
+def converting(
+    description: Description,
+    stem: str,
+    out: Path,
+    engines: Sequence[str] = ("torchcaffe",),
+    random_seed: int | None = None,
+    softmax: bool = True,
+) -> Generator[Progress, None, list[Verification]]:
+    """Convert a described model, verify it and write its files; if it is given up or fails, nothing is written.
+
+    Parameters
+    ----------
+    stem : name of the net and its files.
+    out : folder for them.
+    engines : names in `ENGINES` to verify with.
+    random_seed : of random weights where the description has none.
+    softmax : append a Softmax layer "prob" where the model returns scores of classes.
+
+    Returns
+    -------
+    One verdict for every engine; each of them passes.
+
+    Raises
+    ------
+    InputError : if the model cannot be built or converted, an engine diverges, or ``out`` cannot be written to.
+    """
+    preprocessing = description.preprocessing()
+    yield Progress(0, 0, f"{stem}: load weights")
+    source = build(description, random_seed)
+    yield Progress(0, 0, f"{stem}: convert")
+    conversion = convert(
+        source.model, description.input_shape, preprocessing, source.names, title=stem, softmax=softmax
+    )
+    with staged(out) as stage:
+        yield Progress(0, 0, f"{stem}: write")
+        files = write_files(conversion, stage, stem)
+        verifications = yield from verifying(conversion, source.model, engines, files=files)
+        check(verifications)
+        write_record(stage, stem, conversion, source.about, verifications, description.classes)
+    return verifications

@@ -1,0 +1,235 @@
+"""Opening models, scans and plans in a running window: dropped, chosen, or by name."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtWidgets import QFileDialog, QMenu
+
+from deepvis.controllers.lanes import Problem
+from deepvis.controllers.session import Session
+from deepvis.controllers.tasks import Task
+from deepvis.errors import SettingsError
+from deepvis.given import by_kind
+from deepvis.links import Link, read_link, seen_again, settings_of
+from deepvis.opening import Opened, bundled_models, for_model, opening_session, with_facts, with_neighbours
+from deepvis.progress import Progress
+from deepvis.pytorch_model import SUFFIXES, fitting_architecture
+from deepvis.scan_owner import model_of_scan
+from deepvis.settings import Settings, override
+from deepvis.views.actions.registry import OPENS, opens, sentences, submenu, window_action
+from deepvis.views.keeping import recent_models, remember_model
+from deepvis.views.question_bar import Field, Question
+
+if TYPE_CHECKING:
+    from deepvis.views.window import Window
+
+_FILES = " ".join(
+    ["*.prototxt", "*.caffemodel", "*.caffemodel.h5", "*.json", "*.h5", *(f"*{suffix}" for suffix in sorted(SUFFIXES))]
+)
+_SHAPE = Field("input_shape", "Input", hint="1,3,224,224; empty: as the network", letters=34)
+
+
+@window_action("open_model")
+def open_model(window: Window) -> None:
+    """Ask for files and open them as if they were dropped."""
+    files, _ = QFileDialog.getOpenFileNames(window, "Open a model, a scan, a plan", "", f"Models ({_FILES});;All (*)")
+    if files:
+        open_paths(window, [Path(file) for file in files])
+
+
+@window_action("open_pytorch")
+def open_pytorch(window: Window) -> None:
+    """Ask for a network of torchvision, or one's own."""
+
+    def names() -> Generator[Progress, None, tuple[str, ...]]:
+        yield Progress(0, 0, "which networks are there?")
+        from converters.architectures import architecture_names  # imports torchvision
+
+        yield Progress(0, 0, "which networks are there?")
+        return architecture_names()
+
+    def ask(found: tuple[str, ...]) -> None:
+        fields = (
+            Field("arch", "Network", "alexnet", found),
+            Field("weights", "Weights", hint="file; empty: what torchvision publishes", letters=36),
+            _SHAPE,
+        )
+        sentence = "A network of torchvision by its name, or your own as package.module:factory with a file of weights."
+        window.question_bar.ask(Question(sentence, fields, "Convert", lambda answers: convert(window, answers)))
+
+    window.controller.tasks.start(Task("Networks of torchvision", names(), ask))
+
+
+@submenu("presets")
+def fill_presets(window: Window, menu: QMenu) -> None:
+    """Offer the presets of the settings, then the bundled models."""
+    settings = window.controller.session.settings
+    bundled = {name: {"model": folder} for name, folder in bundled_models().items()}
+    for name, given in {**settings.presets, **(bundled | settings.presets)}.items():
+        entry = menu.addAction(name)
+        entry.triggered.connect(lambda checked=False, given=given: open_given(window, given))
+
+
+@submenu("recent_models")
+def fill_recent(window: Window, menu: QMenu) -> None:
+    """Offer the models that were open last."""
+    with sentences(window):
+        for text in recent_models(window):
+            path = Path(read_link(text).model)
+            entry = menu.addAction(f"{path.name}    {path.parent}".replace("&", "&&"))
+            entry.triggered.connect(lambda checked=False, text=text: open_link(window, text))
+    if menu.isEmpty():
+        menu.addAction("no model yet").setEnabled(False)
+
+
+# -- what can be given -------------------------------------------------------------------------------------------------
+
+
+def open_paths(window: Window, paths: Sequence[Path]) -> None:
+    """Open what was dropped or chosen, all of it together."""
+    given = by_kind(paths)
+    with sentences(window):
+        OPENS[next(iter(given))](window, given)
+
+
+@opens("model")
+def open_net(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
+    """Open a net, with the weights, the scan, the plan and the pictures that were given with it."""
+    open_given(window, {"model": given["model"][0], "weights": _first(given, "weights"), **_others(given)})
+
+
+@opens("weights")
+def open_weights(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
+    """Open weights with the net of the same name beside them, or in the net that is open (after fine-tuning)."""
+    file = given["weights"][0]
+    if file.with_name(file.name.split(".caffemodel")[0] + ".prototxt").is_file():
+        open_given(window, {"model": file, **_others(given)})
+    else:
+        open_settings(window, override(window.controller.session.wishes, weights=file, **_others(given)))
+
+
+@opens("pytorch")
+def open_pytorch_file(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
+    """Ask for the architecture of weights, with the one that fits filled in, and convert them."""
+    file = given["pytorch"][0]
+
+    def work() -> Generator[Progress, None, tuple[str, tuple[str, ...]]]:
+        fitting = yield from fitting_architecture(file)
+        from converters.architectures import architecture_names
+
+        return fitting, architecture_names()
+
+    def ask(found: tuple[str, tuple[str, ...]]) -> None:
+        fitting, names = found
+        known = f"{fitting} fits by names and shapes." if fitting else "None was found by names and shapes."
+        sentence = f"{file.name} holds weights alone; of which network? {known} Your own: package.module:factory."
+        fields = (Field("arch", "Network", fitting, names, hint="package.module:factory"), _SHAPE)
+        answer = lambda answers: convert(window, {**answers, "weights": str(file)}, _others(given))  # noqa: E731
+        window.question_bar.ask(Question(sentence, fields, "Convert", answer))
+
+    window.controller.tasks.start(Task(f"Open {file.name}", work(), ask))
+
+
+@opens("scan")
+def open_scan(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
+    """Open a scan with the model that it was made for: the one that is open, or else one that is found."""
+    file, session = given["scan"][0], window.controller.session
+    known = [Path(read_link(text).model) for text in recent_models(window)]
+
+    def work() -> Generator[Progress, None, Opened]:
+        found = yield from model_of_scan(file, session.settings.cache, known, session.engine.model.hash)
+        if not found:
+            settings = with_neighbours(override(session.wishes, **_others(given)))
+            return with_facts(session, settings)
+        return (yield from opening_session(for_model(session.wishes, **{**found, **_others(given)})))
+
+    _start(window, f"Open {file.name}", work(), session)
+
+
+@opens("plan")
+def open_plan(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
+    """Show the learning-rate multipliers of a plan, in the model that is open."""
+    session = window.controller.session
+
+    def work() -> Generator[Progress, None, Opened]:
+        yield Progress(0, 0, f"read {given['plan'][0].name}")
+        return with_facts(session, override(session.wishes, **_others(given)))
+
+    _start(window, f"Open {given['plan'][0].name}", work(), session)
+
+
+def _first(given: Mapping[str, Sequence[Path]], kind: str) -> Path | None:
+    return given[kind][0] if kind in given else None
+
+
+def _others(given: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
+    """Settings for what was given beside a model."""
+    names = {"scan": "scan", "plan": "plan", "pictures": "images"}
+    return {setting: given[kind][0] for kind, setting in names.items() if kind in given}
+
+
+# -- opening -----------------------------------------------------------------------------------------------------------
+
+
+def convert(window: Window, answers: Mapping[str, str], more: Mapping[str, Any] | None = None) -> None:
+    """Convert a PyTorch model by what the user answered, and show it with the parity report."""
+    with sentences(window):
+        arch, weights, shape = answers["arch"], answers.get("weights", ""), answers.get("input_shape", "")
+        if not arch:
+            raise SettingsError("no network was named; give its name, or your own as package.module:factory")
+        named = {"model": Path(weights).expanduser(), "arch": arch} if weights else {"model": Path(arch)}
+        open_given(window, {**named, "input_shape": _numbers(shape), **(more or {})}, panes=("parity",))
+
+
+def _numbers(text: str) -> tuple[int, ...] | None:
+    try:
+        return tuple(int(number) for number in text.split(",")) if text.strip() else None
+    except ValueError:
+        raise SettingsError(f"input {text!r}: must be whole numbers with commas between, as in 1,3,224,224") from None
+
+
+def open_given(window: Window, given: Mapping[str, Any], panes: tuple[str, ...] = ()) -> None:
+    """Open a model by settings that name it; what belonged to the one before is left out."""
+    with sentences(window):
+        open_settings(window, for_model(window.controller.session.wishes, **given), panes=panes)
+
+
+def open_link(window: Window, text: str) -> None:
+    """Show again what a link shows."""
+    with sentences(window):
+        link = read_link(text)
+        open_settings(window, settings_of(link, window.controller.session.wishes), link)
+
+
+def open_settings(window: Window, settings: Settings, link: Link | None = None, panes: tuple[str, ...] = ()) -> None:
+    """Open what settings name beside the window, then show it."""
+    _start(window, f"Open {settings.model.name}", opening_session(settings), None, link, panes)
+
+
+def _start(
+    window: Window,
+    title: str,
+    work: Generator[Progress, None, Opened],
+    same: Session | None,
+    link: Link | None = None,
+    panes: tuple[str, ...] = (),
+) -> None:
+    """Run the opening as a task; ``same`` is the session that what is opened was made from, if it must still be it."""
+
+    def show(opened: Opened) -> None:
+        session = opened.session
+        if same is not None and window.controller.session is not same and session.engine is same.engine:
+            session.close()  # meanwhile another model was opened
+            return
+        window.clear_problem()
+        wishes, problems = seen_again(link, session) if link is not None else ({}, [])
+        wishes["panes"] = tuple(dict.fromkeys((*wishes.get("panes", window.model.panes), *panes)))
+        window.controller.set_session(session, wishes, link.levels if link is not None else None)
+        if sentence := "; ".join((*opened.problems, *problems)):
+            window.show_problem(Problem(sentence))
+        remember_model(window, session.settings)
+
+    window.controller.tasks.start(Task(title, work, show))
