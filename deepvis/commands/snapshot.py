@@ -39,6 +39,8 @@ HELP = {
     "gamma": "exponent that lifts small values",
     "boost": "how far weak units are lifted",
     "overlay": "the picture over the maps",
+    "level_low": "where the colour map begins, in shares of the scale",
+    "level_high": "where it ends",
     "sort": "what the units are sorted by",
     "reverse_order": "sort the other way round",
     "unit_filter": "which units are shown, such as 'H < 2, free'",

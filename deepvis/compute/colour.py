@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -45,6 +45,22 @@ def scale_for(low: float, high: float, colormap: str, gamma: float = 1.0) -> Col
         reach = max(-low, high)
         return ColourScale(-reach, reach, DIVERGING, gamma)
     return ColourScale(0.0, high if high > 0 else 1.0, colormap, gamma)
+
+
+def with_levels(scale: ColourScale, low: float, high: float) -> ColourScale:
+    """Spread the map over a part of a scale, for more contrast in it.
+
+    Parameters
+    ----------
+    low, high : the part, in shares of the range, ``0 <= low < high <= 1``; of a diverging scale only ``high`` counts,
+        on both sides, so that zero stays in the middle. Where ``low`` is not below ``high`` the scale stays.
+    """
+    if low >= high:
+        return scale
+    if scale.diverging:
+        return replace(scale, low=scale.low * high, high=scale.high * high)
+    width = scale.high - scale.low
+    return replace(scale, low=scale.low + low * width, high=scale.low + high * width)
 
 
 def colourise(values: NDArray[np.floating], scale: ColourScale) -> NDArray[np.uint8]:

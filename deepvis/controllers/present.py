@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deepvis.compute.back_views import BACK_MAPS, raw_colours
 from deepvis.compute.bars import BINS, draw_bars, equal_bins, zero_bin
-from deepvis.compute.colour import ColourScale, boost_units, colourise, scale_for
+from deepvis.compute.colour import ColourScale, boost_units, colourise, scale_for, with_levels
 from deepvis.compute.engine import Activations, BackResult
 from deepvis.compute.overlay import overlay
 from deepvis.compute.tiles import TileLayout, compose_grid
@@ -70,7 +70,7 @@ def grid_content(state: DisplayState, values: LayerValues, names: tuple[str, ...
     boost = effective_boost(state)
     drawn = boost_units(values.maps, boost) if boost else values.maps
     low, high = (float(drawn.min()), float(drawn.max())) if boost else layer_range(state, values)
-    scale = scale_for(low, high, state.colormap, state.gamma)
+    scale = with_levels(scale_for(low, high, state.colormap, state.gamma), state.level_low, state.level_high)
     layout = TileLayout.of(state.grid, state.layer.height, state.layer.width)
     pixels = colourise(compose_grid(drawn, layout), scale)
     return GridContent(pixels, layout, values.maps, scale, scale_note(state, values), captions=names)
@@ -84,7 +84,7 @@ def unit_scale(state: DisplayState, values: LayerValues, unit: Array) -> ColourS
         reach, own = max(abs(low), abs(high)), float(np.abs(unit).max())
         share = (own / reach) ** boost if reach > 0 and own > 0 else 1.0
         low, high = low * share, high * share
-    return scale_for(low, high, state.colormap, state.gamma)
+    return with_levels(scale_for(low, high, state.colormap, state.gamma), state.level_low, state.level_high)
 
 
 def unit_content(

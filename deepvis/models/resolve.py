@@ -69,6 +69,8 @@ class DisplayState:
     scale: Scale
     gamma: float
     boost: float
+    level_low: float
+    level_high: float
     overlay: Overlay
     show_classes: bool
     show_patches: bool
@@ -151,6 +153,8 @@ _UNCHANGED = (
     "scale",
     "gamma",
     "boost",
+    "level_low",
+    "level_high",
     "overlay",
     "show_classes",
     "show_patches",

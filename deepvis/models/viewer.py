@@ -88,6 +88,8 @@ class ViewerModel(BaseModel):
     scale: Scale = "layer"
     gamma: Annotated[float, Field(gt=0, le=1)] = 1.0
     boost: Annotated[float, Field(ge=0, le=1)] = 0.0
+    level_low: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    level_high: Annotated[float, Field(gt=0, le=1)] = 1.0
     overlay: Overlay = "off"
     show_classes: bool = True
     show_patches: bool = True

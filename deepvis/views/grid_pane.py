@@ -8,7 +8,7 @@ from typing import Any
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QGraphicsRectItem, QLabel, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGraphicsRectItem, QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
 from deepvis.compute.frames import UnitFrames
 from deepvis.controllers.contents import GridContent
@@ -18,6 +18,7 @@ from deepvis.models.viewer import ViewerModel
 from deepvis.views import theme
 from deepvis.views.frames_item import FramesItem
 from deepvis.views.grid_head import GridHead
+from deepvis.views.levels_slider import LevelsSlider
 from deepvis.views.painting import bar_height, draw_bar
 
 
@@ -49,7 +50,7 @@ class GridPane(QWidget):
         self._stack = QStackedLayout()
         self._stack.addWidget(self._missing)
         self._stack.addWidget(self._canvas)
-        self._foot = GridFoot()
+        self._foot = GridFoot(model)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -103,6 +104,7 @@ class GridPane(QWidget):
         """Frame the selected unit and a frozen origin."""
         self._state = state
         self.head.show_state(state)
+        self._foot.levels.show_levels(state.level_low, state.level_high)
         self._place_frames()
 
     def reset_zoom(self) -> None:
@@ -172,8 +174,13 @@ class GridPane(QWidget):
 class GridFoot(QWidget):
     """Below the grid: what the colours mean, and the value under the cursor."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: ViewerModel) -> None:
         super().__init__()
+        self.levels = LevelsSlider(model)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 2, 10, 2)
+        row.addStretch(1)
+        row.addWidget(self.levels)
         self._content = GridContent()
         self._frames = UnitFrames()
         self.words = ""
@@ -203,7 +210,7 @@ class GridFoot(QWidget):
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(theme.PANEL))
         painter.setFont(theme.small(painter.font()))
-        area = self.rect().adjusted(10, 4, -10, -4)
+        area = self.rect().adjusted(10, 4, -self.levels.width() - 18, -4)
         rest = area
         if self._content.scale is not None:
             width = min(220, area.width() // 3)

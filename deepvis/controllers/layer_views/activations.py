@@ -11,7 +11,20 @@ from deepvis.controllers.session import Sources
 from deepvis.models.resolve import DisplayState
 
 
-@layer_view("activations", follows=("value", "grid_shows_diffs", "colormap", "scale", "gamma", "boost"), live=True)
+@layer_view(
+    "activations",
+    follows=(
+        "value",
+        "grid_shows_diffs",
+        "colormap",
+        "scale",
+        "gamma",
+        "boost",
+        "level_low",
+        "level_high",
+    ),
+    live=True,
+)
 def show_activations(state: DisplayState, sources: Sources) -> Iterator[GridContent]:
     """Compose and colour all units of the layer."""
     if sources.values is None:

@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from deepvis.compute.colour import BACKGROUND, DIVERGING, boost_units, colour_table, colourise, scale_for, unit_ranges
+from deepvis.compute.colour import (
+    BACKGROUND,
+    DIVERGING,
+    ColourScale,
+    boost_units,
+    colour_table,
+    colourise,
+    scale_for,
+    unit_ranges,
+    with_levels,
+)
 from deepvis.models.viewer import COLORMAPS
 
 
@@ -58,3 +68,9 @@ def test_boost_makes_units_equal_in_the_end():
     np.testing.assert_array_equal(boost_units(maps, 0.0), maps)
     reach = np.abs(unit_ranges(boost_units(maps, 1.0))).max(1)
     np.testing.assert_allclose(reach, [4, 4, 0, 4])
+
+
+def test_levels_span_a_part_of_the_scale():
+    assert with_levels(scale_for(0, 8, "gray"), 0.25, 0.5) == ColourScale(2.0, 4.0, "gray")
+    assert with_levels(scale_for(-1, 4, "gray"), 0.25, 0.5) == ColourScale(-2.0, 2.0, DIVERGING)
+    assert with_levels(scale_for(0, 8, "gray"), 0.5, 0.5) == scale_for(0, 8, "gray")
