@@ -1,4 +1,4 @@
-"""Draw the pictures of the documentation with `deepvis snapshot`: the window, each pane, each way to show a layer.
+"""Draw ``docs/gallery.md`` and its pictures with `deepvis snapshot`: the window, each pane, each way to show a layer.
 
 What they show is made from the bundled indoor network and from the photographs that ship with scikit-image and
 scikit-learn: converted, scanned over crops of them, measured, planned. It is kept in ``--work`` for the next time.
@@ -9,6 +9,7 @@ scikit-learn: converted, scanned over crops of them, measured, planned. It is ke
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,15 +23,17 @@ import tyro
 from PIL import Image
 from tqdm import tqdm
 
+from deepvis.controllers.panes.registry import PANES
 from deepvis.progress import with_bar
 from finetune.crop_task import CropCounts, write_task
 from finetune.demo_steps import bins_for, command
 from finetune.photographs import Photograph, indoor_photographs, task_photographs
-from prototxt.atomic import atomic_path
+from prototxt.atomic import atomic_path, write_text
 from prototxt.errors import errors_as_sentences
 
 MODEL = Path("models/indoor39")
 PICTURES = Path("docs/pictures")
+PAGE = Path("docs/gallery.md")
 COLOURS = 256  # of a picture's palette
 LARGEST = 150_000  # bytes
 CROPS = CropCounts(train=80, test=1)
@@ -43,14 +46,116 @@ class Shot:
     Parameters
     ----------
     name : of its file.
+    text : what it shows; with a heading it begins a section.
     options : of `deepvis snapshot`.
+    heading : of the section.
     """
 
     name: str
+    text: str
     options: str
+    heading: str = ""
 
 
-SHOTS: tuple[Shot, ...] = (Shot("window", "--layer conv2 --unit 7 --back guided --picture 1 --size 1500 930"),)
+HEAD = """What the window shows, drawn by `tools/make_gallery.py` with the commands below: the bundled indoor network,
+photographs that ship with scikit-image, and a scan over 1,200 crops of such photographs. What each pane means is told
+in [window.md](window.md)."""
+UNIT = "--picture 1 --layer conv2 --unit 7"
+SMALL = "--size 1280 720 --density 2"
+PANES_LIKE = "--size 1280 1000 --back deconv"
+
+SHOTS: tuple[Shot, ...] = (
+    Shot(
+        "window",
+        "All units of conv2 on a picture, one of them enlarged; what guided back-propagation brings from it; the crops "
+        "that drive it most, its histogram, H, rank and rate.",
+        f"{UNIT} --back guided --size 1500 930",
+        "The window",
+    ),
+    Shot(
+        "input",
+        "The part of the picture that the net saw; the frame is what the unit's greatest value saw.",
+        f"{UNIT} --only input {SMALL}",
+        "Panes of a picture and a unit",
+    ),
+    Shot("classes", "The five most probable classes.", f"{UNIT} --only classes {SMALL}"),
+    Shot(
+        "unit",
+        "The selected unit over the picture, where it is active.",
+        f"{UNIT} --overlay 'over active' --only unit {SMALL}",
+    ),
+    Shot(
+        "back",
+        "Back-propagation from the unit: the length over the channels.",
+        f"{UNIT} --back guided --view norm --only back {SMALL}",
+    ),
+    Shot(
+        "facts",
+        "The nine crops that drive the unit most, and the histogram that H is computed from.",
+        f"{UNIT} --only facts --size 1500 930",
+    ),
+    Shot(
+        "diffs",
+        "What back-propagation from a unit of conv5 brought to each unit of conv2, zero is dark.",
+        "--picture 1 --layer conv2 --unit 7 --back gradient --origin conv5:157 --show-diffs on --only layer "
+        "--gamma 0.5 --size 1280 860",
+        "Ways to show a layer",
+    ),
+    Shot(
+        "sorted",
+        "The units by H, those that a plan sets free first come first; their frames are H too.",
+        f"{UNIT} --sort H --frame-kind H --only layer --size 1280 860",
+    ),
+    Shot(
+        "maximal_images",
+        "Maximal images: what each unit saw of the crop that drives it most.",
+        f"{UNIT} --show 'maximal images' --only layer --size 1280 860",
+    ),
+    Shot(
+        "weight_histograms",
+        "The weights of each unit.",
+        f"{UNIT} --show 'weight histograms' --only layer --size 1280 860",
+    ),
+    Shot(
+        "activation_histograms",
+        "The maxima of each unit over the scanned crops; the bin of 0 is red.",
+        f"{UNIT} --show 'activation histograms' --only layer --size 1280 860",
+    ),
+    Shot(
+        "weight_correlation",
+        "Correlation of the units' weights, alike units beside each other.",
+        f"{UNIT} --show 'weight correlation' --only layer --size 1280 860",
+    ),
+    Shot(
+        "activation_correlation",
+        "Correlation of their mean activations over the scanned crops.",
+        f"{UNIT} --show 'activation correlation' --only layer --size 1280 860",
+    ),
+)
+
+
+def shots() -> Iterator[Shot]:
+    """All pictures: those above, and one for each further pane that there is."""
+    yield from SHOTS
+    for name, pane in PANES.items():
+        words = (pane.make.__doc__ or pane.title).split("\n\n")[0].strip()
+        yield Shot(
+            f"pane_{name}",
+            f"{pane.title}. {words}",
+            f"{UNIT} --panes {name} --only {name} {PANES_LIKE}",
+            "Further panes",
+        )
+
+
+def gallery(folder: Path = PICTURES) -> str:
+    """The page that shows the pictures that have been drawn, each with the command that draws it."""
+    lines = ["# Gallery", "", HEAD, ""]
+    for shot in (shot for shot in shots() if (folder / f"{shot.name}.png").is_file()):
+        heading = f"## {shot.heading}"
+        lines += [heading, ""] if shot.heading and heading not in lines else []
+        command_line = f"deepvis snapshot build/gallery build/gallery/photographs {shot.options}"
+        lines += [shot.text, "", f"![{shot.text}](pictures/{shot.name}.png)", "", f"`{command_line}`", ""]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def prepare(work: Path) -> Iterator[tuple[str, ...]]:
@@ -64,7 +169,9 @@ def prepare(work: Path) -> Iterator[tuple[str, ...]]:
         with_bar(write_task(task_photographs(), work / "crops", CROPS))
     write_photographs(indoor_photographs(), work / "photographs")
     if not scan.is_file():
-        yield command("deepvis scan", work, images=task, out=scan, correlation=True)
+        yield command(
+            "deepvis scan", work, images=task, classes=work / "crops" / "classes.txt", out=scan, correlation=True
+        )
     if not table.is_file():
         yield command("entropy measure", scan, out=table, bins=bins_for(len(task.read_text().splitlines())))
     if not (work / "plan.json").is_file():
@@ -81,7 +188,7 @@ def write_photographs(photographs: Sequence[Photograph], folder: Path) -> None:
 def draw(shot: Shot, work: Path, folder: Path) -> None:
     """Take one picture, and write it with a palette; ValueError if that is still too large for a repository."""
     raw = work / f"{shot.name}.png"
-    run(command("deepvis snapshot", work, work / "photographs", *shot.options.split(), out=raw))
+    run(command("deepvis snapshot", work, work / "photographs", *shlex.split(shot.options), out=raw))
     with Image.open(raw) as picture, atomic_path(folder / f"{shot.name}.png") as temporary:
         with_palette(picture.convert("RGB")).save(temporary, "PNG", optimize=True)
         if temporary.stat().st_size > LARGEST:
@@ -124,8 +231,9 @@ def main(
     """
     for words in prepare(work):
         run(words)
-    for shot in tqdm([shot for shot in SHOTS if not names or shot.name in names], "draw", disable=None):
+    for shot in tqdm([shot for shot in shots() if not names or shot.name in names], "draw", disable=None):
         draw(shot, work, out)
+    write_text(PAGE, gallery(out))
 
 
 if __name__ == "__main__":
