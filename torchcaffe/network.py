@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -129,7 +130,7 @@ class Network(nn.Module):
             ``"data"`` of an Input or data layer) or by `Value`; anywhere in the net. Their layers do not run.
         keep : the values that are wanted, by `Value` or by blob name (what the blob holds in the end). The pass stops
             after the last of them. None: all outputs and losses, and every layer runs.
-        overrides : functions for layer types, called with the bottoms in place of the layer's own
+        overrides : functions for layer types, called with the layer and its bottoms in place of the layer itself
             (``{"ReLU": guided_relu}``).
 
         Returns
@@ -185,7 +186,7 @@ class Network(nn.Module):
         NetError : it fails; the sentence names the layer and the shapes.
         """
         layer = self.layers[node.index]
-        function = overrides.get(node.type, layer) if overrides else layer
+        function = partial(overrides[node.type], layer) if overrides and node.type in overrides else layer
         try:
             tops = function(*bottoms)
         except InputError:

@@ -11,11 +11,14 @@ from torch.autograd import Function
 
 from deepvis.feed import USUAL, Feed, Layout
 from prototxt.graph import Value
+from torchcaffe.layer import Layer
 from torchcaffe.network import Network
 
 
 class DeconvReLU(Function):
     """Forward a rectifier; backward the rectifier of the gradient, whatever went in.
+
+    A ``negative_slope`` of the layer counts forward only: both rules are for what fires.
 
     References
     ----------
@@ -23,18 +26,20 @@ class DeconvReLU(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor) -> Tensor:
-        """max(x, 0)."""
-        return inputs.clamp(min=0)
+    def forward(ctx: Any, layer: Layer, inputs: Tensor) -> Tensor:
+        """What the layer gives."""
+        return layer(inputs)[0]
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
         """max(gradient, 0)."""
-        return gradients[0].clamp(min=0)
+        return None, gradients[0].clamp(min=0)
 
 
 class GuidedReLU(Function):
     """Forward a rectifier; backward the positive part of the gradient where the input was positive.
+
+    A ``negative_slope`` counts forward only, as in `DeconvReLU`.
 
     References
     ----------
@@ -42,16 +47,16 @@ class GuidedReLU(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor) -> Tensor:
-        """max(x, 0)."""
+    def forward(ctx: Any, layer: Layer, inputs: Tensor) -> Tensor:
+        """What the layer gives."""
         ctx.save_for_backward(inputs)
-        return inputs.clamp(min=0)
+        return layer(inputs)[0]
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
         """max(gradient, 0) where x > 0, else 0."""
         (inputs,) = ctx.saved_tensors
-        return gradients[0].clamp(min=0) * (inputs > 0)
+        return None, gradients[0].clamp(min=0) * (inputs > 0)
 
 
 BACKPROP: dict[str, Mapping[str, Callable[..., Any]]] = {

@@ -13,6 +13,7 @@ from prototxt.errors import NetError
 from prototxt.graph import Value
 from prototxt.layer_types import LAYER_TYPES
 from prototxt.text import parse_net
+from torchcaffe.layer import Layer
 from torchcaffe.network import Network
 from torchcaffe.registry import LAYERS
 
@@ -86,11 +87,11 @@ def test_a_value_is_let_go_of_after_its_last_reader():
     net = network()
     alive: list[torch.Tensor] = []
 
-    def function(x: torch.Tensor) -> torch.Tensor:
+    def function(_: Layer, x: torch.Tensor) -> torch.Tensor:
         alive.append(x)
         return x.clone()
 
-    net.run({"x": X}, keep=["r"], overrides={"Convolution": lambda x: x.new_ones(2, 4, 6, 6), "ReLU": function})
+    net.run({"x": X}, keep=["r"], overrides={"Convolution": lambda _, x: x.new_ones(2, 4, 6, 6), "ReLU": function})
     reference = weakref.ref(alive.pop(0))
     gc.collect()
     assert reference() is None
@@ -98,7 +99,11 @@ def test_a_value_is_let_go_of_after_its_last_reader():
 
 def test_overrides_replace_a_type():
     net = network()
-    found = net.run({"x": X}, keep=[Value("a", 0), Value("a", 1)], overrides={"ReLU": lambda x: (x * 3,)})
+    found = net.run(
+        {"x": X},
+        keep=[Value("a", 0), Value("a", 1)],
+        overrides={"ReLU": lambda layer, x: (x * 3 if layer.type == "ReLU" else x,)},
+    )
     torch.testing.assert_close(found[Value("a", 1)], found[Value("a", 0)] * 3)
 
 

@@ -39,7 +39,7 @@ name: "many"
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 10 dim: 3 dim: 12 dim: 14 } } }
 layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
   convolution_param { num_output: 6 kernel_size: 3 } }
-layer { name: "relu1" type: "ReLU" bottom: "conv1" top: "relu1" }
+layer { name: "relu1" type: "ReLU" bottom: "conv1" top: "relu1" relu_param { negative_slope: 0.1 } }
 layer { name: "norm1" type: "LRN" bottom: "relu1" top: "norm1" }
 layer { name: "slice" type: "Slice" bottom: "norm1" top: "left" top: "right" slice_param { slice_point: 2 } }
 layer { name: "conv2" type: "Convolution" bottom: "right" top: "conv2"
