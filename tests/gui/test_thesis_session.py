@@ -115,7 +115,7 @@ def test_the_session_of_the_thesis(x_server, wait_for, tmp_path):
 
         out = tmp_path / "conv5.png"
         session.press("ctrl+s")
-        session.window("Save the window")
+        session.window("^Save ")
         session.press("ctrl+a")
         session.xdotool("type", "--delay", "20", str(out))
         session.press("Return")
