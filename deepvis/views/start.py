@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QDeadlineTimer, QEventLoop, QObject, QSettings, Qt, Signal
@@ -24,6 +25,17 @@ _BAR = 320  # pixels
 _PATIENCE = 500  # milliseconds that it may take to be on screen
 
 
+@contextmanager
+def _ended_by_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C end the program at once: while Qt's loop waits for events, Python's own handler is not called."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@_ended_by_ctrl_c()
 def run(prepare: Callable[[], Preparing], name: str) -> int:
     """Show at once that something is opened, and then the window that was prepared; stay until it is closed.
 
@@ -45,7 +57,6 @@ def run(prepare: Callable[[], Preparing], name: str) -> int:
     app = make_application(Settings.model_fields["font_size"].default)
     start = StartWindow(name, window_memory())
     start.show()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     patience = QDeadlineTimer(_PATIENCE)  # importing holds Python for so long that the window would stay empty
     while not start.seen and not patience.hasExpired():
         app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 10)

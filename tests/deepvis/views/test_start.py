@@ -1,6 +1,7 @@
 """The window is there before torch is: what is opened is prepared beside it, can be cancelled, and can fail."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -40,9 +41,11 @@ def test_the_window_says_what_is_opened_and_makes_room(qapp):
         yield Progress(1, 2, "converting")
         return closing_soon
 
+    handler = signal.getsignal(signal.SIGINT)
     assert start.run(prepare, "indoor39") == 0
     assert seen == [False]
     assert start_window() is None
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_progress_is_shown(qtbot):
