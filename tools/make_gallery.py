@@ -9,6 +9,7 @@ scikit-learn: converted, scanned over crops of them, measured, planned. It is ke
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from tqdm import tqdm
 from deepvis.controllers.panes.registry import PANES
 from deepvis.progress import with_bar
 from finetune.crop_task import CropCounts, write_task
+from finetune.demo_steps import HEAD as NEW_HEAD
 from finetune.demo_steps import bins_for, command
 from finetune.photographs import Photograph, indoor_photographs, task_photographs
 from prototxt.atomic import atomic_path, write_text
@@ -63,6 +65,9 @@ in [window.md](window.md)."""
 UNIT = "--picture 1 --layer conv2 --unit 7"
 SMALL = "--size 1280 720 --density 2"
 PANES_LIKE = "--size 1280 1000 --back deconv"
+# Panes that show more of another unit, or need another file.
+UNITS = {"compare": "--picture 1 --layer conv5 --unit 157 --after build/gallery/after.caffemodel"}
+ITERATIONS = 40
 
 SHOTS: tuple[Shot, ...] = (
     Shot(
@@ -142,7 +147,7 @@ def shots() -> Iterator[Shot]:
         yield Shot(
             f"pane_{name}",
             f"{pane.title}. {words}",
-            f"{UNIT} --panes {name} --only {name} {PANES_LIKE}",
+            f"{UNITS.get(name, UNIT)} --panes {name} --only {name} {PANES_LIKE}",
             "Further panes",
         )
 
@@ -176,6 +181,20 @@ def prepare(work: Path) -> Iterator[tuple[str, ...]]:
         yield command("entropy measure", scan, out=table, bins=bins_for(len(task.read_text().splitlines())))
     if not (work / "plan.json").is_file():
         yield command("entropy plan", table, method=5, out=work / "plan.json")
+    if not (work / "after.caffemodel").is_file():
+        yield from fine_tune(work, task, table)
+
+
+def fine_tune(work: Path, task: Path, table: Path) -> Iterator[tuple[str, ...]]:
+    """The commands that teach the net to tell the photographs apart, by method 2, and put it together again."""
+    net, weights, folder = work / "indoor39.prototxt", work / "indoor39.caffemodel", work / "taught"
+    yield command("entropy plan", table, method=2, out=work / "plan2.json")
+    parts = {"net": net, "weights": weights, "images": task, "head": NEW_HEAD}
+    yield command("entropy write", work / "plan2.json", **parts, out=folder, max_iter=ITERATIONS)
+    with contextlib.chdir(folder):
+        yield ("torchcaffe", "train", "-solver", "solver.prototxt", "-weights", "split.caffemodel")
+    snapshot = folder / f"split_iter_{ITERATIONS}.caffemodel"
+    yield command("entropy merge", snapshot, where=folder, net=net, weights=weights, out=work / "after.caffemodel")
 
 
 def write_photographs(photographs: Sequence[Photograph], folder: Path) -> None:
@@ -188,7 +207,8 @@ def write_photographs(photographs: Sequence[Photograph], folder: Path) -> None:
 def draw(shot: Shot, work: Path, folder: Path) -> None:
     """Take one picture, and write it with a palette; ValueError if that is still too large for a repository."""
     raw = work / f"{shot.name}.png"
-    run(command("deepvis snapshot", work, work / "photographs", *shlex.split(shot.options), out=raw))
+    options = shlex.split(shot.options.replace("build/gallery", str(work)))
+    run(command("deepvis snapshot", work, work / "photographs", *options, out=raw))
     with Image.open(raw) as picture, atomic_path(folder / f"{shot.name}.png") as temporary:
         with_palette(picture.convert("RGB")).save(temporary, "PNG", optimize=True)
         if temporary.stat().st_size > LARGEST:
