@@ -61,9 +61,10 @@ class InMemory:
     """Random pictures that need no decoding."""
 
     pictures: np.ndarray
-    classes: int = 0
+    labelled: int = 0
     root: Path = Path()
     hash: str = ""
+    classes: tuple[str, ...] = ()
 
     @property
     def paths(self) -> list[str]:
@@ -74,7 +75,7 @@ class InMemory:
     def labels(self) -> np.ndarray:
         """In turn; none is known if there are no classes."""
         numbers = np.arange(len(self.pictures), dtype=np.int32)
-        return numbers % self.classes if self.classes else np.full_like(numbers, -1)
+        return numbers % self.labelled if self.labelled else np.full_like(numbers, -1)
 
     def __len__(self) -> int:
         return len(self.pictures)

@@ -54,7 +54,7 @@ def percentiles(values: list[float]) -> tuple[float, float]:
 
 def tell(what: str, values: list[float], unit: str, promise: str) -> None:
     middle, high = percentiles(values)
-    print(TABLE.format(what, f"{middle:.1f} {unit}", f"{high:.1f} {unit}", promise), flush=True)
+    print(TABLE.format(what, f"{middle:.3g} {unit}", f"{high:.3g} {unit}", promise), flush=True)
 
 
 @contextmanager

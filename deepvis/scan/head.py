@@ -142,8 +142,8 @@ def net_hash(net: NetParameter) -> str:
     return hashlib.sha256(to_text(net).encode()).hexdigest()
 
 
-def head_of_model(model: Model, layers: Sequence[UnitLayer], wanted: Wanted) -> Head:
-    """Describe a scan that is about to be made of some layers, in the order of the net."""
+def head_of_model(model: Model, layers: Sequence[UnitLayer], wanted: Wanted, classes: Sequence[str]) -> Head:
+    """Describe a scan that is about to be made of some layers, in the order of the net, of images of ``classes``."""
     attributes = {
         "format": FORMAT,
         "format_version": VERSION,
@@ -155,7 +155,7 @@ def head_of_model(model: Model, layers: Sequence[UnitLayer], wanted: Wanted) -> 
         "top": wanted.top,
         "versions": json.dumps({package: version(package) for package in PACKAGES}),
     }
-    return Head(attributes, tuple(map(_layer_head, layers)), model.classes, wanted)
+    return Head(attributes, tuple(map(_layer_head, layers)), tuple(classes), wanted)
 
 
 def head_of_file(file: h5py.File) -> Head:

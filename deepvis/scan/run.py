@@ -114,14 +114,16 @@ def scan(
     wanted = Wanted(None if layers is None else tuple(layers), top, tables, bottom, correlation, kinds)
     identity: dict[str, Any] = {"batch": batch}
     old: list[FilePart] = []
+    classes = model.classes
     with ExitStack() as stack:
         stack.enter_context(place_to_write(out))
         if extend:
             file = stack.enter_context(Scan(out)).file
-            wanted = head_of_file(file).wanted
+            earlier = head_of_file(file)
+            wanted, classes = earlier.wanted, earlier.classes
             identity["extends"] = str(file.attrs["images_hash"])
         chosen = choose_layers(model, wanted.layers)
-        head = head_of_model(model, chosen, wanted)
+        head = head_of_model(model, chosen, wanted, images.classes or classes)
         if extend:
             old = [open_to_extend(file, out, head)]
             images = new_images(images, old[0].listing, out)

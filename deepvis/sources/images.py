@@ -34,6 +34,10 @@ class ImageSource(Protocol):
         """(N,) int32 class of every image, -1 where it is not known."""
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes in the order of their numbers; empty where the images came without."""
+
+    @property
     def hash(self) -> str:
         """SHA-256 (hex) over names and labels in order: the identity of the sequence, wherever its root is."""
 
@@ -122,6 +126,11 @@ class SomeImages:
     def labels(self) -> np.ndarray:
         """(n,) int32 their classes."""
         return self.source.labels[list(self.numbers)]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Of the source."""
+        return self.source.classes
 
     @property
     def hash(self) -> str:

@@ -135,7 +135,7 @@ def images_in_list(file: Path, root: Path | None = None, cutting: Cutting | None
     A line that ends with the extension of an image is a path alone, blanks in it and all; otherwise what follows the
     last blank is the label, an integer from 0 on, or -1 for "not known". Empty lines and lines that start with ``#``
     are skipped. Caffe's ImageData lists are such lists. If every line has two such paths it is a list of pairs. A video
-    stands for all of its frames.
+    stands for all of its frames. The lines of a ``classes.txt`` beside the list name its classes, if they are enough.
 
     Parameters
     ----------
@@ -163,7 +163,17 @@ def images_in_list(file: Path, root: Path | None = None, cutting: Cutting | None
     folder = root or file.parent
     if are_pairs(list(lines.values()), folder):
         lines = {number: pair_of(line) for number, line in lines.items()}
-    return _images(folder, [_list_entry(line, f"{file}:{number}") for number, line in lines.items()], cutting)
+    entries = [_list_entry(line, f"{file}:{number}") for number, line in lines.items()]
+    return _images(folder, entries, cutting, _names_beside(file, max(label for _, label in entries)))
+
+
+def _names_beside(file: Path, greatest: int) -> tuple[str, ...]:
+    """Names of a list's classes from 0 to at least the ``greatest``; empty if the list has no classes or no names."""
+    try:
+        names = file.with_name("classes.txt").read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ()
+    return tuple(name.strip() for name in names) if 0 <= greatest < len(names) else ()
 
 
 def images_in_database(path: Path) -> Images:

@@ -71,6 +71,16 @@ def test_few_images_leave_places_empty(make_model, make_pictures, tmp_path: Path
         assert set(samples.images[0, :2].tolist()) == {0, 1}
 
 
+def test_names_of_classes_are_those_of_the_images(make_model, make_pictures, tmp_path: Path) -> None:
+    """The labels of another task are not the classes of the net."""
+    model = replace(make_model(), classes=("kitchen", "bar", "hall"))
+    named = replace(make_pictures(4), classes_of=(0, 1, 1, 0), classes=("cat", "dog"))
+    for name, images in (("named", named), ("unnamed", replace(named, classes=()))):
+        with_bar(scan(model, images, tmp_path / f"{name}.h5", layers=["conv1"], device="cpu"), quiet=True)
+    assert Scan(tmp_path / "named.h5").classes == ("cat", "dog")
+    assert Scan(tmp_path / "unnamed.h5").classes == model.classes
+
+
 @pytest.mark.parametrize("layer", ["conv1", "fc8"])
 def test_classes(layer: str, scanned: Scan) -> None:
     assert scanned.class_counts.tolist() == [3, 0, 3, 0, 4]  # picture 5, of class 2, cannot be read

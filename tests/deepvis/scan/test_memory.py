@@ -37,6 +37,7 @@ class Made:
     count: int
     root: Path = Path()
     hash: str = ""
+    classes: tuple = ()
 
     @cached_property
     def paths(self):

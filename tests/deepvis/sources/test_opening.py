@@ -77,6 +77,17 @@ def test_lists_with_and_without_labels(tmp_path: Path) -> None:
     assert images_in_list(tmp_path / "list.txt", Path("/pictures")).path(0) == Path("/pictures/a.png")
 
 
+def test_classes_beside_a_list_have_its_names(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("a.png 0\nb.png 2\n")
+    (tmp_path / "bare.txt").write_text("a.png\n")
+    assert open_images(tmp_path / "list.txt").classes == ()
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    assert open_images(tmp_path / "list.txt").classes == ()  # not these: there is a third class
+    (tmp_path / "classes.txt").write_text("cat\ndog\nbarn owl\n")
+    assert open_images(tmp_path / "list.txt").classes == ("cat", "dog", "barn owl")
+    assert open_images(tmp_path / "bare.txt").classes == ()
+
+
 @pytest.mark.parametrize("label", ["cat", "1.5", "-2", "99999999999"])
 def test_labels_that_are_no_classes_are_named_with_their_line(label: str, tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text(f"a.png 1\nb.png {label}\n")
