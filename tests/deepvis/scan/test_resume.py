@@ -150,7 +150,7 @@ def as_command(model, images: Images, folder: Path) -> list[str]:
     write_weights(folder / "model/small.caffemodel", model.net, model.weights)
     (folder / "pixels.json").write_text(model.preprocessing.to_json())
     files = ["--images", images.root, "--preprocessing", folder / "pixels.json", "--out", folder / "scan.h5"]
-    options = ["--top", 3, "--batch", 2, "--device", "cpu", "--workers", 0]
+    options = ["--top", 3, "--batch", 2, "--histograms", "--device", "cpu", "--workers", 0]
     return [str(part) for part in (sys.executable, "-c", COMMAND, "scan", folder / "model", *files, *options)]
 
 
