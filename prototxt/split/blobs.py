@@ -65,7 +65,17 @@ def merge_weights(weights: Weights, split: Iterable[SplitLayer]) -> Weights:
 
 
 def split_blobs(layer: SplitLayer, part: Part, blobs: list[np.ndarray]) -> list[np.ndarray]:
-    """Cut out the blobs of one part."""
+    """Cut out the blobs of one part.
+
+    Parameters
+    ----------
+    layer, part : the split layer, and the one of its parts.
+    blobs : of the unsplit layer, in Caffe's order and shapes.
+
+    Returns
+    -------
+    As many blobs with the rows of ``part.filters`` only; copies. A blob without a row per filter comes whole.
+    """
     rows, groups = list(part.filters), layer.part_groups(part)
     cut = []
     for blob, layout in zip(blobs, layer.layouts, strict=True):
@@ -75,7 +85,21 @@ def split_blobs(layer: SplitLayer, part: Part, blobs: list[np.ndarray]) -> list[
 
 
 def merge_blobs(layer: SplitLayer, parts: list[list[np.ndarray]]) -> list[np.ndarray]:
-    """Put the blobs of all parts of a layer together; ``parts`` in the order of ``layer.parts``."""
+    """Put the blobs of all parts of a layer together; undoes `split_blobs` bit for bit.
+
+    Parameters
+    ----------
+    layer : the split layer.
+    parts : the blobs of each part, in the order of ``layer.parts``.
+
+    Returns
+    -------
+    The blobs of the unsplit layer, in its shapes. One without a row per filter is the first part's.
+
+    Raises
+    ------
+    NetError : a part lacks a blob, or holds another number or shape of filters than the split says.
+    """
     merged = []
     for number, layout in enumerate(layer.layouts):
         pieces = [_blob(layer, part, blobs, number) for part, blobs in zip(layer.parts, parts, strict=True)]
@@ -98,7 +122,18 @@ def merge_blobs(layer: SplitLayer, parts: list[list[np.ndarray]]) -> list[np.nda
 
 
 def to_rows(blob: np.ndarray, layout: Layout, groups: int) -> np.ndarray:
-    """View a blob with one row per filter."""
+    """View a blob with one row per filter.
+
+    Parameters
+    ----------
+    blob : (filters, ...) for ``rows``; (inputs, filters) for ``transposed``; (inputs, filters / groups, kernel...) for
+        ``deconvolution``.
+    groups : of a deconvolution.
+
+    Returns
+    -------
+    (filters, ...); of a deconvolution (filters, inputs / groups, kernel...).
+    """
     if layout == "transposed":
         return blob.T
     if layout == "deconvolution":
@@ -109,7 +144,7 @@ def to_rows(blob: np.ndarray, layout: Layout, groups: int) -> np.ndarray:
 
 
 def from_rows(rows: np.ndarray, layout: Layout, groups: int) -> np.ndarray:
-    """Undo `to_rows`."""
+    """Undo `to_rows`: (filters, ...) in the shape that the layout says, C-contiguous."""
     if layout == "transposed":
         rows = rows.T
     elif layout == "deconvolution":
