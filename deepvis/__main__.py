@@ -10,6 +10,7 @@ import tyro
 
 from deepvis.images import quiet_opencv
 from prototxt.errors import errors_as_sentences
+from prototxt.heap import keep_freed_memory
 
 # Module of every command, and its function; imported when it is asked for, so that a scan needs no Qt.
 COMMANDS = {
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name, arguments = " ".join(arguments[:words]), arguments[words:]
     module, function = COMMANDS.get(name, WINDOW)
     quiet_opencv()
+    keep_freed_memory()
     with errors_as_sentences("deepvis"):
         command = getattr(import_module(module), function)
         return tyro.cli(command, prog=f"deepvis {name}".strip(), args=arguments) or 0

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from prototxt.errors import errors_as_sentences
+from prototxt.heap import keep_freed_memory
 from torchcaffe.commands.flags import Flags, parse_flags
 from torchcaffe.commands.glog import log_to_stderr
 from torchcaffe.commands.test import test
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ----------
     arguments : without the program's name; by default those of the process.
     """
+    keep_freed_memory()
     with errors_as_sentences("torchcaffe", exit_code=1):
         flags = parse_flags(sys.argv[1:] if arguments is None else arguments)
         with log_to_stderr(flags.minloglevel):
