@@ -54,18 +54,28 @@ class ExactSums:
 
 
 def _take(rest: Tensor, limbs: Tensor) -> None:
-    """Take the values apart, limb by limb from the greatest, every step exact."""
-    greatest = rest.abs().amax().item()
+    """Take the values apart, limb by limb from the greatest, every step exact.
+
+    Adding 1.5 · 2^(52 + exponent) rounds a float64 to the nearest multiple of 2^exponent, which is what is taken; the
+    rest may be negative.
+    """
+    greatest = _greatest(rest)
     if greatest == 0:
         return
     taken = torch.empty_like(rest)
     for place in range(int(np.frexp(greatest)[1] - 1) // LIMB_BITS - LOWEST, -1, -1):
         exponent = LIMB_BITS * (place + LOWEST)
-        torch.mul(rest, 2.0**-exponent, out=taken).trunc_()
-        limbs[place] += taken.sum(0).to(torch.int64)
-        rest.sub_(taken, alpha=2.0**exponent)
-        if not rest.any():
+        rounding = 1.5 * 2.0 ** (52 + exponent)
+        torch.add(rest, rounding, out=taken).sub_(rounding)
+        limbs[place] += taken.sum(0).mul_(2.0**-exponent).to(torch.int64)
+        if _greatest(rest.sub_(taken)) == 0:
             return
+
+
+def _greatest(values: Tensor) -> float:
+    """Give the greatest amount; one pass, unlike abs and amax."""
+    low, high = values.aminmax()
+    return max(-low.item(), high.item())
 
 
 def whole_numbers(limbs: np.ndarray) -> np.ndarray:

@@ -55,6 +55,7 @@ class UnitPass:
         self.bottom.load(totals.bottom_keys, totals.bottom_positions)
         self.histograms = dict(zip(wanted.histograms, totals.histograms(), strict=True))
         self._ends = np.cumsum([layer.units for layer in layers])
+        self._batch: np.ndarray | None = None
 
     @torch.inference_mode()
     def add(self, loaded: list[Loaded], first: int, images: ImageSource) -> dict[str, np.ndarray]:
@@ -74,9 +75,8 @@ class UnitPass:
         ------
         ScanError : if a value is not finite, or the batch does not fit into memory.
         """
-        blobs = torch.from_numpy(np.stack([item.blob for item in loaded if item.blob is not None]))
         try:
-            values, rows = self._forward(blobs.to(self.device))
+            values, rows = self._forward(self._stacked([item.blob for item in loaded if item.blob is not None]))
             maps = [values[layer.value] for layer in self.layers]
             reduced = [reduce_maps(part) for part in maps]
         except (torch.OutOfMemoryError, NetError) as error:
@@ -97,6 +97,12 @@ class UnitPass:
         for name, histograms in self.histograms.items():
             histograms.add(found[name])
         return {name: found[name] for name in self.wanted.tables}
+
+    def _stacked(self, blobs: Sequence[np.ndarray]) -> Tensor:
+        """(B, …) float32 on the device; on a CPU the memory of the batch before, as asking for new takes longer."""
+        if self._batch is None or len(self._batch) < len(blobs):
+            self._batch = np.empty((len(blobs), *blobs[0].shape), np.float32)
+        return torch.from_numpy(np.stack(blobs, out=self._batch[: len(blobs)])).to(self.device)
 
     def totals(self) -> Totals:
         """Copies of everything accumulated so far."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
 from deepvis.scan import reduction
-from deepvis.scan.reduction import Moments, reduce_maps
+from deepvis.scan.reduction import Moments, mean_maps, reduce_maps
 from deepvis.scan.totals import Totals
 
 
@@ -31,6 +33,20 @@ def test_maps_in_any_memory_order() -> None:
     maps = torch.randn(2, 3, 4, 5)
     other = maps.to(memory_format=torch.channels_last)
     torch.testing.assert_close(reduce_maps(other).sum, reduce_maps(maps).sum, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("reduce", [lambda maps: reduce_maps(maps).sum, mean_maps])
+def test_a_map_has_the_same_sum_alone_and_in_company(reduce: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)  # they share the sum of a single map
+    try:
+        for positions in range(40_000, 40_040):
+            maps = torch.exp(10 * torch.randn(3, 1, positions))  # float64 rounds their sum
+            together = reduce(maps)
+            alone = torch.cat([reduce(own) for own in maps.split(1)])
+            assert torch.equal(together, alone), positions
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_nan_shows_in_the_maximum() -> None:
