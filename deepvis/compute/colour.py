@@ -75,13 +75,16 @@ def colourise(values: NDArray[np.floating], scale: ColourScale) -> NDArray[np.ui
     -------
     values.shape + (4,) RGBA in 0-255.
     """
-    table = colour_table(scale.colormap)
-    position = (values - np.float32(scale.low)) * np.float32(1 / (scale.high - scale.low))
+    colours = colour_table(scale.colormap).view(np.uint32)[:, 0]  # four bytes in one
+    position = values - np.float32(scale.low)
+    position *= np.float32(1 / (scale.high - scale.low))
     if scale.gamma != 1.0:
         position = _apply_gamma(position, scale)
-    index = np.nan_to_num(position * np.float32(_LEVELS - 1) + np.float32(0.5), nan=_LEVELS, copy=False)
-    index = np.where(np.isnan(values), np.float32(_LEVELS), np.clip(index, 0, _LEVELS - 1))
-    return table[index.astype(np.uint16)]
+    position *= np.float32(_LEVELS - 1)
+    position += np.float32(0.5)
+    np.clip(position, 0, _LEVELS - 1, out=position)
+    np.copyto(position, _LEVELS, where=np.isnan(position))
+    return colours.take(position.astype(np.intp)).view(np.uint8).reshape(*values.shape, 4)
 
 
 def unit_ranges(maps: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -25,6 +25,11 @@ class Rate:
         self.value = 0.0
         self._last = 0.0
 
+    @property
+    def ticked(self) -> bool:
+        """Whether there was a frame."""
+        return self._last > 0
+
     def tick(self) -> None:
         """A frame is there."""
         now = time.perf_counter()
@@ -63,6 +68,7 @@ class Frames:
         self._accept = accept
         self._fail = fail
         self._player: Player | None = None
+        self._reads = False  # whether the next frame of this scene is being read
 
     def new_scene(self) -> bool:
         """Begin with another picture, source or session: answers for the one before are out of date.
@@ -71,8 +77,7 @@ class Frames:
         -------
         Whether there is anything to read.
         """
-        self.scene += 1
-        self.rate = Rate()
+        self._begin_scene()
         self.close()
         state, images = self._state(), self.session.images
         assert state is not None
@@ -101,12 +106,12 @@ class Frames:
         if held is None or not (state.is_live and state.frozen):
             self.new_scene()
             return
-        self.scene += 1
+        self._begin_scene()
         again = replace(held, scene=self.scene, fit=state.fit)
         self._forward(lambda: again)
 
     def grab(self) -> None:
-        """Ask for the next frame of what is live; while the net works on it, the one after is already taken."""
+        """Ask for the next frame of what is live; while the net works on one, the one after is already taken."""
         state = self._state()
         if state is None or not state.is_live:
             return
@@ -114,13 +119,18 @@ class Frames:
             if self._player is not None:
                 self._player.pause()
             return
+        if self._reads or not self._lanes["net"].takes_ahead("forward"):
+            return  # asked for again when there is a frame, or an answer
+        self._reads = True
         camera, scene = self.session.camera, self.scene
 
         def done(outcome: Outcome) -> None:
+            self._reads = False
             if outcome.problem is not None:
                 self._fail("camera", outcome.problem)
             else:
-                self._forward(lambda: outcome.result)
+                self._forward(lambda: outcome.result, live=True)
+                self.grab()
 
         def wanted() -> bool:
             now = self._state()
@@ -150,19 +160,30 @@ class Frames:
             self._player.stop()
         self._player = None
 
-    def _forward(self, read: Callable[[], Frame]) -> None:
+    @property
+    def _holds(self) -> bool:
+        """Whether what is shown is frozen; a first frame is still to come in."""
+        state = self._state()
+        return state is not None and state.frozen and self.rate.ticked
+
+    def _begin_scene(self) -> None:
+        self.scene += 1
+        self.rate = Rate()
+        self._reads = False
+
+    def _forward(self, read: Callable[[], Frame], live: bool = False) -> None:
         engine, scene = self.session.engine, self.scene
 
         def done(outcome: Outcome) -> None:
             if outcome.problem is not None:
                 self._fail("picture", outcome.problem)
-            else:
+            elif not (live and self._holds):
                 self.rate.tick()
                 self.seconds = outcome.seconds
                 self._accept(outcome.result)
             self.grab()
 
-        self._lanes["net"].submit("forward", lambda: engine.forward(read()), done, lambda: self.scene == scene)
+        self._lanes["net"].submit("forward", lambda: engine.forward(read()), done, lambda: self.scene == scene, live)
 
 
 def _frame_of(images: Images, index: int, sample: Sample, scene: int, fit: Fit) -> Frame:

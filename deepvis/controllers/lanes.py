@@ -1,4 +1,4 @@
-"""Work beside the window: one job at a time per lane, the newest request wins, stale answers are dropped."""
+"""Work beside the window: jobs of a lane one after the other, the newest request wins, stale answers are dropped."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from prototxt.errors import InputError
@@ -47,11 +48,13 @@ class Request:
     job : runs on another thread.
     done : gets the outcome on the window's thread, if the answer is still wanted.
     wanted : asked on the window's thread when the answer is there; False drops it.
+    ahead : whether it may be handed over while the one before runs, see `Lane.submit`.
     """
 
     job: Job
     done: Callable[[Outcome], None]
     wanted: Callable[[], bool]
+    ahead: bool = False
 
 
 class Lane:
@@ -59,27 +62,44 @@ class Lane:
 
     Parameters
     ----------
-    start : runs a function on another thread and gives its outcome to a second one on the window's thread.
+    start : runs functions on another thread, one after the other, and gives the outcome of each to a second one on the
+        window's thread.
     """
 
     def __init__(self, start: Start) -> None:
         self._start = start
         self._waiting: dict[str, Request] = {}
-        self._busy = False
+        self._started = 0
         self._closed = False
 
     @property
     def idle(self) -> bool:
         """Whether nothing runs and nothing waits."""
-        return not self._busy and not self._waiting
+        return not self._started and not self._waiting
+
+    def takes_ahead(self, kind: str) -> bool:
+        """Whether a job of a stream, `submit` with ``ahead``, would be handed over at once or is the next to be."""
+        return self._started < 2 and kind not in self._waiting
 
     def submit(
-        self, kind: str, job: Job, done: Callable[[Outcome], None], wanted: Callable[[], bool] = lambda: True
+        self,
+        kind: str,
+        job: Job,
+        done: Callable[[Outcome], None],
+        wanted: Callable[[], bool] = lambda: True,
+        ahead: bool = False,
     ) -> None:
-        """Run ``job`` as soon as the lane is free; it replaces a waiting job of the same kind, in its place."""
+        """Run ``job`` as soon as the lane is free; it replaces a waiting job of the same kind, in its place.
+
+        Parameters
+        ----------
+        done, wanted : see `Request`.
+        ahead : for jobs of a stream: begin on the lane's own thread as soon as the one before has ended there, and not
+            only when the window has taken its answer. Such a job can no more be replaced by a newer one.
+        """
         if self._closed:
             return
-        self._waiting[kind] = Request(job, done, wanted)
+        self._waiting[kind] = Request(job, done, wanted, ahead)
         self._next()
 
     def close(self) -> None:
@@ -88,14 +108,16 @@ class Lane:
         self._waiting.clear()
 
     def _next(self) -> None:
-        if self._busy or not self._waiting:
-            return
-        self._busy = True
-        request = self._waiting.pop(next(iter(self._waiting)))
-        self._start(lambda: run_job(request.job), lambda outcome: self._finish(request, outcome))
+        while self._waiting:
+            kind, request = next(iter(self._waiting.items()))
+            if self._started > request.ahead:
+                return
+            del self._waiting[kind]
+            self._started += 1
+            self._start(partial(run_job, request.job), partial(self._finish, request))
 
     def _finish(self, request: Request, outcome: Outcome) -> None:
-        self._busy = False
+        self._started -= 1
         if self._closed:
             return
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -33,6 +34,7 @@ from deepvis.sources import Images
 from prototxt.graph import Value
 from prototxt.preprocess import Preprocessing
 
+STATUS_SECONDS = 0.2  # that a status line of live frames stands
 _SAME_GRID = ("layer", "layer_mode", "grid", "value", "grid_shows_diffs", "first_only")
 """Fields of the state by which an answer for the middle still fits."""
 
@@ -45,10 +47,10 @@ class ViewerController:
     session : what is looked at.
     model : the state; whoever changes it, the window follows.
     view : the window.
-    start : runs a function beside the window, see `deepvis.controllers.lanes.Lane`.
+    start_on : gives what runs a function beside the window, by name of a lane; see `deepvis.controllers.lanes.Lane`.
     """
 
-    def __init__(self, session: Session, model: ViewerModel, view: View, start: Start) -> None:
+    def __init__(self, session: Session, model: ViewerModel, view: View, start_on: Callable[[str], Start]) -> None:
         self.session = session
         self.model = model
         self.view = view
@@ -57,7 +59,7 @@ class ViewerController:
         self.activations: Activations | None = None
         self.back: BackResult | None = None
         self.failed: list[Problem] = []
-        self.lanes = {name: Lane(start) for name in ("net", "draw", "disk", "camera", "task")}
+        self.lanes = {name: Lane(start_on(name)) for name in ("net", "draw", "disk", "camera", "task")}
         self.frames = Frames(session, self.lanes, lambda: self.state, self._accept, self._lose)
         self.tasks = Tasks(self.lanes["task"], view.show_progress, lambda problem: self._fail("task", problem))
         self._layer = LayerShow(self.lanes["draw"], view.show_grid, lambda problem: self._fail("drawing", problem))
@@ -73,6 +75,7 @@ class ViewerController:
             lambda problem: self._fail("scan", problem),
         )
         self._aspect = 1.0
+        self._status_at = 0.0
         self._ranges: dict[Value, tuple[float, float]] = {}
         self._ranges_of = session.engine
         self._problem_of = ""
@@ -267,7 +270,7 @@ class ViewerController:
             self._ranges[value] = (min(low, known[0]), max(high, known[1]))
         self._ask_back()
         self._ask_what_is_live()
-        self._show_pictures()
+        self._show_pictures(self.state is not None and self.state.is_live)
 
     def _lose(self, kind: str, problem: Problem) -> None:
         """There is no picture, or no camera: then the files are shown again."""
@@ -402,8 +405,13 @@ class ViewerController:
             )
         return "No picture to show" if self._problem_of == "picture" else "Waiting for the net"
 
-    def _show_pictures(self) -> None:
-        """Draw the small panes from what is there; none of it takes the time of a frame."""
+    def _show_pictures(self, live: bool = False) -> None:
+        """Draw the small panes from what is there; none of it takes the time of a frame.
+
+        Parameters
+        ----------
+        live : whether this is one of many frames; the numbers of the status line then change slowly enough to be read.
+        """
         state, found = self.state, self.activations
         if state is None:
             return
@@ -418,6 +426,10 @@ class ViewerController:
         self.view.show_back(present.back_content(state, self.back, part, self.session.engine.red_channel))
         if state.show_classes:
             self.view.show_classes(present.classes_content(self.net, found) if found else ClassesContent())
+        now = time.monotonic()
+        if live and now - self._status_at < STATUS_SECONDS:
+            return
+        self._status_at = now
         facts, engine = self.session.facts, self.session.engine
         self.view.show_status(
             status_content(state, self.net, found, values, self.frames.rate.value, facts, self.timings, engine.title)

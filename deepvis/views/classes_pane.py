@@ -20,6 +20,7 @@ class ClassesPane(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("classes")
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # nothing below it needs to be painted
         self.content = ClassesContent()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 

@@ -60,6 +60,7 @@ class GridPane(QWidget):
 
     def _make_canvas(self) -> None:
         self._canvas = pg.GraphicsView(background=theme.PANEL)
+        self._canvas.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # it paints its background
         self._box = pg.ViewBox(lockAspect=True, invertY=True, enableMenu=False, defaultPadding=0.01)
         self._canvas.setCentralItem(self._box)
         self._box.sigResized.connect(self._show_whole)  # only now does it know the shape that it fits into
@@ -176,6 +177,7 @@ class GridFoot(QWidget):
 
     def __init__(self, model: ViewerModel) -> None:
         super().__init__()
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # nothing below it needs to be painted
         self.levels = LevelsSlider(model)
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 2, 10, 2)

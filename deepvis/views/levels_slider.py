@@ -18,6 +18,7 @@ class LevelsSlider(QWidget):
 
     def __init__(self, model: ViewerModel) -> None:
         super().__init__()
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # nothing below it needs to be painted
         self._model = model
         self._levels = (0.0, 1.0)
         self._held: int | None = None

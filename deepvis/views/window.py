@@ -97,7 +97,7 @@ class Window(QMainWindow):
         self._memory = memory
         self._model = model
         self._workers = Workers()
-        self.controller = ViewerController(session, model, self, self._workers.start)
+        self.controller = ViewerController(session, model, self, self._workers.start_on)
         self._make_panes(session)
         self._make_menus()
         self._make_status()

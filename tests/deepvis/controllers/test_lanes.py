@@ -35,6 +35,37 @@ def test_one_at_a_time_and_the_newest_wins(threads):
     assert not threads.running
 
 
+def test_a_stream_is_one_job_ahead(threads):
+    lane, shown = Lane(threads.start), []
+    for number in range(4):
+        lane.submit("forward", lambda number=number: number, lambda outcome: shown.append(outcome.result), ahead=True)
+        assert lane.takes_ahead("forward") == (number == 0)
+    assert len(threads.running) == 2
+    while threads.running:
+        threads.end()
+    assert shown == [0, 1, 3]  # of those that waited the newest
+    assert lane.takes_ahead("forward")
+
+
+def test_others_wait_until_a_stream_has_been_answered(threads):
+    lane, shown = Lane(threads.start), []
+
+    def submit(kind, ahead):
+        lane.submit(kind, lambda: kind, lambda outcome: shown.append(outcome.result), ahead=ahead)
+
+    submit("forward", True)
+    submit("forward", True)
+    submit("back", False)
+    submit("forward", True)
+    threads.end()
+    assert len(threads.running) == 1  # the second frame: back-propagation is for what has been answered
+    threads.end()
+    assert len(threads.running) == 2  # and the frame after it is ahead again
+    threads.end()
+    threads.end()
+    assert shown == ["forward", "forward", "back", "forward"]
+
+
 def test_kinds_do_not_replace_each_other(threads):
     lane, shown = Lane(threads.start), []
     for kind in ("running", "forward", "back", "forward"):

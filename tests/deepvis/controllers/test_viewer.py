@@ -28,12 +28,19 @@ class Threads:
 
     running: list = field(default_factory=list)
 
-    def start(self, job, finished):
-        self.running.append((job, finished))
+    def start_on(self, lane):
+        return lambda job, finished: self.running.append((lane, job, finished))
 
     def end(self, place=0):
-        job, finished = self.running.pop(place)
+        _, job, finished = self.running.pop(place)
         finished(job())
+
+    def end_on(self, lane):
+        self.end(self.lanes.index(lane))
+
+    @property
+    def lanes(self):
+        return [lane for lane, _, _ in self.running]
 
     def end_all(self):
         while self.running:
@@ -60,7 +67,7 @@ def setup(make_model, make_pictures):
         pictures = make_pictures(4, folder=f"made{len(made)}") if images is ... else images
         session = Session(Engine(make_model()), pictures, facts, camera=camera or Camera())
         model = ViewerModel(**wishes)
-        controller = ViewerController(session, model, view, threads.start)
+        controller = ViewerController(session, model, view, threads.start_on)
         made.append(controller)
         controller.start()
         return Setup(controller, model, view, threads)
@@ -200,13 +207,30 @@ def test_the_camera_shows_frame_after_frame(setup):
     assert made.last("input").title == "0.png"
 
 
+def test_a_camera_frozen_before_its_first_frame_shows_it(setup):
+    made = setup(layer="conv1", source="camera", frozen=False, camera=Frames(range(1, 100)))
+    made.controller.do("toggle_freeze")
+    made.threads.end_all()
+    assert made.last("input").pixels[0, 0, 0] == 1
+
+
+def test_the_next_frame_waits_for_the_net_and_not_for_the_window(setup):
+    made = setup(layer="conv1", source="camera", camera=Frames(range(100)))
+    made.threads.end_on("camera")
+    assert {"net", "camera"} <= {*made.threads.lanes}  # the first frame is in the net, the second one is being read
+    made.threads.end_on("camera")
+    assert made.threads.lanes.count("net") == 2  # the second one begins as soon as the net is free
+    assert "camera" not in made.threads.lanes  # no more of them are read than are needed
+
+
 def test_a_frozen_camera_keeps_its_frame(setup):
     made = setup(layer="conv1", source="camera", camera=Frames(range(100)))
     for _ in range(12):
         made.threads.end()
-    made.controller.do("toggle_freeze")
-    made.threads.end_all()
     frame = made.last("input").pixels[0, 0, 0]
+    made.controller.do("toggle_freeze")
+    made.threads.end_all()  # those on their way through the net too
+    assert made.last("input").pixels[0, 0, 0] == frame > 0
     assert made.controller.idle
     assert made.last("input").detail == "frozen"
     made.controller.do("toggle_freeze")
