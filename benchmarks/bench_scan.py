@@ -36,6 +36,7 @@ from deepvis.scan.run import scan
 from deepvis.scan.top_images import TopImages
 from deepvis.scan.totals import Totals
 from deepvis.scan.unit_pass import UnitPass
+from prototxt.heap import keep_freed_memory
 from prototxt.preprocess import Preprocessing
 from prototxt.shapes import infer_shapes
 from prototxt.templates import read_template
@@ -229,6 +230,7 @@ def main(
     nets : templates of `prototxt.templates`, with random weights.
     extras : those whose further statistics are timed too.
     """
+    keep_freed_memory()  # as the commands do
     place = pick_device(device)
     load = os.getloadavg()[0]
     print(f"{place}, {torch.get_num_threads()} threads, {os.cpu_count()} cores, load {load:.1f}; medians of {repeats}")

@@ -1,8 +1,8 @@
 """What limits a scan, decoding or the forward pass: ``python benchmarks/bench_scan_input.py [--device cuda]``.
 
-JPEG files are decoded and prepared alone, the same pictures go through the net alone (with everything that a scan
-keeps), and then a scan does both. Decoding overlaps with the net: the scan should take little more than the longer of
-the two, not their sum. That needs a core for each: on a CPU, ``OMP_NUM_THREADS`` and ``--workers`` must fit them.
+JPEG files are decoded and prepared alone, the same pictures are scanned from memory, where nothing is left to decode,
+and then a scan does both. Decoding overlaps with the net: the scan should take little more than the longer of the two,
+not their sum. That needs a core for each: on a CPU, ``OMP_NUM_THREADS`` and ``--workers`` must fit them.
 """
 
 from __future__ import annotations
@@ -16,16 +16,14 @@ import cv2
 import numpy as np
 import torch
 import tyro
-from bench_scan import Time, in_turn, middle, random_model, timed
+from bench_scan import InMemory, Time, in_turn, middle, random_model, timed
 
-from deepvis.loader import Loaded, batches
+from deepvis.loader import batches
 from deepvis.model import Model, pick_device
 from deepvis.progress import with_bar
-from deepvis.scan.head import Wanted
 from deepvis.scan.run import scan
-from deepvis.scan.totals import Totals
-from deepvis.scan.unit_pass import UnitPass
-from deepvis.sources import Images, open_images
+from deepvis.sources import Images, ImageSource, open_images
+from prototxt.heap import keep_freed_memory
 
 
 def write_pictures(folder: Path, count: int, height: int, width: int) -> None:
@@ -42,12 +40,7 @@ def decoding(images: Images, model: Model, batch: int, workers: int) -> None:
         pass
 
 
-def computing(one_pass: UnitPass, loaded: list[list[Loaded]], images: Images) -> None:
-    for part in loaded:
-        one_pass.add(part, 0, images)
-
-
-def whole_scan(model: Model, images: Images, batch: int, workers: int, device: torch.device) -> Time:
+def whole_scan(model: Model, images: ImageSource, batch: int, workers: int, device: torch.device) -> Time:
     with tempfile.TemporaryDirectory() as folder:
         work = scan(model, images, Path(folder) / "scan.h5", batch=batch, workers=workers, device=str(device))
         next(work)  # loads and hashes the weights
@@ -72,6 +65,7 @@ def main(
     images, height, width : JPEG files, made for this.
     workers : decoding threads.
     """
+    keep_freed_memory()  # as the commands do
     place = pick_device(device)
     model = random_model(net)
     sides = model.input_shape[1:]
@@ -79,13 +73,11 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         write_pictures(Path(folder) / "pictures", images, height, width)
         source = open_images(Path(folder) / "pictures")
-        layers = list(model.unit_layers.values())
-        wanted = Wanted(None, 9, ("means_post", "means_pre", "maxima"))
-        one_pass = UnitPass(model, layers, Totals.nothing(sum(layer.units for layer in layers), 9), wanted, place)
-        loaded = list(batches(source, model.to_blob, batch, workers))
+        size = (sides[1], sides[0])
+        ready = InMemory(np.stack([cv2.resize(source.read(number), size) for number in range(images)]))
         works = {
             "decoding": lambda: timed(partial(decoding, source, model, batch, workers), place),
-            "computing": lambda: timed(partial(computing, one_pass, loaded, source), place),
+            "computing": lambda: whole_scan(model, ready, batch, workers, place),
             "scan": lambda: whole_scan(model, source, batch, workers, place),
         }
         times = {name: middle(taken).clock for name, taken in in_turn(works, repeats).items()}

@@ -41,6 +41,7 @@ from deepvis.views.application import make_application
 from deepvis.views.snapshot import wait_until_idle
 from deepvis.views.watchdog import Watchdog
 from deepvis.views.window import Window
+from prototxt.heap import keep_freed_memory
 
 BUNDLED = Path(__file__).resolve().parents[1] / "models/indoor39"
 KEYS = "lkjiLKJIoubBbbdannNzyyYtTxmMp89r5sS1"
@@ -291,6 +292,7 @@ def main(platform: str = "xcb", presses: int = 60, rounds: int = 5, seconds: flo
     starts
         of the program.
     """
+    keep_freed_memory()  # as the command does
     with tempfile.TemporaryDirectory() as name, screen(platform) as where:
         folder = Path(name)
         print(f"{where}, {os.cpu_count()} cores, {torch.get_num_threads()} threads of the net")

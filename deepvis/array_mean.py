@@ -9,16 +9,14 @@ from functools import partial
 import numpy as np
 import torch
 
+from deepvis.dataset_mean import sum_up
 from deepvis.errors import ImageError
-from deepvis.loader import batches
 from deepvis.progress import Progress
 from deepvis.scan.exact_sum import LIMBS, ExactSums, mean_and_variance
 from deepvis.sources import ImageSource
 from prototxt.inputs import input_blob
 from prototxt.preprocess import Preprocessing
 from prototxt.samples import Planes
-
-BATCH = 32
 
 
 @dataclass
@@ -88,16 +86,5 @@ def array_mean(
     """
     cut = Preprocessing("STORED", resize=geometry.resize, resize_to=geometry.resize_to, crop=geometry.crop)
     sums = ArraySums()
-    yield Progress(0, len(images), "mean")
-    for loaded in batches(images, partial(input_blob, preprocessing=cut), BATCH, workers):
-        for item in loaded:
-            if item.blob is not None:
-                sums.add(item.blob)
-            elif item.error is not None:
-                if strict:
-                    raise item.error
-                sums.errors.append(item.error)
-        yield Progress(loaded[-1].index + 1, len(images), "mean")
-    if not sums.images:
-        raise ImageError(f"none of the {len(images)} images could be used; the first: {sums.errors[0]}")
+    yield from sum_up(sums, sums.add, images, partial(input_blob, preprocessing=cut), workers, strict)
     return sums

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from math import sqrt
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -114,12 +115,46 @@ def dataset_mean(
         crop=geometry.crop,
     )
     sums = PixelSums()
+
+    def add(pictures: list[np.ndarray]) -> None:
+        for picture in pictures:
+            sums.add(picture, mean_image)
+
+    yield from sum_up(sums, add, images, partial(_four_channels, cut), workers, strict)
+    return sums
+
+
+class Sums(Protocol):
+    """Sums of images: how many went in, and what was wrong with the others."""
+
+    images: int
+    errors: list[ImageError]
+
+
+def sum_up(
+    sums: Sums,
+    add: Callable[[Any], None],
+    images: ImageSource,
+    to_blob: Callable[[Sample], Any],
+    workers: int | None,
+    strict: bool,
+) -> Generator[Progress, None, None]:
+    """Give every image that can be used to ``add``; the others go into the errors of ``sums``.
+
+    Parameters
+    ----------
+    to_blob : what is made of an image on the decoding threads.
+    workers, strict : see `dataset_mean`, and for what is raised.
+
+    Yields
+    ------
+    Progress in images.
+    """
     yield Progress(0, len(images), "mean")
-    for loaded in batches(images, partial(_four_channels, cut), BATCH, workers):
+    for loaded in batches(images, to_blob, BATCH, workers):
         for item in loaded:
             if item.blob is not None:
-                for picture in item.blob:
-                    sums.add(picture, mean_image)
+                add(item.blob)
             elif item.error is not None:
                 if strict:
                     raise item.error
@@ -127,7 +162,6 @@ def dataset_mean(
         yield Progress(loaded[-1].index + 1, len(images), "mean")
     if not sums.images:
         raise ImageError(f"none of the {len(images)} images could be used; the first: {sums.errors[0]}")
-    return sums
 
 
 def _four_channels(cut: Preprocessing, sample: Sample) -> list[np.ndarray]:

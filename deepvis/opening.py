@@ -53,12 +53,12 @@ def opening_session(settings: Settings) -> Generator[Progress, None, Opened]:
     images = None if settings.images is None else open_images(settings.images, cutting=Cutting(model.frames))
     model = model if images is None else for_pairs(model, images)
     engine = engine_of(settings, model)
-    pictures, problems = _open_unit_pictures(settings)
+    pictures, of_pictures = _open_unit_pictures(settings)
+    after, of_after = _open_after(settings, model)
     camera = Camera(settings.camera, settings.mirror_camera)
-    session = Session(engine, images, camera=camera, unit_pictures=pictures, settings=settings)
-    session.after = None if settings.after is None else After.read(settings.after, model)
+    session = Session(engine, images, camera=camera, unit_pictures=pictures, after=after, settings=settings)
     found = with_facts(session, settings)
-    return Opened(found.session, (*found.problems, *problems))
+    return Opened(found.session, (*found.problems, *of_pictures, *of_after))
 
 
 def open_session(settings: Settings) -> Opened:
@@ -87,6 +87,16 @@ def _open_unit_pictures(settings: Settings) -> tuple[UnitPictures | None, list[s
         return None, []
     try:
         return open_unit_pictures(settings.unit_pictures), []
+    except InputError as error:
+        return None, [str(error)]
+
+
+def _open_after(settings: Settings, model: Model) -> tuple[After | None, list[str]]:
+    """Open the weights to compare with; that they cannot be opened becomes a sentence."""
+    if settings.after is None:
+        return None, []
+    try:
+        return After.read(settings.after, model), []
     except InputError as error:
         return None, [str(error)]
 

@@ -60,7 +60,7 @@ def make_comparison(state: DisplayState, sources: Sources) -> Iterator[CompareCo
     session = sources.session
     if session.after is None:
         yield CompareContent(
-            missing="No net to compare with: open the weights after fine-tuning (File, or --after merged.caffemodel)"
+            missing="No net to compare with: drop the caffemodel after fine-tuning here, or open it (File, --after)"
         )
         return
     both = session.after.beside(session.engine)

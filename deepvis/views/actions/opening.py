@@ -19,6 +19,8 @@ from deepvis.progress import Progress
 from deepvis.pytorch_model import SUFFIXES, fitting_architecture
 from deepvis.scan_owner import model_of_scan
 from deepvis.settings import Settings, override
+from deepvis.views.actions.comparing import PANE as COMPARED
+from deepvis.views.actions.comparing import compare_with
 from deepvis.views.actions.registry import OPENS, opens, sentences, submenu, window_action
 from deepvis.views.keeping import recent_models, remember_model
 from deepvis.views.question_bar import Field, Question
@@ -103,9 +105,14 @@ def open_net(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
 
 @opens("weights")
 def open_weights(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
-    """Open weights with the net of the same name beside them, or in the net that is open (after fine-tuning)."""
+    """Open weights with the net of the same name beside them, or in the net that is open (after fine-tuning).
+
+    While the pane that compares is open, weights alone are what the net is compared with.
+    """
     file = given["weights"][0]
-    if file.with_name(file.name.split(".caffemodel")[0] + ".prototxt").is_file():
+    if COMPARED in window.model.panes and not _others(given):
+        compare_with(window, file)
+    elif file.with_name(file.name.split(".caffemodel")[0] + ".prototxt").is_file():
         open_given(window, {"model": file, **_others(given)})
     else:
         open_settings(window, override(window.controller.session.wishes, weights=file, **_others(given)))

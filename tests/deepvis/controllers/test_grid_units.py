@@ -1,5 +1,7 @@
 """Order and frames of the grid on the small net and a scan of it."""
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from deepvis.models.viewer import ViewerModel
 from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from deepvis.sources import open_images
 from prototxt.graph import Value
 
 RATES = {"conv1": np.array([0, 0.25, 0.5, 0.75, 1])}
@@ -79,6 +82,28 @@ def test_what_cannot_be_ordered_is_told(sources):
     sources.session.facts = None
     with pytest.raises(ScanError, match="No scan"):
         order(sources, sort="H")
+
+
+def test_units_are_sorted_by_their_classes(make_model, make_pictures, tmp_path):
+    pictures, model = make_pictures(12), make_model()
+    labels = np.arange(12) % 3
+    lines = [f"{path} {label}" for path, label in zip(pictures.paths, labels, strict=True)]
+    (pictures.root / "list.txt").write_text("\n".join(lines))
+    listed = open_images(pictures.root / "list.txt")
+    with_bar(scan(model, listed, tmp_path / "labelled.h5", device="cpu"), quiet=True)
+    engine = Engine(model)
+    maps = [engine.forward(Frame("", pictures.read(number))).maps[Value("conv1", 1)] for number in range(12)]
+    of_class = np.stack([np.mean([maps[n].mean((1, 2)) for n in np.flatnonzero(labels == c)], 0) for c in range(3)])
+    best = of_class.max(0)
+    others = (of_class.sum(0) - best) / 2
+    selectivity = np.where(best + others > 0, (best - others) / np.maximum(best + others, 1e-30), 0)
+    with closing(Facts(Scan(tmp_path / "labelled.h5"), model, RATES)) as facts:
+        sources = Sources(Session(engine, facts=facts), LayerValues(maps[0], None))
+        assert order(sources, sort="selectivity") == tuple(np.argsort(-selectivity, kind="stable").tolist())
+        assert order(sources, sort="class") == tuple(np.argsort(of_class.argmax(0), kind="stable").tolist())
+        between = np.sort(selectivity)[2:4].mean()
+        sharp = order(sources, sort="selectivity", unit_filter=f"selectivity > {between}")
+        assert sharp == order(sources, sort="selectivity")[:2]
 
 
 def test_what_depends_on_the_picture(sources):

@@ -7,6 +7,7 @@ import pytest
 from PySide6.QtGui import QPainterPath
 
 import entropy
+from deepvis.__main__ import main
 from deepvis.compute.describe import describe
 from deepvis.errors import ModelError, SettingsError
 from deepvis.opening import open_session
@@ -81,6 +82,36 @@ def test_a_broken_scan_is_told_and_the_window_still_opens(settings, tmp_path):
     assert opened.session.facts_missing == opened.problems[0]
     with pytest.raises(InputError, match=r"scan\.h5"):
         snapshot(settings(scan=tmp_path / "scan.h5"), tmp_path / "window.png")
+
+
+@pytest.fixture
+def tuned(make_model, tmp_path):
+    model = make_model()
+    weights = {name: [array.copy() for array in arrays] for name, arrays in model.weights.items()}
+    weights["conv1"][0][3] += 1
+    write_weights(tmp_path / "tuned.caffemodel", model.net, weights)
+    return tmp_path / "tuned.caffemodel"
+
+
+def test_weights_after_fine_tuning_on_the_command_line(qapp, settings, tuned, tmp_path, capsys):
+    given = settings()
+    command = ["snapshot", given.model, given.images, "--after", tuned, "--panes", "compare", "--out"]
+    assert main([str(word) for word in [*command, tmp_path / "window.png"]]) == 0
+    assert cv2.imread(str(tmp_path / "window.png")) is not None
+    tuned.write_bytes(b"no weights")
+    with pytest.raises(SystemExit) as stop:
+        main([str(word) for word in [*command, tmp_path / "broken.png"]])
+    assert stop.value.code == 2
+    assert "tuned.caffemodel" in capsys.readouterr().err
+    assert not (tmp_path / "broken.png").exists()
+
+
+def test_broken_weights_to_compare_with_are_told_and_the_window_still_opens(settings, tuned):
+    assert open_session(settings(after=tuned)).session.after.path == tuned
+    tuned.write_bytes(b"no weights")
+    opened = open_session(settings(after=tuned))
+    assert opened.session.after is None
+    assert "tuned.caffemodel" in opened.problems[0]
 
 
 def test_a_plan_gives_rates_and_the_bins_that_it_was_made_with(settings, make_model, make_pictures, tmp_path):

@@ -98,6 +98,18 @@ def test_weights_alone_go_into_the_net_that_is_open(qtbot, window, write_model, 
     assert opened(window).classes == ("cat", "dog", "owl")
 
 
+def test_weights_are_compared_with_while_that_pane_is_open(qtbot, window, write_model, tmp_path):
+    tuned = (write_model("tuned", seed=7) / "small.caffemodel").rename(tmp_path / "tuned.caffemodel")
+    before = opened(window)
+    window.model.panes = ("compare",)
+    qtbot.waitUntil(lambda: window.idle, timeout=10_000)
+    assert "drop" in window.docks.widget("compare").missing.text()
+    drop(qtbot, window, tuned)
+    assert opened(window) is before
+    assert window.controller.session.after.path == tuned
+    assert "tuned.caffemodel: 0 of" in window.docks.widget("compare").note.text()
+
+
 def test_a_folder_of_a_model_and_pictures_together(qtbot, window, write_model, make_pictures):
     pictures = make_pictures(5, folder="others").root
     drop(qtbot, window, write_model("second", seed=5), pictures)
