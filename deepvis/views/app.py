@@ -19,7 +19,7 @@ from deepvis.models.viewer import ViewerModel
 from deepvis.opening import opening_session
 from deepvis.progress import Progress
 from deepvis.settings import Settings
-from deepvis.views.application import make_application, window_memory
+from deepvis.views.application import make_application, resize_to_fit, window_memory
 from deepvis.views.keeping import remember_model
 from deepvis.views.window import Window
 
@@ -47,7 +47,7 @@ def opening(settings: Settings, link: Link | None = None) -> Generator[Progress,
     def make() -> Window:
         make_application(settings.font_size)
         window = Window(opened.session, model, window_memory(), settings.keymap, user_folder())
-        window.resize(*settings.window_size)
+        resize_to_fit(window, settings.window_size)
         if link is not None and link.levels is not None:
             window.controller.begin_with(link.levels)
         window.show()

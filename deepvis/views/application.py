@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from PySide6.QtCore import QSettings
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QSettings, QSize
+from PySide6.QtWidgets import QApplication, QWidget
 
 from deepvis.errors import ModelError
 from deepvis.views.theme import apply_theme
@@ -36,3 +36,8 @@ def check_display() -> None:
 def window_memory() -> QSettings:
     """Where the window keeps its place and size, and the arrangement of its panes."""
     return QSettings("deepvis", "window")
+
+
+def resize_to_fit(window: QWidget, size: tuple[int, int]) -> None:
+    """Give a window a size (width, height), or less where its screen is smaller."""
+    window.resize(QSize(*size).boundedTo(window.screen().availableSize()))

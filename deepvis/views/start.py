@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 from deepvis.progress import Progress
 from deepvis.settings import Settings
 from deepvis.views import theme
-from deepvis.views.application import check_display, make_application, window_memory
+from deepvis.views.application import check_display, make_application, resize_to_fit, window_memory
 
 Preparing = Generator[Progress, None, Callable[[], QWidget]]
 _BAR = 320  # pixels
@@ -104,7 +104,7 @@ class StartWindow(QWidget):
         self.seen = False
         self._ended = False
         self.setWindowTitle(f"Opening {name} - DeepVis")
-        self.resize(*Settings.model_fields["window_size"].default)
+        resize_to_fit(self, Settings.model_fields["window_size"].default)
         kept = memory.value("geometry")
         if isinstance(kept, QByteArray):
             self.restoreGeometry(kept)

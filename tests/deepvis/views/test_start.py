@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from deepvis.errors import ModelError
 from deepvis.progress import Progress
 from deepvis.views import start
+from deepvis.views.application import resize_to_fit
 from prototxt.errors import InputError
 
 
@@ -54,6 +55,16 @@ def test_progress_is_shown(qtbot):
     assert window.windowTitle() == "Opening indoor39 - DeepVis"
     window.show_progress(Progress(1, 2, "convert indoor39 to Caffe"))
     assert (window.words.text(), window.bar.value(), window.bar.maximum()) == ("convert indoor39 to Caffe", 1, 2)
+
+
+def test_a_window_is_no_larger_than_its_screen(qtbot):
+    window = QWidget()
+    qtbot.addWidget(window)
+    room = window.screen().availableSize()
+    resize_to_fit(window, (room.width() + 300, 400))
+    assert (window.width(), window.height()) == (room.width(), 400)
+    resize_to_fit(window, (640, 480))
+    assert (window.width(), window.height()) == (640, 480)
 
 
 def test_what_cannot_be_opened_is_raised_whole(qapp):
