@@ -64,9 +64,13 @@ class Player:
             return index, sample
         raise problem or ImageError("there are no images to play")
 
-    def pause(self) -> None:
-        """Stay where it is: the next `read` goes on at once, and leaves nothing out."""
+    def pause(self, following: int) -> None:
+        """Stay where it is: the next `read` goes on at once, with the image ``following``, and leaves nothing out.
+
+        What was read but is not shown any more is so read again.
+        """
         self._due = None
+        self._next = following % len(self.images)
 
     def stop(self) -> None:
         """Let whoever waits in `read` go on at once."""

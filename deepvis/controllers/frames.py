@@ -117,7 +117,7 @@ class Frames:
             return
         if state.frozen:
             if self._player is not None:
-                self._player.pause()
+                self._player.pause(state.picture + self.rate.ticked)
             return
         if self._reads or not self._lanes["net"].takes_ahead("forward"):
             return  # asked for again when there is a frame, or an answer

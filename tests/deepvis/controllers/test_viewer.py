@@ -1,6 +1,8 @@
 """The controller without a window: answers are shown if they still fit, whatever order they come in."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import groupby
 from unittest.mock import create_autospec
 
 import numpy as np
@@ -14,6 +16,7 @@ from deepvis.controllers.session import Session
 from deepvis.controllers.viewer import ViewerController
 from deepvis.errors import ImageError
 from deepvis.models.viewer import Origin, ViewerModel
+from deepvis.player import Player
 from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
@@ -212,6 +215,30 @@ def test_a_camera_frozen_before_its_first_frame_shows_it(setup):
     made.controller.do("toggle_freeze")
     made.threads.end_all()
     assert made.last("input").pixels[0, 0, 0] == 1
+
+
+def test_playing_goes_on_after_the_frozen_picture(setup, monkeypatch):
+    clock = [0.0]
+
+    def wait(seconds):
+        clock[0] += seconds
+
+    monkeypatch.setattr("deepvis.controllers.frames.Player", partial(Player, clock=lambda: clock[0], wait=wait))
+    made = setup(layer="conv1", source="playing")
+
+    def titles():
+        calls = [call.args[0] for call in made.view.show_input.call_args_list if call.args[0].pixels is not None]
+        return [title for title, _ in groupby(call.title for call in calls)]
+
+    while len(titles()) < 2:
+        made.threads.end()
+    made.controller.do("toggle_freeze")
+    made.threads.end_all()  # pictures that were on their way through the net, and are not shown
+    assert titles() == ["0.png", "1.png"]
+    made.controller.do("toggle_freeze")
+    while len(titles()) < 5:
+        made.threads.end()
+    assert titles() == ["0.png", "1.png", "2.png", "3.png", "0.png"]
 
 
 def test_the_next_frame_waits_for_the_net_and_not_for_the_window(setup):
