@@ -169,12 +169,23 @@ def _of_content(name: str, content: Any) -> Iterator[Values]:
         yield Values(name, np.array(content))
     elif isinstance(content, tuple | list) and content and all(isinstance(one, _SINGLE) for one in content):
         yield Values(name, np.array(content), ("index",))
+    elif isinstance(content, tuple | list) and content and _are_rows(content):
+        for key in fields(content[0]):
+            column = [getattr(row, key.name) for row in content]
+            yield from _of_content(f"{name}_{key.name}", column)
     else:
         for key, part in _parts(content):
             yield from _of_content(f"{name}_{key}", part)
 
 
 _SINGLE = (bool, int, float, str, np.generic)
+
+
+def _are_rows(content: Sequence[Any]) -> bool:
+    """Whether these are the rows of a table: all of one dataclass, with a number or a text in every field."""
+    if not is_dataclass(content[0]) or any(type(row) is not type(content[0]) for row in content):
+        return False
+    return all(isinstance(getattr(row, part.name), _SINGLE) for row in content for part in fields(row))
 
 
 def _parts(content: Any) -> Iterable[tuple[Any, Any]]:
