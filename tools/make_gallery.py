@@ -117,6 +117,12 @@ SHOTS: tuple[Shot, ...] = (
         f"{UNIT} --show 'maximal images' --only layer --size 1280 860",
     ),
     Shot(
+        "synthesised_images",
+        "Synthesised images: what gradient ascent made to drive each unit (`deepvis synthesise build/gallery --layers "
+        "conv3`).",
+        "--layer conv3 --unit 7 --show 'synthesised images' --only layer --size 1280 640 --unit-filter 'H < 3.2'",
+    ),
+    Shot(
         "weight_histograms",
         "The weights of each unit.",
         f"{UNIT} --show 'weight histograms' --only layer --size 1280 860",
@@ -181,6 +187,7 @@ def prepare(work: Path) -> Iterator[tuple[str, ...]]:
         yield command("entropy measure", scan, out=table, bins=bins_for(len(task.read_text().splitlines())))
     if not (work / "plan.json").is_file():
         yield command("entropy plan", table, method=5, out=work / "plan.json")
+    yield command("deepvis synthesise", work, layers="conv3")  # what is there already is not made again
     if not (work / "after.caffemodel").is_file():
         yield from fine_tune(work, task, table)
 

@@ -13,7 +13,7 @@ from prototxt.heap import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(8):
+    for _ in range(20):
         torch.zeros(10_000_000).add_(1)  # 40 MB each time, freed at once
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
@@ -32,7 +32,8 @@ def test_memory_is_faulted_in_once() -> None:
     before, kept, after = run()
     assert kept == "True"
     pages = 10_000_000 * 4 // 4096
-    assert int(after) < 2 * pages < int(before)
+    assert int(before) > 19 * pages
+    assert int(after) < 5 * pages  # once, and again where an aligned block does not fit where the last one was
 
 
 def test_wishes_in_the_environment_are_left_alone() -> None:
