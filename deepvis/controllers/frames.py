@@ -175,15 +175,16 @@ class Frames:
         engine, scene = self.session.engine, self.scene
 
         def done(outcome: Outcome) -> None:
-            if outcome.problem is not None:
+            out_of_date = self.scene != scene or (live and self._holds)
+            if not out_of_date and outcome.problem is not None:
                 self._fail("picture", outcome.problem)
-            elif not (live and self._holds):
+            elif not out_of_date:
                 self.rate.tick()
                 self.seconds = outcome.seconds
                 self._accept(outcome.result)
-            self.grab()
+            self.grab()  # after an answer that is out of date too: there is room for the next frame now
 
-        self._lanes["net"].submit("forward", lambda: engine.forward(read()), done, lambda: self.scene == scene, live)
+        self._lanes["net"].submit("forward", lambda: engine.forward(read()), done, ahead=live)
 
 
 def _frame_of(images: Images, index: int, sample: Sample, scene: int, fit: Fit) -> Frame:

@@ -250,6 +250,19 @@ def test_the_next_frame_waits_for_the_net_and_not_for_the_window(setup):
     assert "camera" not in made.threads.lanes  # no more of them are read than are needed
 
 
+@pytest.mark.parametrize("in_the_net", [1, 2])
+def test_the_camera_goes_on_when_what_is_in_the_net_is_out_of_date(setup, in_the_net):
+    made = setup(layer="conv1", source="camera", camera=Frames(range(1, 9)))
+    for _ in range(in_the_net):
+        made.threads.end_on("camera")
+    assert made.threads.lanes.count("net") == in_the_net
+    made.model.fit = "stretch"
+    made.threads.end_all()
+    assert "no more frames" in made.view.show_problem.call_args.args[0].sentence  # all of them were read
+    shown = [c.args[0] for c in made.view.show_input.call_args_list if c.args[0].title == "camera"]
+    assert max(content.pixels[0, 0, 0] for content in shown) == 8
+
+
 def test_a_frozen_camera_keeps_its_frame(setup):
     made = setup(layer="conv1", source="camera", camera=Frames(range(100)))
     for _ in range(12):
