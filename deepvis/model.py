@@ -20,7 +20,7 @@ from deepvis.pixel_settings import preprocessing_changes
 from deepvis.progress import Progress
 from deepvis.settings import Settings
 from prototxt.fit import fit_weights
-from prototxt.graph import UNIT_TYPES, NetGraph, Node, Value
+from prototxt.graph import ACTIVATION_TYPES, UNIT_TYPES, NetGraph, Node, Value
 from prototxt.inputs import input_blob
 from prototxt.phases import filter_net
 from prototxt.preprocess import Preprocessing, read_preprocessing
@@ -231,6 +231,12 @@ class Model:
         object.__setattr__(model, "preprocessing", preprocessing)
         object.__setattr__(model, "assumed", assumed)
         return model
+
+
+def into_activation(model: Model, layer: UnitLayer) -> Value:
+    """Give what goes into the activation of a layer's units (after BatchNorm, Scale, Bias); their value without one."""
+    producer = model.graph.producer(layer.value)
+    return producer.bottoms[0] if producer.type in ACTIVATION_TYPES else layer.value
 
 
 def open_model(

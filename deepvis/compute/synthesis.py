@@ -12,9 +12,8 @@ from torch import Tensor
 
 from deepvis.compute.synthesis_canvas import Ascent, Canvas, Prior
 from deepvis.errors import ModelError
-from deepvis.model import Model, UnitLayer
+from deepvis.model import Model, UnitLayer, into_activation
 from deepvis.progress import Progress
-from prototxt.graph import ACTIVATION_TYPES, Value
 from torchcaffe.network import Network
 
 Pixels = NDArray[np.uint8]
@@ -111,7 +110,7 @@ class _Scorer:
 
     def __init__(self, model: Model, network: Network, units: UnitLayer, aims: Sequence[Aim], push: Push) -> None:
         self._model, self._network, self._layout = model, network, units.layout
-        self.value = pushed_value(model, units)
+        self.value = into_activation(model, units)
         self._units = torch.tensor([aim.unit for aim in aims], device=network.device)
         self._push = push
 
@@ -147,12 +146,6 @@ class _Best:
         if better.any():
             self._values = torch.where(better, values, self._values)
             self.pixels[better] = ascent.pixels()[better]
-
-
-def pushed_value(model: Model, units: UnitLayer) -> Value:
-    """Give what goes into the units' activation function, or the units themselves if they have none."""
-    producer = model.graph.producer(units.value)
-    return producer.bottoms[0] if producer.type in ACTIVATION_TYPES else units.value
 
 
 def _check(model: Model, units: UnitLayer, aims: Sequence[Aim], push: Push) -> None:

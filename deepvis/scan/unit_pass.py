@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deepvis.errors import ScanError
 from deepvis.loader import Loaded
-from deepvis.model import Model, UnitLayer
+from deepvis.model import Model, UnitLayer, into_activation
 from deepvis.scan.head import Wanted
 from deepvis.scan.importance import run_with_importance
 from deepvis.scan.layout import IMPORTANCE
@@ -19,7 +19,7 @@ from deepvis.scan.top_images import TopImages
 from deepvis.scan.totals import Totals, stacked
 from deepvis.sources import ImageSource
 from prototxt.errors import NetError
-from prototxt.graph import ACTIVATION_TYPES, Value
+from prototxt.graph import Value
 
 
 class UnitPass:
@@ -167,12 +167,6 @@ class UnitPass:
             f"layer {layer.name!r} gives {what} for {images.paths[loaded[row].index]}; the weights or the"
             " preprocessing are broken"
         )
-
-
-def into_activation(model: Model, layer: UnitLayer) -> Value:
-    """Give what goes into the activation of a layer's units (after BatchNorm, Scale, Bias); their value without one."""
-    producer = model.graph.producer(layer.value)
-    return producer.bottoms[0] if producer.type in ACTIVATION_TYPES else layer.value
 
 
 def _means(reduced: list[Reduced], maps: list[Tensor]) -> Tensor:

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from deepvis.keys import COMMANDS, Command, keys_text
 from deepvis.views import theme
+from deepvis.views.tables import make_list_of
 
 MOUSE = (
     ("click on a unit", "select it"),
@@ -44,12 +45,7 @@ class HelpPane(QFrame):
         self.search.installEventFilter(self)
         self.table = QTableWidget(0, 3)
         self.table.setHorizontalHeaderLabels(["Key", "What it does", "Menu"])
-        self.table.verticalHeader().hide()
-        self.table.setShowGrid(False)
-        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
-        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 5)
+        make_list_of(self.table)
         for command in commands:
             self._add(keys_text(command), command.text, command.menu)
         for gesture, meaning in MOUSE:

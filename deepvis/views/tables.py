@@ -1,4 +1,4 @@
-"""A table whose cells are copied as text: only what is seen is made, however many cells there are."""
+"""Tables that show rows alone, and one whose cells are copied as text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,18 @@ from PySide6.QtWidgets import QAbstractItemView, QTableView
 MOST_COPIED = 1_000_000  # cells
 
 
+def make_list_of(table: QTableView) -> None:
+    """Let a table only show rows: nothing is selected, edited or focused, and no lines are drawn."""
+    table.verticalHeader().hide()
+    table.setShowGrid(False)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+    table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 5)
+
+
 class CopyTable(QTableView):
-    """Shows a model that cannot be changed; Ctrl+C copies the selected cells, tab-separated."""
+    """Shows a model of any size that cannot be changed; Ctrl+C copies the selected cells, tab-separated."""
 
     def __init__(self) -> None:
         super().__init__()

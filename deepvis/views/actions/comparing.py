@@ -13,6 +13,7 @@ from deepvis.compute.compare import After
 from deepvis.controllers.tasks import Task
 from deepvis.model import Model
 from deepvis.progress import Progress
+from deepvis.settings import override
 from deepvis.views.actions.registry import window_action
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def compare_with(window: Window, path: Path) -> None:
     model = controller.session.engine.model
 
     def done(after: After) -> None:
-        controller.set_session(replace(controller.session, after=after))
+        session = controller.session
+        controller.set_session(replace(session, after=after, settings=override(session.settings, after=path)))
         if PANE not in controller.model.panes:
             controller.model.panes = (*controller.model.panes, PANE)
 

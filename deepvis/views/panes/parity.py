@@ -22,6 +22,7 @@ from deepvis.controllers.panes.parity import ParityContent
 from deepvis.controllers.viewer import ViewerController
 from deepvis.views import theme
 from deepvis.views.panes.registry import pane_widget
+from deepvis.views.tables import make_list_of
 
 _SMALLEST = 1e-9  # relative difference where the bar is empty; it is full at the largest of the report
 _SHARE = Qt.ItemDataRole.UserRole
@@ -41,12 +42,7 @@ class ParityPane(QWidget):
         self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.summary.setStyleSheet("padding: 2px 6px;")
         self.table = QTableWidget()
-        self.table.verticalHeader().hide()
-        self.table.setShowGrid(False)
-        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
-        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 5)
+        make_list_of(self.table)
         self.table.cellClicked.connect(self._clicked)
         self.table.setItemDelegate(_Bars(self.table))
         body = QWidget()

@@ -11,13 +11,13 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from deepvis.commands.synthesise import Preset
-from deepvis.compute.synthesis import POSITIONS, Aim, Push, pushed_value, synthesise
+from deepvis.compute.synthesis import POSITIONS, Aim, Push, synthesise
 from deepvis.compute.synthesis_canvas import Canvas
 from deepvis.compute.synthesis_fourier import FourierPrior
 from deepvis.compute.synthesis_pixels import Constant, LengthRate, PixelPrior, Progress01Rate, ProgressRate
 from deepvis.compute.synthesis_presets import DEFAULT, PRESETS, PRIORS
 from deepvis.errors import ModelError
-from deepvis.model import open_model
+from deepvis.model import into_activation, open_model
 from deepvis.progress import with_bar
 from deepvis.settings import BUNDLED_MODEL
 from prototxt.preprocess import Preprocessing
@@ -31,7 +31,7 @@ def make(model, layer, aims, push):
 
 def value_of(model, layer, unit, pixels):
     """The unit's map on a picture, before its activation function."""
-    value = pushed_value(model, model.layer(layer))
+    value = into_activation(model, model.layer(layer))
     return model.network().run({"data": torch.from_numpy(model.to_blob(pixels))[None]}, keep=[value])[value][0, unit]
 
 
@@ -229,7 +229,7 @@ def test_a_trained_unit_is_driven_further_than_by_random_pictures(preset, layer,
     pictures = [random.integers(0, 256, (height, width, 3), np.uint8) for _ in range(50)]
     soft = (127 + 12 * noise(random, (3, height, width)) for _ in range(50))
     pictures += [np.rint(one.clip(0, 255)).astype(np.uint8).transpose(1, 2, 0).copy() for one in soft]
-    value = pushed_value(model, model.layer(layer))
+    value = into_activation(model, model.layer(layer))
     network = model.network()
     blobs = torch.from_numpy(np.stack([model.preprocessing.cut(one) for one in pictures])).permute(0, 3, 1, 2).float()
     blobs = torch.from_numpy(np.stack([model.preprocessing.normalise(one.numpy().copy()) for one in blobs]))

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog
 import entropy
 from converters.architectures import AlexNet64
 from deepvis.bookmarks import Bookmarks, RecentModels
+from deepvis.links import read_link
 from deepvis.model import open_model
 from deepvis.opening import open_session
 from deepvis.progress import with_bar
@@ -107,6 +108,9 @@ def test_weights_are_compared_with_while_that_pane_is_open(qtbot, window, write_
     drop(qtbot, window, tuned)
     assert opened(window) is before
     assert window.controller.session.after.path == tuned
+    qtbot.keyClick(window, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: window.idle, timeout=10_000)
+    assert read_link(QGuiApplication.clipboard().text()).settings["after"] == tuned  # seen again by a link
     assert "tuned.caffemodel: 0 of" in window.docks.widget("compare").note.text()
 
 
