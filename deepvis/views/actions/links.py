@@ -9,7 +9,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu
 
 from deepvis.bookmarks import Bookmarks
-from deepvis.controllers.lanes import Outcome
+from deepvis.controllers.lanes import Outcome, Problem
 from deepvis.links import is_link, link_to
 from deepvis.sources.names import short_name
 from deepvis.views.actions.opening import open_link
@@ -18,6 +18,11 @@ from deepvis.views.question_bar import Field, Question
 
 if TYPE_CHECKING:
     from deepvis.views.window import Window
+
+NOT_IN_A_LINK = (
+    "The link does not hold the preprocessing that was edited here: save it in the pane From pixels to the input, open"
+    " the model with --preprocessing FILE, and make the link then"
+)
 
 
 @window_action("copy_link")
@@ -88,6 +93,8 @@ def _with_link(window: Window, use: Callable[[str], None]) -> None:
     state, session = window.controller.state, window.controller.session
     if state is None:
         return
+    if session.engine.model.preprocessing != session.opened.preprocessing:
+        window.show_problem(Problem(NOT_IN_A_LINK))
     model = window.model.model_copy()
     picture = short_name(session.images.paths[state.picture]) if session.images and state.picture >= 0 else ""
     place, levels = (state.layer.name, state.unit), window.controller.levels

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -343,6 +344,15 @@ def test_a_link_shows_again_what_was_seen(qtbot, window, write_model):
     assert (window.grid_pane.content.pixels == grid).all()
     drop(qtbot, window, text=link.replace("/fc/4", "/conv1/1"))
     assert window.controller.state.unit_text == "conv1:1"
+
+
+def test_a_link_says_that_it_has_no_edited_preprocessing(qtbot, window):
+    model = opened(window)
+    window.controller.set_preprocessing(replace(model.preprocessing, raw_scale=0.5))
+    qtbot.keyClick(window, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: window.idle, timeout=10_000)
+    assert "does not hold the preprocessing" in window.error_bar.sentence.text()
+    assert read_link(QGuiApplication.clipboard().text()).state["layer"] == "conv1"
 
 
 def test_a_broken_link_is_a_sentence(qtbot, window):
