@@ -12,11 +12,11 @@ from collections.abc import Callable
 from itertools import pairwise
 from statistics import median
 
-from prototxt.build import input_layer, layer, net
-from prototxt.graph import NetGraph
-from prototxt.receptive_field import receptive_fields
-from prototxt.schema import NetParameter
-from prototxt.shapes import infer_shapes
+from prototxt.formats.schema import NetParameter
+from prototxt.net.build import input_layer, layer, net
+from prototxt.net.graph import NetGraph
+from prototxt.net.receptive_field import receptive_fields
+from prototxt.net.shapes import infer_shapes
 from prototxt.templates import TEMPLATES, read_template
 
 ROUNDS = 15

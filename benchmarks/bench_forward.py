@@ -14,9 +14,9 @@ import torchvision
 from torch import nn
 from torch.nn import functional as F
 
-from prototxt.build import input_layer, layer, net
-from prototxt.schema import LayerParameter, NetParameter
-from prototxt.weights import Weights
+from prototxt.formats.schema import LayerParameter, NetParameter
+from prototxt.formats.weights import Weights
+from prototxt.net.build import input_layer, layer, net
 from torchcaffe.layers.normalization import LRN
 from torchcaffe.network import Network
 

@@ -18,9 +18,9 @@ import torch
 from bench_split import seconds
 
 from entropy.real_caffe import find_caffe
-from prototxt.build import layer
-from prototxt.build import net as make_net
-from prototxt.schema import LayerParameter, NetParameter, SolverParameter
+from prototxt.formats.schema import LayerParameter, NetParameter, SolverParameter
+from prototxt.net.build import layer
+from prototxt.net.build import net as make_net
 from prototxt.split import fill_param_specs, split_net
 from prototxt.templates.parts import convolution, dropout, gaussian, inner_product, pool, relu
 from torchcaffe.solver import SGDSolver

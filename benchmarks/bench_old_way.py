@@ -29,8 +29,8 @@ from deepvis.model import Model
 from deepvis.progress import with_bar
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
-from prototxt.text import write_message
-from prototxt.weights import write_weights
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
 
 PROMISE = 4.0
 CAFFE_PYTHON = Path(os.environ.get("CAFFE_ROOT") or Path.home() / ".cache/deepvis/caffe") / "bin/caffe-python"

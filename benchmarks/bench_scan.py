@@ -36,9 +36,9 @@ from deepvis.scan.run import scan
 from deepvis.scan.top_images import TopImages
 from deepvis.scan.totals import Totals
 from deepvis.scan.unit_pass import UnitPass
-from prototxt.heap import keep_freed_memory
-from prototxt.preprocess import Preprocessing
-from prototxt.shapes import infer_shapes
+from prototxt.common.heap import keep_freed_memory
+from prototxt.net.shapes import infer_shapes
+from prototxt.pixels.preprocess import Preprocessing
 from prototxt.templates import read_template
 
 CAFFENET_CHANNELS = 11_568

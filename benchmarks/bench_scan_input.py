@@ -23,7 +23,7 @@ from deepvis.model import Model, pick_device
 from deepvis.progress import with_bar
 from deepvis.scan.run import scan
 from deepvis.sources import Images, ImageSource, open_images
-from prototxt.heap import keep_freed_memory
+from prototxt.common.heap import keep_freed_memory
 
 
 def write_pictures(folder: Path, count: int, height: int, width: int) -> None:

@@ -21,12 +21,12 @@ from entropy.cost import step_cost
 from entropy.measurement import measure
 from entropy.real_caffe import find_caffe
 from entropy.scan_file import ScanTables
-from prototxt.build import layer
-from prototxt.schema import NetParameter, SolverParameter
+from prototxt.formats.schema import NetParameter, SolverParameter
+from prototxt.formats.text import write_message
+from prototxt.net.build import layer
 from prototxt.split import split_net
 from prototxt.split.layouts import unit_count
 from prototxt.templates import read_template
-from prototxt.text import write_message
 
 BATCH, ROUNDS = 8, 3
 VARIANTS = {

@@ -14,9 +14,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from prototxt.schema import NetParameter
-from prototxt.solverstate import SolverState, read_solverstate, write_solverstate
-from prototxt.weights import Weights, read_weights, weights_hash, write_weights
+from prototxt.formats.schema import NetParameter
+from prototxt.formats.solverstate import SolverState, read_solverstate, write_solverstate
+from prototxt.formats.weights import Weights, read_weights, weights_hash, write_weights
 
 SHAPES = {
     "conv1": [(64, 3, 11, 11), (64,)],

@@ -41,7 +41,7 @@ from deepvis.views.application import make_application
 from deepvis.views.snapshot import wait_until_idle
 from deepvis.views.watchdog import Watchdog
 from deepvis.views.window import Window
-from prototxt.heap import keep_freed_memory
+from prototxt.common.heap import keep_freed_memory
 
 BUNDLED = Path(__file__).resolve().parents[1] / "models/indoor39"
 KEYS = "lkjiLKJIoubBbbdannNzyyYtTxmMp89r5sS1"

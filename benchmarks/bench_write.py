@@ -19,13 +19,13 @@ import numpy as np
 
 from entropy import measure, plan, write
 from entropy.scan_file import ScanTables
-from prototxt.build import layer
-from prototxt.schema import NetParameter
-from prototxt.shapes import infer_shapes
+from prototxt.formats.schema import NetParameter
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import Weights, read_weights, weights_hash, write_weights
+from prototxt.net.build import layer
+from prototxt.net.shapes import infer_shapes
 from prototxt.split.layouts import unit_count
 from prototxt.templates import read_template
-from prototxt.text import write_message
-from prototxt.weights import Weights, read_weights, weights_hash, write_weights
 
 IMAGES = 3000
 
@@ -88,7 +88,7 @@ def main(rounds: int = 7) -> None:
             seconds["planning, processor time"].append(time.process_time() - worked)
             syncing = Stopwatch(os.fsync)
             start, worked = time.perf_counter(), time.process_time()
-            with mock.patch("prototxt.atomic.os.fsync", syncing):
+            with mock.patch("prototxt.common.atomic.os.fsync", syncing):
                 write(made, place / "train_val.prototxt", place / "vgg16.caffemodel", out=place / "run")
             seconds["writing"].append(time.perf_counter() - start - syncing.seconds)
             seconds["writing, processor time"].append(time.process_time() - worked)

@@ -19,10 +19,10 @@ from converters.names import Namer
 from converters.registry import CONVERTERS, supported_ops
 from converters.simplify import drop_flattens, silence_unused, work_in_place
 from converters.write import to_net, to_weights
+from prototxt.formats.schema import NetParameter
+from prototxt.formats.weights import Weights
 from prototxt.lint import lint_net
-from prototxt.preprocess import Preprocessing
-from prototxt.schema import NetParameter
-from prototxt.weights import Weights
+from prototxt.pixels.preprocess import Preprocessing
 
 INPUT = "data"
 

@@ -18,8 +18,8 @@ from converters.errors import ConversionError
 from converters.source import Description, describe_folder, describe_model
 from converters.verdict import Verification
 from converters.verification import engine_named
-from prototxt.errors import errors_as_sentences
-from prototxt.progress import with_bar
+from prototxt.common.errors import errors_as_sentences
+from prototxt.common.progress import with_bar
 
 PROGRAM = "convert_pytorch_to_caffe"
 

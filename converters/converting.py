@@ -10,7 +10,7 @@ from converters.files import staged, write_record
 from converters.source import Description, build
 from converters.verdict import Verification, check
 from converters.verification import verifying, write_files
-from prototxt.progress import Progress
+from prototxt.common.progress import Progress
 
 
 def converting(

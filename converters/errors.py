@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 
 class ConversionError(InputError):

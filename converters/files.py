@@ -2,7 +2,7 @@
 
 ``conversion.json`` is an object with ``format`` ("conversion"), ``version`` (1), ``source`` (architecture or module,
 weights and their hash), ``prototxt`` and ``caffemodel`` (file names beside it), ``prototxt_hash`` (SHA-256 of the
-file), ``weights_hash`` (`prototxt.weights.weights_hash`), ``input_shape``, ``preprocessing`` with
+file), ``weights_hash`` (`prototxt.formats.weights.weights_hash`), ``input_shape``, ``preprocessing`` with
 ``preprocessing_hash``, ``classes`` (file name or null), ``engines`` (version, bar, largest differences of each),
 ``layers`` (in the net's order: name, type, place in the PyTorch model, differences by engine) and ``versions`` of the
 programs.
@@ -27,10 +27,10 @@ from typing import Any
 from converters.conversion import Conversion
 from converters.verdict import Difference, LayerCheck, Verification
 from converters.verification import write_files
-from prototxt.atomic import write_bytes, write_text
-from prototxt.errors import FormatError
-from prototxt.preprocess import Preprocessing, preprocessing_in
-from prototxt.weights import weights_hash
+from prototxt.common.atomic import write_bytes, write_text
+from prototxt.common.errors import FormatError
+from prototxt.formats.weights import weights_hash
+from prototxt.pixels.preprocess import Preprocessing, preprocessing_in
 
 FORMAT, VERSION = "conversion", 1
 RECORD = "conversion.json"

@@ -19,8 +19,8 @@ from torch import nn
 from converters.architectures import Architecture, architecture, architecture_names
 from converters.errors import ConversionError
 from converters.state_dict import StateDict, fit, read_state_dict, state_hash
-from prototxt.errors import FormatError
-from prototxt.preprocess import Preprocessing
+from prototxt.common.errors import FormatError
+from prototxt.pixels.preprocess import Preprocessing
 
 
 @dataclass(frozen=True)

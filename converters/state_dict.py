@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from converters.errors import ConversionError
-from prototxt.errors import FormatError
-from prototxt.file_kinds import kind_of, read_bytes
+from prototxt.common.errors import FormatError
+from prototxt.formats.file_kinds import kind_of, read_bytes
 
 StateDict = dict[str, Tensor]
 

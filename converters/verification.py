@@ -18,9 +18,9 @@ from converters.errors import ConversionError, ParityError
 from converters.example_inputs import example_inputs
 from converters.reference import Expected, captured_graph, check_capture
 from converters.verdict import LayerCheck, Verification, difference
-from prototxt.progress import Progress, with_bar
-from prototxt.text import write_message
-from prototxt.weights import write_weights
+from prototxt.common.progress import Progress, with_bar
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
 
 
 @dataclass(frozen=True)

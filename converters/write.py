@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from converters.layer_spec import LayerSpec
-from prototxt.build import input_layer, layer, net
-from prototxt.schema import LayerParameter, NetParameter
-from prototxt.weights import Weights
+from prototxt.formats.schema import LayerParameter, NetParameter
+from prototxt.formats.weights import Weights
+from prototxt.net.build import input_layer, layer, net
 
 
 def to_net(name: str, input_name: str, input_shape: Sequence[int], layers: Iterable[LayerSpec]) -> NetParameter:

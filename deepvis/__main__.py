@@ -9,8 +9,8 @@ from importlib import import_module
 import tyro
 
 from deepvis.images import quiet_opencv
-from prototxt.errors import errors_as_sentences
-from prototxt.heap import keep_freed_memory
+from prototxt.common.errors import errors_as_sentences
+from prototxt.common.heap import keep_freed_memory
 
 # Module of every command, and its function; imported when it is asked for, so that a scan needs no Qt.
 COMMANDS = {

@@ -14,9 +14,9 @@ from deepvis.errors import ImageError
 from deepvis.progress import Progress
 from deepvis.scan.exact_sum import LIMBS, ExactSums, mean_and_variance
 from deepvis.sources import ImageSource
-from prototxt.inputs import input_blob
-from prototxt.preprocess import Preprocessing
-from prototxt.samples import Planes
+from prototxt.pixels.inputs import input_blob
+from prototxt.pixels.preprocess import Preprocessing
+from prototxt.pixels.samples import Planes
 
 
 @dataclass

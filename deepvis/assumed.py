@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from deepvis.feed import Feed
 from deepvis.sources import Images
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 
 if TYPE_CHECKING:
     from deepvis.model import Model

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from deepvis.errors import SettingsError
-from prototxt.atomic import write_text
+from prototxt.common.atomic import write_text
 
 RECENT = 12
 

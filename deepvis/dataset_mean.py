@@ -16,8 +16,8 @@ from deepvis.errors import ImageError
 from deepvis.loader import batches
 from deepvis.progress import Progress
 from deepvis.sources import ImageSource
-from prototxt.preprocess import Preprocessing, PreprocessingError
-from prototxt.samples import Clip, Pair, Planes, Sample
+from prototxt.pixels.preprocess import Preprocessing, PreprocessingError
+from prototxt.pixels.samples import Clip, Pair, Planes, Sample
 
 BATCH = 32
 # Rows of the sums that make up the channels of an input, by its channel order.

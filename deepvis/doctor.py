@@ -17,7 +17,7 @@ from deepvis.loader import batches
 from deepvis.model import Model, pick_device
 from deepvis.progress import Progress
 from deepvis.sources import ImageSource, SomeImages
-from prototxt.preprocess import CAFFE_IMAGENET_MEAN, Preprocessing
+from prototxt.pixels.preprocess import CAFFE_IMAGENET_MEAN, Preprocessing
 
 TRIAL = 16  # images before a variant can be dropped
 DROPPED_AT, TIED_AT = 4.0, 2.0  # standard errors of the paired difference to the best

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 
 class ImageError(InputError):

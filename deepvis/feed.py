@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from deepvis.errors import ModelError
-from prototxt.errors import NetError
-from prototxt.graph import NetGraph, Node, Value
-from prototxt.shapes import infer_shapes
+from prototxt.common.errors import NetError
+from prototxt.net.graph import NetGraph, Node, Value
+from prototxt.net.shapes import infer_shapes
 
 RECURRENT_TYPES = frozenset({"LSTM", "RNN"})
 Shape = tuple[int, ...]

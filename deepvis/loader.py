@@ -13,8 +13,8 @@ from typing import Any
 from deepvis.errors import ImageError
 from deepvis.sources import ImageSource
 from deepvis.sources.names import below
-from prototxt.errors import InputError
-from prototxt.samples import size_of
+from prototxt.common.errors import InputError
+from prototxt.pixels.samples import size_of
 
 ToBlob = Callable[[Any], Any]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepvis.errors import SettingsError
-from prototxt.blob import read_blob
+from prototxt.formats.blob import read_blob
 
 
 def read_mean(file: Path) -> NDArray[np.float32]:

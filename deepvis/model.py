@@ -19,17 +19,17 @@ from deepvis.model_files import CACHE, Building, find_model
 from deepvis.pixel_settings import preprocessing_changes
 from deepvis.progress import Progress
 from deepvis.settings import Settings
-from prototxt.fit import fit_weights
-from prototxt.graph import ACTIVATION_TYPES, UNIT_TYPES, NetGraph, Node, Value
-from prototxt.inputs import input_blob
-from prototxt.phases import filter_net
-from prototxt.preprocess import Preprocessing, read_preprocessing
-from prototxt.receptive_field import FIRST_SPATIAL_AXIS, ReceptiveField, receptive_fields
-from prototxt.samples import Clip, Planes, Sample, size_of
-from prototxt.schema import NetParameter
-from prototxt.shapes import Shapes, infer_shapes
-from prototxt.text import read_net
-from prototxt.weights import Weights, read_weights, weights_hash
+from prototxt.formats.schema import NetParameter
+from prototxt.formats.text import read_net
+from prototxt.formats.weights import Weights, read_weights, weights_hash
+from prototxt.net.fit import fit_weights
+from prototxt.net.graph import ACTIVATION_TYPES, UNIT_TYPES, NetGraph, Node, Value
+from prototxt.net.phases import filter_net
+from prototxt.net.receptive_field import FIRST_SPATIAL_AXIS, ReceptiveField, receptive_fields
+from prototxt.net.shapes import Shapes, infer_shapes
+from prototxt.pixels.inputs import input_blob
+from prototxt.pixels.preprocess import Preprocessing, read_preprocessing
+from prototxt.pixels.samples import Clip, Planes, Sample, size_of
 from torchcaffe.network import Network
 
 COMMON_STEMS = frozenset({"deploy", "train_val", "train_test"})  # files that everybody calls so

@@ -19,7 +19,7 @@ from deepvis.pytorch_model import (
     is_architecture,
     published,
 )
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 
 CLASSES = "classes.txt"
 WEIGHTS = (".caffemodel", ".caffemodel.h5")

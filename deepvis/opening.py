@@ -24,7 +24,7 @@ from deepvis.settings import BUNDLED_MODEL, Settings, override
 from deepvis.sources import open_images
 from deepvis.sources.opening import Cutting
 from entropy import read_plan
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 OF_A_MODEL = (
     "weights", "arch", "input_shape", "preprocessing", "classes", "mean", "std", "raw_scale", "channel_order", "pair",

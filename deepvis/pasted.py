@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from prototxt.atomic import write_bytes
+from prototxt.common.atomic import write_bytes
 
 FOLDER = Path("~/.cache/deepvis/pasted")
 

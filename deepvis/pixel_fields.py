@@ -14,8 +14,8 @@ from deepvis.feed import by
 from deepvis.mean_file import read_mean
 from deepvis.model import Model
 from deepvis.pixel_text import crop_rule, factor, numbers, resize_rule
-from prototxt.preprocess import Preprocessing
-from prototxt.preprocess_rules import CHANNELS, INTERPOLATIONS
+from prototxt.pixels.preprocess import Preprocessing
+from prototxt.pixels.preprocess_rules import CHANNELS, INTERPOLATIONS
 
 Changes = Mapping[str, Any]
 

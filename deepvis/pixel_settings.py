@@ -7,7 +7,7 @@ from typing import Any
 
 from deepvis.mean_file import read_mean
 from deepvis.settings import Settings
-from prototxt.preprocess import CHANNELS, Preprocessing
+from prototxt.pixels.preprocess import CHANNELS, Preprocessing
 
 
 def preprocessing_changes(settings: Settings, own: Preprocessing) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from deepvis.dataset_mean import dataset_mean
 from deepvis.errors import ImageError
 from deepvis.progress import Progress
 from deepvis.sources import ImageSource
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from deepvis.errors import ImageError
 from deepvis.sources import Images
 from deepvis.sources.names import FRAME, frames_of, split_name, split_pair
-from prototxt.samples import Sample
+from prototxt.pixels.samples import Sample
 
 PICTURE = 1.0  # seconds that a picture is shown that is no frame of a video
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from deepvis.errors import ModelError
 from deepvis.progress import Progress
-from prototxt.atomic import write_text
+from prototxt.common.atomic import write_text
 
 if TYPE_CHECKING:
     from converters.source import Description

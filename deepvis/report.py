@@ -23,8 +23,8 @@ from deepvis.export.unit_entries import BARS, HEIGHT, UnitEntry, bars, class_nam
 from deepvis.models.resolve import DisplayState
 from deepvis.progress import Progress
 from deepvis.scan.reader import Scan
-from prototxt.atomic import write_text
-from prototxt.errors import InputError
+from prototxt.common.atomic import write_text
+from prototxt.common.errors import InputError
 
 _STEPS = 4
 _ENDINGS = (".html", ".htm")

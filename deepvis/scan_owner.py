@@ -11,10 +11,10 @@ from deepvis.model_files import CONVERSION, WEIGHTS
 from deepvis.progress import Progress
 from deepvis.scan.head import net_hash
 from deepvis.scan.reader import Scan
-from prototxt.errors import InputError
-from prototxt.phases import filter_net
-from prototxt.text import read_net
-from prototxt.weights import read_weights, weights_hash
+from prototxt.common.errors import InputError
+from prototxt.formats.text import read_net
+from prototxt.formats.weights import read_weights, weights_hash
+from prototxt.net.phases import filter_net
 
 
 def model_of_scan(

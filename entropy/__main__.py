@@ -22,7 +22,7 @@ from entropy.scan_file import Kept
 from entropy.solver_file import SolverSettings
 from entropy.table_files import check_ending, read_table, write_table
 from entropy.task import Task, TaskOptions
-from prototxt.errors import errors_as_sentences
+from prototxt.common.errors import errors_as_sentences
 
 T = TypeVar("T")
 # A dataclass of options whose flags carry no prefix.

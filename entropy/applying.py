@@ -11,7 +11,7 @@ from entropy.errors import PlanError
 from entropy.planning import Array, Plan
 from entropy.solver_file import refuse_clipping
 from entropy.training_net import with_global_statistics
-from prototxt.schema import NetParameter
+from prototxt.formats.schema import NetParameter
 from prototxt.split.chains import companions
 from prototxt.split.layers import parts_by_rate
 from prototxt.split.layouts import filter_axis

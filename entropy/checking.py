@@ -12,12 +12,12 @@ from entropy import folder as names
 from entropy import real_caffe
 from entropy.errors import CheckError
 from entropy.planning import Plan, read_plan
-from prototxt.errors import NetError
-from prototxt.real_caffe import find_caffe
-from prototxt.schema import NetParameter
+from prototxt.common.errors import NetError
+from prototxt.common.real_caffe import find_caffe
+from prototxt.formats.schema import NetParameter
+from prototxt.formats.text import read_net
+from prototxt.formats.weights import Weights, read_weights
 from prototxt.split import merge_weights
-from prototxt.text import read_net
-from prototxt.weights import Weights, read_weights
 
 # Sums over fewer filters at a time round differently; Caffe prints six digits.
 TOLERANCE = 2e-5

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from prototxt.graph import NetGraph, Node, Value
-from prototxt.layer_types import LOSSES
-from prototxt.phases import filter_net
-from prototxt.schema import NetParameter
-from prototxt.shapes import Shapes, infer_shapes
+from prototxt.formats.schema import NetParameter
+from prototxt.net.graph import NetGraph, Node, Value
+from prototxt.net.layer_types import LOSSES
+from prototxt.net.phases import filter_net
+from prototxt.net.shapes import Shapes, infer_shapes
 from prototxt.split.param_specs import blob_count
 
 # How many multiply-adds take as long as one number of a column, a weight or a copied blob. Fitted to the processor time
@@ -52,7 +52,7 @@ def step_cost(net: NetParameter, input_shapes: Mapping[str, Sequence[int]] | Non
     Parameters
     ----------
     net : a training net, in all its phases.
-    input_shapes : as in `prototxt.shapes.infer_shapes`.
+    input_shapes : as in `prototxt.net.shapes.infer_shapes`.
 
     Raises
     ------

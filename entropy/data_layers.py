@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from prototxt.build import layer as make_layer
-from prototxt.preprocess import Preprocessing
-from prototxt.schema import LayerParameter
-from prototxt.training_input import TrainingInput, training_input
-from prototxt.weights import Weights
+from prototxt.formats.schema import LayerParameter
+from prototxt.formats.weights import Weights
+from prototxt.net.build import layer as make_layer
+from prototxt.pixels.preprocess import Preprocessing
+from prototxt.pixels.training_input import TrainingInput, training_input
 
 MEAN_FILE = "mean.binaryproto"
 

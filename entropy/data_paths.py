@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from entropy.errors import PlanError
-from prototxt.schema import LayerParameter, NetParameter
+from prototxt.formats.schema import LayerParameter, NetParameter
 
 # Layer type to the field that names its source.
 SOURCES = {

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from prototxt.schema import NetParameter, SolverParameter
-from prototxt.weights import Weights
+from prototxt.formats.schema import NetParameter, SolverParameter
+from prototxt.formats.weights import Weights
 from torchcaffe.network import Network
 from torchcaffe.solver import SGDSolver
 from torchcaffe.solvers import find_rule

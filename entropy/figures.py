@@ -19,7 +19,7 @@ from entropy.planning import Plan
 from entropy.scan_file import read_means
 from entropy.table import Table
 from entropy.transfer import TRANSFER, solve_threshold
-from prototxt import atomic
+from prototxt.common import atomic
 
 FORMATS = ("png", "svg", "pdf")
 COLOURS = ("#0072B2", "#D55E00", "#009E73")  # of Okabe and Ito (2008): told apart by the colour-blind too

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from entropy.errors import PlanError
 from entropy.measurement import largest_h
 from entropy.table import Table
+from prototxt.formats.weights import read_model, weights_hash
 from prototxt.split.layouts import filter_rows, unit_count
-from prototxt.weights import read_model, weights_hash
 
 Array = NDArray[np.float64]
 

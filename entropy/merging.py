@@ -10,11 +10,11 @@ import numpy as np
 from entropy import folder as names
 from entropy.errors import CheckError, PlanError
 from entropy.planning import Plan, read_plan
-from prototxt.schema import NetParameter
-from prototxt.solverstate import read_solverstate, write_solverstate
+from prototxt.formats.schema import NetParameter
+from prototxt.formats.solverstate import read_solverstate, write_solverstate
+from prototxt.formats.text import read_net
+from prototxt.formats.weights import Weights, read_weights, weights_hash, write_weights
 from prototxt.split import Split, filter_rows, merge_state, merge_weights
-from prototxt.text import read_net
-from prototxt.weights import Weights, read_weights, weights_hash, write_weights
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from entropy.network_means import network_means
 from entropy.planning import Plan
 from entropy.scan_file import ScanTables
 from entropy.table import Table
-from prototxt.schema import NetParameter
+from prototxt.formats.schema import NetParameter
 from torchcaffe.network import Network
 from torchcaffe.solver import Solver
 from torchcaffe.solver_nets import share_trained_layers

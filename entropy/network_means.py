@@ -10,8 +10,8 @@ import torch
 
 from entropy.errors import ScanError
 from entropy.scan_file import CONVOLUTIONS, ScanTables
-from prototxt.preprocess import Preprocessing
-from prototxt.weights import weights_hash
+from prototxt.formats.weights import weights_hash
+from prototxt.pixels.preprocess import Preprocessing
 from torchcaffe.data.image_list import read_image_list, read_picture
 from torchcaffe.network import Network
 

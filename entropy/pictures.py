@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from entropy.errors import PlanError
-from prototxt.atomic import write_bytes
-from prototxt.preprocess import Preprocessing
+from prototxt.common.atomic import write_bytes
+from prototxt.pixels.preprocess import Preprocessing
 from torchcaffe.data.image_list import Entry, read_image_list, read_picture
 
 PICTURES = "pictures"

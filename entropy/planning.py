@@ -21,7 +21,7 @@ from entropy.quantize import DEFAULT_LEVELS, QuantizationError, quantize
 from entropy.table import Table
 from entropy.thresholds import Wish, find_threshold
 from entropy.transfer import TRANSFER
-from prototxt import atomic
+from prototxt.common import atomic
 from prototxt.split import SplitLayer
 
 Array = NDArray[np.float64]

@@ -9,8 +9,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from entropy.errors import CheckError
-from prototxt.schema import NetParameter, SolverParameter
-from prototxt.text import write_message
+from prototxt.formats.schema import NetParameter, SolverParameter
+from prototxt.formats.text import write_message
 
 _LOSS = re.compile(r"Iteration 0(?: \([^)]*\))?, loss = (\S+)")
 _IGNORED = re.compile(r"Ignoring source layer (\S+)")

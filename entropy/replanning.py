@@ -11,12 +11,12 @@ from entropy.merging import check_frozen
 from entropy.planning import Plan, read_plan
 from entropy.solver_file import read_choice, refuse_clipping
 from entropy.writing import Written, in_channels, refuse_what_caffe_would, write_nets
-from prototxt import atomic
-from prototxt.schema import NetParameter, SolverParameter
-from prototxt.solverstate import SolverState, read_solverstate, write_solverstate
+from prototxt.common import atomic
+from prototxt.formats.schema import NetParameter, SolverParameter
+from prototxt.formats.solverstate import SolverState, read_solverstate, write_solverstate
+from prototxt.formats.text import read_net, write_message
+from prototxt.formats.weights import Weights, read_weights, weights_hash
 from prototxt.split import Split, merge_state, merge_weights, split_net, split_state, split_weights, without_frozen
-from prototxt.text import read_net, write_message
-from prototxt.weights import Weights, read_weights, weights_hash
 
 
 def replan(

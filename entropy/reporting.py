@@ -12,7 +12,7 @@ from entropy.merging import Merged
 from entropy.planning import Plan
 from entropy.table import Table
 from entropy.writing import Written
-from prototxt.errors import NetError
+from prototxt.common.errors import NetError
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from entropy.errors import PlanError
 from entropy.planning import Plan
-from prototxt.schema import NetParameter, SolverParameter
-from prototxt.text import read_solver
+from prototxt.formats.schema import NetParameter, SolverParameter
+from prototxt.formats.text import read_solver
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prototxt import atomic
+from prototxt.common import atomic
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from entropy.errors import ScanError
 from entropy.table import COLUMNS, OPTIONAL_COLUMNS, Provenance, Table
-from prototxt import atomic
+from prototxt.common import atomic
 
 FORMAT = "deepvis-entropy"
 VERSION = 1

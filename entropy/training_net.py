@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from entropy.errors import PlanError
-from prototxt.build import layer as make_layer
-from prototxt.graph import NetGraph, Node, Value
-from prototxt.phases import filter_net
-from prototxt.schema import FillerParameter, LayerParameter, NetParameter
+from prototxt.formats.schema import FillerParameter, LayerParameter, NetParameter
+from prototxt.net.build import layer as make_layer
+from prototxt.net.graph import NetGraph, Node, Value
+from prototxt.net.phases import filter_net
 
 LOSS, ACCURACY, LABEL = "loss", "accuracy", "label"
 

@@ -142,10 +142,10 @@ def modules_of_conversion(folder: Path | str, layers: Sequence[str]) -> dict[str
     FormatError : the conversion cannot be read.
     """
     from converters.files import read_conversion  # torch takes seconds to import
+    from prototxt.formats.text import read_net
     from prototxt.split.chains import companions
     from prototxt.split.layouts import filter_axis
     from prototxt.split.param_specs import blob_count
-    from prototxt.text import read_net
 
     record = read_conversion(folder)
     net = read_net(record.prototxt)

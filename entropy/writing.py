@@ -20,15 +20,15 @@ from entropy.planning import Plan, read_plan
 from entropy.solver_file import Solver, filler_seed, read_choice, refuse_clipping, solver_named, training_solver
 from entropy.task import Task
 from entropy.training_net import Head, input_blob, training_net, with_global_statistics, with_head
-from prototxt import atomic
-from prototxt.blob import write_blob
-from prototxt.errors import InputError
+from prototxt.common import atomic
+from prototxt.common.errors import InputError
+from prototxt.formats.blob import write_blob
+from prototxt.formats.schema import LayerParameter, NetParameter, SolverParameter
+from prototxt.formats.text import read_net, write_message
+from prototxt.formats.weights import Weights, read_weights, weights_hash, write_weights
 from prototxt.lint import lint_net, lint_solver
-from prototxt.preprocess import Preprocessing, read_preprocessing
-from prototxt.schema import LayerParameter, NetParameter, SolverParameter
+from prototxt.pixels.preprocess import Preprocessing, read_preprocessing
 from prototxt.split import Split, fill_param_specs, split_net, split_weights
-from prototxt.text import read_net, write_message
-from prototxt.weights import Weights, read_weights, weights_hash, write_weights
 
 if TYPE_CHECKING:  # they need torchcaffe, hence torch, which takes seconds to import
     from entropy.pictures import Pictures, Progress
@@ -216,7 +216,7 @@ def _for_task(deploy: NetParameter, weights: Weights, net_path: Path, out: Path,
 
 
 def _check_complete(net: NetParameter, weights: Weights, head: str, path: Path) -> None:
-    from prototxt.shapes import infer_shapes
+    from prototxt.net.shapes import infer_shapes
 
     missing = [name for name in infer_shapes(net).params if name != head and not weights.get(name)]
     if missing:

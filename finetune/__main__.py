@@ -10,7 +10,7 @@ import tyro
 from finetune.demo import DemoSettings, run_demo
 from finetune.errors import ExperimentError
 from finetune.study import write_report
-from prototxt.errors import errors_as_sentences
+from prototxt.common.errors import errors_as_sentences
 
 EXPERIMENTS = {"demo": "the whole idea on real photographs in a few minutes, into build/demo"}
 

@@ -17,7 +17,7 @@ import numpy as np
 from deepvis.progress import Progress
 from finetune.errors import ExperimentError
 from finetune.photographs import Photograph
-from prototxt.atomic import write_bytes, write_text
+from prototxt.common.atomic import write_bytes, write_text
 
 CROP = 64
 TEST_SHARE = 1 / 3

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deepvis.scan.reader import Scan
 from entropy import folder as names
-from prototxt.real_caffe import find_caffe
+from prototxt.common.real_caffe import find_caffe
 
 MODEL = Path("models/indoor39")
 HEAD = "fc8_photographs"

@@ -1,6 +1,6 @@
 """Errors of the experiments that the user can mend."""
 
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 
 class ExperimentError(InputError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prototxt.weights import Weights
+from prototxt.formats.weights import Weights
 
 
 @dataclass(frozen=True)

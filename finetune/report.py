@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 from finetune.forgetting import Movement, OutputChange
 from finetune.training_log import TrainingLog
-from prototxt.atomic import atomic_path
+from prototxt.common.atomic import atomic_path
 
 
 @dataclass(frozen=True)

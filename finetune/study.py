@@ -21,9 +21,9 @@ from finetune.forgetting import movements, output_change
 from finetune.photographs import indoor_photographs
 from finetune.report import Run, checks, comparison_table, draw_losses, layer_table
 from finetune.training_log import read_log
-from prototxt.atomic import write_text
-from prototxt.text import read_solver
-from prototxt.weights import Weights, read_weights
+from prototxt.common.atomic import write_text
+from prototxt.formats.text import read_solver
+from prototxt.formats.weights import Weights, read_weights
 
 DESCRIPTION = "demo.json"
 LOGS = {"plain": "train_plain.log", "split": "train_split.log"}

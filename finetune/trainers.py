@@ -10,8 +10,8 @@ from pathlib import Path
 from deepvis.progress import Progress
 from finetune.errors import ExperimentError
 from finetune.training_log import TrainingLog
-from prototxt.real_caffe import find_caffe
-from prototxt.text import read_solver
+from prototxt.common.real_caffe import find_caffe
+from prototxt.formats.text import read_solver
 
 TRAINERS: dict[str, Callable[[], list[str]]] = {
     "caffe": lambda: [str(find_caffe())],

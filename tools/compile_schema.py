@@ -1,4 +1,4 @@
-"""Compile ``prototxt/caffe.proto`` into ``caffe.desc`` (for run time) and ``schema.pyi`` (for mypy and editors).
+"""Compile ``caffe.proto`` of `prototxt.formats` into ``caffe.desc`` (run time) and ``schema.pyi`` (mypy, editors).
 
 Needs grpcio-tools; run it after every change of caffe.proto: ``python tools/compile_schema.py``.
 """
@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[1] / "prototxt"
+FOLDER = Path(__file__).resolve().parents[1] / "prototxt/formats"
 
 # What schema.py offers beside the messages; appended to the stub that protoc writes.
 BESIDE_THE_MESSAGES = """

@@ -28,8 +28,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from tqdm import tqdm
 
 from converters.architectures import AlexNet64
-from prototxt.atomic import atomic_path, write_bytes, write_text
-from prototxt.errors import FormatError, errors_as_sentences
+from prototxt.common.atomic import atomic_path, write_bytes, write_text
+from prototxt.common.errors import FormatError, errors_as_sentences
 
 CROP = 63
 BATCH = 128

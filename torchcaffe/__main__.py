@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from prototxt.errors import errors_as_sentences
-from prototxt.heap import keep_freed_memory
+from prototxt.common.errors import errors_as_sentences
+from prototxt.common.heap import keep_freed_memory
 from torchcaffe.commands.flags import Flags, parse_flags
 from torchcaffe.commands.glog import log_to_stderr
 from torchcaffe.commands.test import test

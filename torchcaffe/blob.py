@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from prototxt.errors import NetError
+from prototxt.common.errors import NetError
 from torchcaffe.layer import Layer, Shape
 from torchcaffe.memory import SyncedMemory
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from prototxt.schema import FillerParameter
+from prototxt.formats.schema import FillerParameter
 
 Fill = Callable[[Tensor, FillerParameter, torch.Generator], None]
 

@@ -9,9 +9,9 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from prototxt.blob import to_array
-from prototxt.errors import InputError, NetError
-from prototxt.schema import FillerParameter, LayerParameter, ParamSpec, Phase
+from prototxt.common.errors import InputError, NetError
+from prototxt.formats.blob import to_array
+from prototxt.formats.schema import FillerParameter, LayerParameter, ParamSpec, Phase
 from torchcaffe.fillers import fill
 
 Shape = tuple[int, ...]

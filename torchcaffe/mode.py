@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from prototxt.errors import NetError
+from prototxt.common.errors import NetError
 
 TRAIN, TEST = 0, 1
 

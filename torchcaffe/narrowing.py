@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from prototxt.graph import ACTIVATION_TYPES, Node
+from prototxt.net.graph import ACTIVATION_TYPES, Node
 from torchcaffe.layers.convolution import Convolution
 from torchcaffe.network import Network
 from torchcaffe.tape import values_that_need_gradient

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 import torchcaffe.data
 import torchcaffe.layers  # noqa: F401 - registers the layers, as torchcaffe.data does
-from prototxt.errors import InputError, NetError
-from prototxt.graph import NetGraph, Node, Value
-from prototxt.phases import filter_net
-from prototxt.schema import NetParameter
-from prototxt.shapes import Shapes, infer_shapes
-from prototxt.weights import Weights
+from prototxt.common.errors import InputError, NetError
+from prototxt.formats.schema import NetParameter
+from prototxt.formats.weights import Weights
+from prototxt.net.graph import NetGraph, Node, Value
+from prototxt.net.phases import filter_net
+from prototxt.net.shapes import Shapes, infer_shapes
 from torchcaffe.layer import Layer, Shape
 from torchcaffe.registry import find_class
 from torchcaffe.sharing import Learnable, share_parameters
@@ -204,8 +204,8 @@ class Network(nn.Module):
 
         Parameters
         ----------
-        weights : blobs of every layer, as `prototxt.weights.read_weights` gives them. Old files store a bias of N
-            as (1, 1, 1, N); that fits.
+        weights : blobs of every layer, as `prototxt.formats.weights.read_weights` gives them. Old files store a bias of
+            N as (1, 1, 1, N); that fits.
 
         Returns
         -------

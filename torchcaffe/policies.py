@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from prototxt.errors import NetError
-from prototxt.schema import SolverParameter
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import SolverParameter
 
 
 def fixed(solver: SolverParameter, iteration: int, step: int) -> float:

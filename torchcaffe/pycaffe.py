@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from prototxt.errors import NetError
-from prototxt.graph import Value
-from prototxt.text import read_net
-from prototxt.weights import read_weights, write_weights
-from prototxt.weights_hdf5 import read_hdf5, write_hdf5
+from prototxt.common.errors import NetError
+from prototxt.formats.text import read_net
+from prototxt.formats.weights import read_weights, write_weights
+from prototxt.formats.weights_hdf5 import read_hdf5, write_hdf5
+from prototxt.net.graph import Value
 from torchcaffe.blob import Activation, ParameterBlob
 from torchcaffe.data.memory_data import MemoryData
 from torchcaffe.layer import Layer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from prototxt.errors import NetError
+from prototxt.common.errors import NetError
 
 if TYPE_CHECKING:
     from torchcaffe.layer import Layer

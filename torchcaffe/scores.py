@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from prototxt.graph import Value
+from prototxt.net.graph import Value
 from torchcaffe.network import Network
 
 

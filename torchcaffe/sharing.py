@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from prototxt.errors import NetError
-from prototxt.schema import ParamSpec
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import ParamSpec
 from torchcaffe.layer import Layer
 
 
@@ -32,7 +32,7 @@ class Learnable:
 def share_parameters(layers: Iterable[Layer]) -> tuple[Learnable, ...]:
     """Put the owner's parameter into every layer that shares it, and list the learnable parameters in Caffe's order.
 
-    Shapes are known to fit by the share_mode (`prototxt.shapes.infer_shapes`).
+    Shapes are known to fit by the share_mode (`prototxt.net.shapes.infer_shapes`).
 
     Raises
     ------

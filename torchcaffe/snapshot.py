@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from prototxt import atomic
-from prototxt.errors import FormatError, NetError
-from prototxt.schema import SolverParameter
-from prototxt.solverstate import SolverState, read_solverstate, write_solverstate
-from prototxt.weights import read_weights, write_weights
+from prototxt.common import atomic
+from prototxt.common.errors import FormatError, NetError
+from prototxt.formats.schema import SolverParameter
+from prototxt.formats.solverstate import SolverState, read_solverstate, write_solverstate
+from prototxt.formats.weights import read_weights, write_weights
 from torchcaffe.stored import Stored
 
 log = logging.getLogger(__name__)

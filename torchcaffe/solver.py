@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from prototxt.schema import SolverParameter
+from prototxt.formats.schema import SolverParameter
 from torchcaffe import policies, solver_nets
 from torchcaffe.mode import current_device
 from torchcaffe.narrowing import narrow, widen

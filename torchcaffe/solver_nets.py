@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from prototxt.errors import NetError
-from prototxt.schema import TEST, TRAIN, NetParameter, NetState, Phase, SolverParameter
-from prototxt.text import read_net
-from prototxt.upgrade import upgrade_net
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import TEST, TRAIN, NetParameter, NetState, Phase, SolverParameter
+from prototxt.formats.text import read_net
+from prototxt.formats.upgrade import upgrade_net
 from torchcaffe.network import Network
 
 TRAIN_FIELDS = ("net", "net_param", "train_net", "train_net_param")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from prototxt.errors import NetError
-from prototxt.schema import SolverParameter
-from prototxt.text import read_solver
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import SolverParameter
+from prototxt.formats.text import read_solver
 from torchcaffe.gradients import REGULARISERS
 from torchcaffe.policies import check_policy
 from torchcaffe.solvers import find_rule

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from prototxt.build import input_layer
-from prototxt.build import net as make_net
-from prototxt.phases import filter_net
-from prototxt.schema import Phase
-from prototxt.solverstate import SolverState
+from prototxt.formats.schema import Phase
+from prototxt.formats.solverstate import SolverState
+from prototxt.formats.weights import Weights
+from prototxt.net.build import input_layer
+from prototxt.net.build import net as make_net
+from prototxt.net.phases import filter_net
 from prototxt.split import Joined, Split, join_nets, merge_state, merge_weights, split_state, split_weights
-from prototxt.weights import Weights
 from torchcaffe.network import Network, fitting_blobs
 from torchcaffe.solver_nets import NetSource
 

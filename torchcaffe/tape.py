@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from prototxt.graph import Node, Value
+from prototxt.net.graph import Node, Value
 from torchcaffe.blob import Activation
 from torchcaffe.network import Network
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from prototxt.errors import NetError
+from prototxt.common.errors import NetError
 from prototxt.split import from_rows
 from prototxt.split.layouts import group_count, layouts_of
 from prototxt.split.param_specs import blob_count

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from prototxt.errors import NetError
-from prototxt.schema import SolverParameter
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import SolverParameter
 from torchcaffe import gradients
 from torchcaffe.sharing import Learnable
 from torchcaffe.solvers import Rate, Rule

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from converters.engines.engine import Engine, Job, NotSupportedError, Top
-from prototxt.schema import LayerParameter, NetParameter
-from prototxt.text import read_net
+from prototxt.formats.schema import LayerParameter, NetParameter
+from prototxt.formats.text import read_net
 
 # Seen with OpenCV 4.14: layers that it does not know, or computes otherwise than Caffe.
 GAPS: dict[str, Callable[[LayerParameter], bool]] = {

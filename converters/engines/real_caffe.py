@@ -12,7 +12,7 @@ import numpy as np
 
 from converters.engines.engine import Engine, Job, Top
 from converters.errors import ConversionError
-from prototxt.real_caffe import caffe_environment, caffe_path, find_caffe, reason
+from prototxt.common.real_caffe import caffe_environment, caffe_path, find_caffe, reason
 
 DRIVER = Path(__file__).with_name("caffe_driver.py")
 

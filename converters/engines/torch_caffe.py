@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from converters.engines.engine import Engine, Job, Top
-from prototxt.text import read_net
-from prototxt.weights import read_weights
+from prototxt.formats.text import read_net
+from prototxt.formats.weights import read_weights
 from torchcaffe.network import Network
 
 

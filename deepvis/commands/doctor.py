@@ -13,8 +13,8 @@ from deepvis.mean_file import read_mean_image
 from deepvis.model import opening
 from deepvis.progress import with_bar
 from deepvis.sources import open_images
-from prototxt.atomic import write_text
-from prototxt.preprocess import Preprocessing
+from prototxt.common.atomic import write_text
+from prototxt.pixels.preprocess import Preprocessing
 
 ROWS_SHOWN = 15
 

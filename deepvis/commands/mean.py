@@ -19,9 +19,9 @@ from deepvis.pixel_text import crop_rule, resize_rule
 from deepvis.progress import with_bar
 from deepvis.sources import Images, ImageSource, open_images
 from deepvis.sources.opening import Cutting
-from prototxt.atomic import atomic_path, write_text
-from prototxt.blob import write_blob
-from prototxt.preprocess import Preprocessing
+from prototxt.common.atomic import atomic_path, write_text
+from prototxt.formats.blob import write_blob
+from prototxt.pixels.preprocess import Preprocessing
 
 NO_DOCTOR = DoctorOptions()
 

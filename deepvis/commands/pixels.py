@@ -15,7 +15,7 @@ from deepvis.commands.option_types import Factor, Place, Text
 from deepvis.errors import SettingsError
 from deepvis.mean_file import read_mean_image
 from deepvis.pixel_text import crop_rule, numbers, resize_rule
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 
 if TYPE_CHECKING:
     from deepvis.model import Model

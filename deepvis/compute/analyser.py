@@ -8,8 +8,8 @@ from math import prod
 
 from deepvis.compute.layer_words import about_layer
 from deepvis.model import Model
-from prototxt.graph import Node, Value
-from prototxt.receptive_field import ReceptiveField
+from prototxt.net.graph import Node, Value
+from prototxt.net.receptive_field import ReceptiveField
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "Convolution": ("Weights", "Bias"),

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from deepvis.feed import USUAL, Feed, Layout
-from prototxt.graph import Value
+from prototxt.net.graph import Value
 from torchcaffe.layer import Layer
 from torchcaffe.network import Network
 

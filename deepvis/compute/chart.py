@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deepvis.compute.analyser import Analysis, Row
 from deepvis.compute.layered import Layering, lay_out
 from deepvis.models.net_info import NetInfo
-from prototxt.graph import ACTIVATION_TYPES, NORMALISATION_TYPES, UNIT_TYPES, NetGraph, Node, Value
+from prototxt.net.graph import ACTIVATION_TYPES, NORMALISATION_TYPES, UNIT_TYPES, NetGraph, Node, Value
 
 FOLDED_TYPES = ACTIVATION_TYPES | NORMALISATION_TYPES | {"Dropout"}
 """Layers that stand in the node of the layer before them, if they are its only reader and read nothing else."""

@@ -15,7 +15,7 @@ from deepvis.compute.filters import unit_filters
 from deepvis.errors import ImageError, ModelError
 from deepvis.model import Model
 from deepvis.sources import Images
-from prototxt.weights import Weights, read_weights
+from prototxt.formats.weights import Weights, read_weights
 
 Array = NDArray[np.float64]
 PICTURES = 64  # that activity is compared on; more change the mean little and take longer

@@ -10,7 +10,7 @@ from deepvis.errors import SettingsError
 from deepvis.model import Model
 from deepvis.models.net_info import LayerInfo, NetInfo
 from deepvis.settings import Settings
-from prototxt.graph import UNIT_TYPES, Node, Value
+from prototxt.net.graph import UNIT_TYPES, Node, Value
 
 HIDDEN_TYPES = frozenset({"Dropout", "Flatten", "Reshape", "Split", "Silence", "Accuracy", "ArgMax"})
 """Layers whose output is another layer's values again, or nothing to look at."""

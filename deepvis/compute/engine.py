@@ -20,10 +20,10 @@ from deepvis.model import Model
 from deepvis.models.net_info import NetInfo
 from deepvis.models.viewer import FITS, BackMode, Fit, Origin, PairView
 from deepvis.scan.patches import cut_patch, whole_input
-from prototxt.graph import Value
-from prototxt.inputs import member_boxes
-from prototxt.preprocess import Preprocessing
-from prototxt.samples import Pair, Sample, size_of
+from prototxt.net.graph import Value
+from prototxt.pixels.inputs import member_boxes
+from prototxt.pixels.preprocess import Preprocessing
+from prototxt.pixels.samples import Pair, Sample, size_of
 from torchcaffe.network import Network
 
 Array = NDArray[np.float32]
@@ -36,7 +36,7 @@ class Frame:
     Parameters
     ----------
     name : of the file, or ``camera``.
-    pixels : (H, W, 3) uint8 RGB, as it was decoded; or what else the net takes (`prototxt.samples`).
+    pixels : (H, W, 3) uint8 RGB, as it was decoded; or what else the net takes (`prototxt.pixels.samples`).
     place : where it stands among the pictures, such as ``12/240``.
     scene : number of the choice that led to it; an answer for another scene is out of date.
     fit : how it is fitted into the net's input, see `deepvis.compute.fit.fitted`.

@@ -22,7 +22,7 @@ from entropy.scan_file import read_histograms
 from entropy.streamed_means import StreamedMeans
 from entropy.table import Table
 from entropy.table_means import TableMeans
-from prototxt.preprocess import Box
+from prototxt.pixels.preprocess import Box
 
 PATCHES = 9
 BINNING = ("bins", "quantile", "width")  # what a plan says of its histograms, by the names of `measure_layer`

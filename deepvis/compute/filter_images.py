@@ -14,7 +14,7 @@ from deepvis.compute.filters import unit_filters
 from deepvis.compute.principal import finding_components
 from deepvis.model import Model
 from deepvis.progress import Progress
-from prototxt.graph import ACTIVATION_TYPES, UNIT_TYPES, Node
+from prototxt.net.graph import ACTIVATION_TYPES, UNIT_TYPES, Node
 
 Array = NDArray[np.float32]
 COLOURS = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deepvis.models.viewer import Fit
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 
 
 def fitted(preprocessing: Preprocessing, shape: tuple[int, ...], fit: Fit) -> Preprocessing:

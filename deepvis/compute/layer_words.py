@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from prototxt.graph import Node
-from prototxt.schema import EltwiseParameter, PoolingParameter
-from prototxt.windows import Window, convolution_windows, pooling_windows
+from prototxt.formats.schema import EltwiseParameter, PoolingParameter
+from prototxt.net.graph import Node
+from prototxt.net.windows import Window, convolution_windows, pooling_windows
 
 Shapes = Sequence[Sequence[int]]
 _FIRST_SPATIAL_AXIS = 2

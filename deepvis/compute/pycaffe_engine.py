@@ -19,7 +19,7 @@ from deepvis.export.backward import BaseTracer, Carry
 from deepvis.feed import Shape
 from deepvis.model import Model
 from deepvis.models.viewer import BackMode
-from prototxt.graph import Value
+from prototxt.net.graph import Value
 
 Array = NDArray[np.float32]
 

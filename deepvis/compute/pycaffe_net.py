@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from deepvis.feed import Shape
-from prototxt.graph import NetGraph, Value
-from prototxt.schema import LayerParameter, NetParameter
+from prototxt.formats.schema import LayerParameter, NetParameter
+from prototxt.net.graph import NetGraph, Value
 
 
 def apart(graph: NetGraph, declared: Mapping[str, Shape]) -> tuple[NetParameter, dict[Value, str]]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deepvis.compute.pycaffe_worker import read_message, write_message
 from deepvis.errors import ModelError
-from prototxt.real_caffe import caffe_environment, caffe_path, find_caffe, reason
+from prototxt.common.real_caffe import caffe_environment, caffe_path, find_caffe, reason
 
 Arrays = Mapping[str, NDArray[np.float32]]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from deepvis.compute.pycaffe_process import PATIENCE, Arrays, CaffeProcess, WorkerDied
 from deepvis.errors import ModelError
-from prototxt.schema import NetParameter
-from prototxt.text import write_message
-from prototxt.weights import Weights
+from prototxt.formats.schema import NetParameter
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import Weights
 
 
 class CaffeRunner:

@@ -15,7 +15,7 @@ from deepvis.models.viewer import Fit
 from deepvis.player import Player
 from deepvis.sources import Images
 from deepvis.sources.names import short_name
-from prototxt.samples import Sample
+from prototxt.pixels.samples import Sample
 
 
 class Rate:

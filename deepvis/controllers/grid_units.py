@@ -15,7 +15,7 @@ from deepvis.controllers.unit_values import LIVE, unit_values
 from deepvis.errors import SettingsError
 from deepvis.models.net_info import UnitOrder
 from deepvis.models.resolve import DisplayState
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 ORDERED_BY = ("layer", "sort", "reverse_order", "unit_filter")
 FRAMED_BY = ("layer", "frame_kind", "threshold")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from deepvis.export.unit_folders import UnitPictures
 from deepvis.model import Model
 from deepvis.settings import Settings, override
 from deepvis.sources import Images
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 
 
 @dataclass

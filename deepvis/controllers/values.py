@@ -18,7 +18,7 @@ from deepvis.controllers.session import Sources
 from deepvis.errors import ExportError
 from deepvis.models.resolve import DisplayState
 from deepvis.progress import Progress
-from prototxt.atomic import atomic_path
+from prototxt.common.atomic import atomic_path
 
 ROWS_AT_ONCE = 50_000
 _PICTURE = ("row", "column", "channel")

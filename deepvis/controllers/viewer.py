@@ -31,8 +31,8 @@ from deepvis.controllers.tasks import Tasks
 from deepvis.models.resolve import DisplayState, resolve
 from deepvis.models.viewer import ViewerModel
 from deepvis.sources import Images
-from prototxt.graph import Value
-from prototxt.preprocess import Preprocessing
+from prototxt.net.graph import Value
+from prototxt.pixels.preprocess import Preprocessing
 
 STATUS_SECONDS = 0.2  # that a status line of live frames stands
 _SAME_GRID = ("layer", "layer_mode", "grid", "value", "grid_shows_diffs", "first_only")

@@ -16,8 +16,8 @@ from deepvis.export.hits import Hit
 from deepvis.feed import Layout, Shape
 from deepvis.model import Model, pick_device
 from deepvis.scan.patches import in_plane
-from prototxt.graph import Value
-from prototxt.preprocess import Box
+from prototxt.net.graph import Value
+from prototxt.pixels.preprocess import Box
 from torchcaffe.network import Network
 
 Array = NDArray[np.float32]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deepvis.errors import ExportError
-from prototxt.errors import FormatError
+from prototxt.common.errors import FormatError
 
 RECORD = "export.json"
 

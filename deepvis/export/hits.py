@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deepvis.errors import ScanError
 from deepvis.progress import Progress
 from deepvis.scan.reader import Scan
-from prototxt.preprocess import Box
+from prototxt.pixels.preprocess import Box
 
 STEP = 64  # units between two yields
 

@@ -18,7 +18,7 @@ from deepvis.export.job import encoded_picture
 from deepvis.export.unit_folders import SYNTHESISED, UnitPictures, open_unit_pictures
 from deepvis.model import Model, pick_device
 from deepvis.progress import Progress
-from prototxt.atomic import write_bytes, write_text
+from prototxt.common.atomic import write_bytes, write_text
 from torchcaffe.network import Network
 
 KEPT = Path("~/.cache/deepvis/synthesised")

@@ -17,7 +17,7 @@ from deepvis.progress import Progress
 from deepvis.scan.patches import cut_patch
 from deepvis.scan.reader import Scan
 from deepvis.sources import Images
-from prototxt.samples import Sample
+from prototxt.pixels.samples import Sample
 
 
 @dataclass(frozen=True, eq=False)

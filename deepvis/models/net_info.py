@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil
 
-from prototxt.graph import Value
-from prototxt.receptive_field import ReceptiveField
+from prototxt.net.graph import Value
+from prototxt.net.receptive_field import ReceptiveField
 
 NEARLY = 0.92  # share of the largest possible cell that a grid may give up for fewer empty cells
 

@@ -21,7 +21,7 @@ from deepvis.models.viewer import (
     ViewerModel,
     Zoom,
 )
-from prototxt.graph import Value
+from prototxt.net.graph import Value
 
 
 @dataclass(frozen=True)

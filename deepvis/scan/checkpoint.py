@@ -24,7 +24,7 @@ from deepvis.errors import ScanError
 from deepvis.scan.head import SHOWN, Head, differences
 from deepvis.scan.parts import Listing
 from deepvis.scan.totals import Totals
-from prototxt.atomic import write_bytes, write_text
+from prototxt.common.atomic import write_bytes, write_text
 
 SUFFIX = ".partial"
 SECONDS = 25.0  # between checkpoints at most, as far as batches do not take longer; half a minute with the saving

@@ -14,8 +14,8 @@ import numpy as np
 
 from deepvis.model import Model, UnitLayer
 from deepvis.scan.layout import FIELD_TABLES, FORMAT, MEANS, TABLES, VERSION, group_name
-from prototxt.schema import NetParameter
-from prototxt.text import to_text
+from prototxt.formats.schema import NetParameter
+from prototxt.formats.text import to_text
 
 PACKAGES = ("deepvis-caffe", "torch", "numpy", "opencv-python", "h5py")
 # What must be the same for images to be part of one scan, and what users call it.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from deepvis.model import Model, UnitLayer
-from prototxt.graph import Value
+from prototxt.net.graph import Value
 from torchcaffe.network import Network
 
 

@@ -16,7 +16,7 @@ from deepvis.scan.reader import Scan
 from deepvis.scan.writer import write_scan
 from deepvis.sources import ImageSource, SomeImages
 from deepvis.sources.names import place_of
-from prototxt.atomic import atomic_path
+from prototxt.common.atomic import atomic_path
 
 
 def new_images(images: ImageSource, known: Listing, path: Path) -> SomeImages:

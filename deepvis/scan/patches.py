@@ -7,16 +7,16 @@ from functools import singledispatch
 
 import numpy as np
 
-from prototxt.inputs import member_boxes
-from prototxt.preprocess import Box, Preprocessing
-from prototxt.samples import Clip, Pair, Planes, Sample, size_of
+from prototxt.pixels.inputs import member_boxes
+from prototxt.pixels.preprocess import Box, Preprocessing
+from prototxt.pixels.samples import Clip, Pair, Planes, Sample, size_of
 
 GREY = 128
 BOTH = (0, 1)
 
 
 def whole_input(size: Sequence[int], preprocessing: Preprocessing) -> Box:
-    """The box that is the whole input blob of an image of ``size`` (`prototxt.samples.size_of`)."""
+    """The box that is the whole input blob of an image of ``size`` (`prototxt.pixels.samples.size_of`)."""
     height, width = preprocessing.input_size(size[:2])
     if preprocessing.pair == "width":
         width += preprocessing.input_size(size[2:])[1]
@@ -52,7 +52,7 @@ def visible_boxes(
     Parameters
     ----------
     box : in the input blob; may have a depth before its rows.
-    size : as `prototxt.samples.size_of`.
+    size : as `prototxt.pixels.samples.size_of`.
     seen : which inputs of a siamese net with two the unit depends on.
     """
     if len(size) == 2:

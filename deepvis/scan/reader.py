@@ -17,8 +17,8 @@ from deepvis.scan.layout import FIELD_TABLES, FORMAT, IMPORTANCE, READ, VERSION,
 from deepvis.scan.patches import cut_patch, draw_whole, visible_boxes, whole_input
 from deepvis.scan.scanned import QuantileSamples, ScannedLayer, Statistics, Top
 from deepvis.sources import Images
-from prototxt.preprocess import Box, Preprocessing
-from prototxt.samples import Sample, size_of
+from prototxt.pixels.preprocess import Box, Preprocessing
+from prototxt.pixels.samples import Sample, size_of
 
 if TYPE_CHECKING:
     from deepvis.model import Model

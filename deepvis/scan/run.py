@@ -24,8 +24,8 @@ from deepvis.scan.reader import Scan
 from deepvis.scan.unit_pass import UnitPass
 from deepvis.scan.writer import write_scan
 from deepvis.sources import ImageSource
-from prototxt.atomic import atomic_path, remove_leftovers
-from prototxt.errors import FormatError
+from prototxt.common.atomic import atomic_path, remove_leftovers
+from prototxt.common.errors import FormatError
 
 
 @dataclass
@@ -215,7 +215,8 @@ def place_to_write(out: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, FormatError) as error:
-        cause = error if isinstance(error, OSError) else error.__cause__  # files are written by `prototxt.atomic`
+        # Files are written by `prototxt.common.atomic`, which raises a FormatError from the OSError.
+        cause = error if isinstance(error, OSError) else error.__cause__
         if not isinstance(cause, OSError):
             raise
         kept = f"; what {folder_of(out)} holds is good" if folder_of(out).exists() else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prototxt.preprocess import Box
+from prototxt.pixels.preprocess import Box
 
 
 @dataclass(frozen=True, eq=False)

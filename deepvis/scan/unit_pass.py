@@ -18,8 +18,8 @@ from deepvis.scan.reduction import Moments, Reduced, first_maximum, first_minimu
 from deepvis.scan.top_images import TopImages
 from deepvis.scan.totals import Totals, stacked
 from deepvis.sources import ImageSource
-from prototxt.errors import NetError
-from prototxt.graph import Value
+from prototxt.common.errors import NetError
+from prototxt.net.graph import Value
 
 
 class UnitPass:

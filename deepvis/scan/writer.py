@@ -36,7 +36,7 @@ ROW_CHUNK = 256
 
 
 def write_scan(path: Path, head: Head, parts: Sequence[Part]) -> Iterator[Progress]:
-    """Write a file that must not exist yet; whether it is complete is the caller's care (`prototxt.atomic`).
+    """Write a file that must not exist yet; whether it is complete is the caller's care (`prototxt.common.atomic`).
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from deepvis.errors import ImageError
-from prototxt.samples import Planes
+from prototxt.pixels.samples import Planes
 
 ARRAYS = frozenset({".npy"})
 

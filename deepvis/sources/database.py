@@ -9,10 +9,10 @@ import numpy as np
 
 from deepvis.errors import ImageError
 from deepvis.sources.names import key_name, key_of
-from prototxt.errors import FormatError
-from prototxt.samples import Planes, Single
-from prototxt.schema import Datum
-from prototxt.wire import VARINT, WireError, fields, read_varint
+from prototxt.common.errors import FormatError
+from prototxt.formats.schema import Datum
+from prototxt.formats.wire import VARINT, WireError, fields, read_varint
+from prototxt.pixels.samples import Planes, Single
 from torchcaffe.data.database import Database, decode_datum, open_database
 
 LABEL = Datum.DESCRIPTOR.fields_by_name["label"].number

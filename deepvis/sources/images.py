@@ -13,7 +13,7 @@ import numpy as np
 
 from deepvis.sources.names import PAIR, below, split_name, split_pair
 from deepvis.sources.reading import Reader
-from prototxt.samples import Sample
+from prototxt.pixels.samples import Sample
 
 UNKNOWN = -1
 

@@ -12,7 +12,7 @@ from deepvis.sources.arrays import ARRAYS, read_array
 from deepvis.sources.database import open_records, read_record
 from deepvis.sources.names import FRAME, KEY, frames_of, split_name, split_pair
 from deepvis.sources.video import Video
-from prototxt.samples import Pair, Sample, Single
+from prototxt.pixels.samples import Pair, Sample, Single
 from torchcaffe.data.database import Database
 
 OPEN_VIDEOS = 4

@@ -12,7 +12,7 @@ import numpy as np
 
 from deepvis.errors import ImageError
 from deepvis.sources.names import frames_name
-from prototxt.samples import Clip
+from prototxt.pixels.samples import Clip
 
 VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"})
 KEPT = 16  # frames; loader threads ask a little out of order

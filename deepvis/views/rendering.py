@@ -11,7 +11,7 @@ from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QWidget
 
 from deepvis.errors import ModelError
-from prototxt.atomic import write_bytes
+from prototxt.common.atomic import write_bytes
 
 DPI = 96  # of what is drawn at density 1
 RASTER = {".png": "PNG", ".jpg": "JPG", ".jpeg": "JPG", ".bmp": "BMP", ".webp": "WEBP", ".tif": "TIFF"}
@@ -81,7 +81,8 @@ def writer_of(widget: QWidget, path: Path, density: float = 1.0) -> Write:
 
     Raises
     ------
-    ModelError : for another ending; from what is given: `prototxt.errors.FormatError` if the file cannot be written.
+    ModelError : for another ending; from what is given: `prototxt.common.errors.FormatError` if the file cannot be
+        written.
     """
     ending = path.suffix.lower()
     if ending in VECTOR:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from prototxt.errors import NetError
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import NetParameter, SolverParameter
+from prototxt.formats.text import where
+from prototxt.formats.upgrade import upgrade_net
 from prototxt.lint.registry import (
     LAYER_RULES,
     NET_RULES,
@@ -15,10 +18,7 @@ from prototxt.lint.registry import (
     Finding,
     NetCheck,
 )
-from prototxt.phases import filter_net
-from prototxt.schema import NetParameter, SolverParameter
-from prototxt.text import where
-from prototxt.upgrade import upgrade_net
+from prototxt.net.phases import filter_net
 
 PHASES = ("TRAIN", "TEST")
 

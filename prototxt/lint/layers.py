@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from prototxt.layer_types import LAYER_TYPES, LOSSES, MANY, parameter_count
+from prototxt.formats.schema import FillerParameter, LayerParameter, PoolingParameter
 from prototxt.lint.registry import layer_rule, one_of
-from prototxt.schema import FillerParameter, LayerParameter, PoolingParameter
+from prototxt.net.layer_types import LAYER_TYPES, LOSSES, MANY, parameter_count
 
 FILLERS = ("bilinear", "constant", "gaussian", "msra", "positive_unitball", "uniform", "xavier")
 MASTER_ONLY_FIELDS = {"clip_param": "Clip", "swish_param": "Swish"}

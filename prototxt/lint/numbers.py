@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from prototxt.formats.schema import ConvolutionParameter, EltwiseParameter, LayerParameter, PoolingParameter
 from prototxt.lint.registry import layer_rule
-from prototxt.schema import ConvolutionParameter, EltwiseParameter, LayerParameter, PoolingParameter
 
 
 @layer_rule("Convolution", "Deconvolution", "Im2col")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from prototxt.schema import LayerParameter, NetParameter, SolverParameter
+from prototxt.formats.schema import LayerParameter, NetParameter, SolverParameter
 
 
 class Finding(NamedTuple):

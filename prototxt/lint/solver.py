@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prototxt.layer_types import parameter_count
+from prototxt.formats.schema import NetParameter, SolverParameter
 from prototxt.lint.registry import one_of, solver_rule, solver_warning
-from prototxt.schema import NetParameter, SolverParameter
+from prototxt.net.layer_types import parameter_count
 
 TYPES = ("AdaDelta", "AdaGrad", "Adam", "Nesterov", "RMSProp", "SGD")
 TRAIN_NETS = ("net", "net_param", "train_net", "train_net_param")

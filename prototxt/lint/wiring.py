@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from prototxt.layer_types import LAYER_TYPES
+from prototxt.formats.schema import LayerParameter, NetParameter, ParamSpec
 from prototxt.lint.registry import Finding, net_rule, net_warning
-from prototxt.schema import LayerParameter, NetParameter, ParamSpec
+from prototxt.net.layer_types import LAYER_TYPES
 
 
 @net_rule

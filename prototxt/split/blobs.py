@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from prototxt.errors import NetError
+from prototxt.common.errors import NetError
+from prototxt.formats.weights import Weights
 from prototxt.split.layers import Layout, Part, SplitLayer
-from prototxt.weights import Weights
 
 
 def split_weights(weights: Weights, split: Iterable[SplitLayer]) -> Weights:

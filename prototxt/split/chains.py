@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from prototxt.errors import NetError
-from prototxt.graph import ACTIVATION_TYPES, NORMALISATION_TYPES, NetGraph, Node
-from prototxt.layer_types import LAYER_TYPES
-from prototxt.phases import net_state, takes_part
-from prototxt.schema import LayerParameter, NetParameter, NetState
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import LayerParameter, NetParameter, NetState
+from prototxt.net.graph import ACTIVATION_TYPES, NORMALISATION_TYPES, NetGraph, Node
+from prototxt.net.layer_types import LAYER_TYPES
+from prototxt.net.phases import net_state, takes_part
 from prototxt.split.param_specs import blob_count
 
 

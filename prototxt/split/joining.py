@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from prototxt.build import layer as make_layer
-from prototxt.errors import NetError
-from prototxt.graph import ACTIVATION_TYPES, NORMALISATION_TYPES
-from prototxt.schema import LayerParameter, NetParameter
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import LayerParameter, NetParameter
+from prototxt.net.build import layer as make_layer
+from prototxt.net.graph import ACTIVATION_TYPES, NORMALISATION_TYPES
 from prototxt.split.layers import Part, SplitLayer
 from prototxt.split.layouts import unit_count
 from prototxt.split.net import Splitter
@@ -53,7 +53,7 @@ def join_nets(nets: Sequence[NetParameter]) -> list[Joined]:
 
     Parameters
     ----------
-    nets : of one phase each (`prototxt.phases.filter_net`); left as they are.
+    nets : of one phase each (`prototxt.net.phases.filter_net`); left as they are.
 
     Returns
     -------

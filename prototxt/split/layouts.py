@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from prototxt.schema import LayerParameter
+from prototxt.formats.schema import LayerParameter
 from prototxt.split.blobs import to_rows
 from prototxt.split.layers import Layout
 from prototxt.split.param_specs import blob_count

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from prototxt.build import layer as make_layer
-from prototxt.errors import NetError
-from prototxt.schema import LayerParameter, NetParameter
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import LayerParameter, NetParameter
+from prototxt.formats.upgrade import upgrade_net
+from prototxt.net.build import layer as make_layer
 from prototxt.split.chains import companions
 from prototxt.split.layers import Part, Rates, SplitLayer, groups_of, parts_by_rate, runs
 from prototxt.split.layouts import filter_axis, group_count, layouts_of, unit_count
@@ -22,7 +23,6 @@ from prototxt.split.param_specs import (
     refuse_unequal_sharing,
     scaled,
 )
-from prototxt.upgrade import upgrade_net
 
 
 class Split(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from prototxt.errors import NetError
-from prototxt.schema import LayerParameter, NetParameter, ParamSpec
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import LayerParameter, NetParameter, ParamSpec
 from prototxt.split.layers import Part
 
 BIAS_LR = 2.0

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from prototxt.errors import NetError
-from prototxt.phases import filter_net
-from prototxt.schema import NetParameter
-from prototxt.solverstate import SolverState
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import NetParameter
+from prototxt.formats.solverstate import SolverState
+from prototxt.formats.weights import Weights
+from prototxt.net.phases import filter_net
 from prototxt.split.blobs import merge_weights, split_weights
 from prototxt.split.net import Split
-from prototxt.weights import Weights
 
 History = list[np.ndarray]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prototxt.errors import NetError
-from prototxt.schema import NetParameter
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import NetParameter
 from prototxt.templates.alexnet import alexnet, caffenet
 from prototxt.templates.googlenet import googlenet
 from prototxt.templates.lenet import lenet

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from prototxt.build import input_layer, layer, net
-from prototxt.schema import LayerParameter, NetParameter
+from prototxt.formats.schema import LayerParameter, NetParameter
+from prototxt.net.build import input_layer, layer, net
 from prototxt.templates.parts import convolution, dropout, gaussian, inner_product, lrn, pool, relu
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from prototxt.build import input_layer, layer, net
-from prototxt.schema import LayerParameter, NetParameter
+from prototxt.formats.schema import LayerParameter, NetParameter
+from prototxt.net.build import input_layer, layer, net
 from prototxt.templates.parts import XAVIER, convolution, dropout, inner_product, lrn, pool, relu
 
 # Outputs of 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5 and pool projection (table 1 of the paper).

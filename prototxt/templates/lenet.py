@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from prototxt.build import input_layer, layer, net
-from prototxt.schema import NetParameter
+from prototxt.formats.schema import NetParameter
+from prototxt.net.build import input_layer, layer, net
 from prototxt.templates.parts import XAVIER, convolution, inner_product, pool, relu
 
 

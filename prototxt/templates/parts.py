@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from prototxt.build import layer
-from prototxt.schema import LayerParameter
+from prototxt.formats.schema import LayerParameter
+from prototxt.net.build import layer
 
 LEARN = [{"lr_mult": 1, "decay_mult": 1}, {"lr_mult": 2, "decay_mult": 0}]
 XAVIER = {"type": "xavier"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from prototxt.build import input_layer, layer, net
-from prototxt.schema import LayerParameter, NetParameter
+from prototxt.formats.schema import LayerParameter, NetParameter
+from prototxt.net.build import input_layer, layer, net
 from prototxt.templates.parts import XAVIER, convolution, dropout, gaussian, global_pool, pool, relu
 
 # Outputs of the squeeze layer and of each expand layer.

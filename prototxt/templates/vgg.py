@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prototxt.build import input_layer, layer, net
-from prototxt.schema import LayerParameter, NetParameter
+from prototxt.formats.schema import LayerParameter, NetParameter
+from prototxt.net.build import input_layer, layer, net
 from prototxt.templates.parts import MSRA, convolution, dropout, gaussian, inner_product, pool, relu
 
 CHANNELS = (64, 128, 256, 512, 512)

@@ -16,9 +16,9 @@ from safetensors.torch import save_file
 from converters import read_conversion
 from converters.architectures import AlexNet64
 from converters.convert_pytorch_to_caffe import main
-from prototxt.errors import FormatError
-from prototxt.text import read_net
-from prototxt.weights import read_weights, weights_hash
+from prototxt.common.errors import FormatError
+from prototxt.formats.text import read_net
+from prototxt.formats.weights import read_weights, weights_hash
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

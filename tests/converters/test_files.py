@@ -9,9 +9,9 @@ from torch import nn
 
 from converters import convert, read_conversion, verify, write_conversion
 from converters.files import staged
-from prototxt.preprocess import Preprocessing
-from prototxt.text import read_net
-from prototxt.weights import read_weights, weights_hash
+from prototxt.formats.text import read_net
+from prototxt.formats.weights import read_weights, weights_hash
+from prototxt.pixels.preprocess import Preprocessing
 
 SHAPE = (1, 3, 8, 8)
 

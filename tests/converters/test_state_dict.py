@@ -11,7 +11,7 @@ from torch import nn
 
 from converters import ConversionError
 from converters.state_dict import fit, read_state_dict, state_hash
-from prototxt.errors import FormatError
+from prototxt.common.errors import FormatError
 
 
 def model() -> nn.Sequential:

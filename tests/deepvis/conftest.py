@@ -15,9 +15,9 @@ import pytest
 
 from deepvis.model import Model
 from deepvis.sources import Images, open_images
-from prototxt.preprocess import Preprocessing
-from prototxt.shapes import infer_shapes
-from prototxt.text import parse_net
+from prototxt.formats.text import parse_net
+from prototxt.net.shapes import infer_shapes
+from prototxt.pixels.preprocess import Preprocessing
 
 HEIGHT, WIDTH = 9, 11
 

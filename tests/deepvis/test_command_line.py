@@ -17,10 +17,10 @@ from deepvis.commands.pixels import read_mean_image
 from deepvis.scan.reader import Scan
 from deepvis.sources import Images
 from entropy import FewImagesWarning, measure
-from prototxt.blob import read_blob
-from prototxt.errors import INTERRUPTED
-from prototxt.text import write_message
-from prototxt.weights import write_weights
+from prototxt.common.errors import INTERRUPTED
+from prototxt.formats.blob import read_blob
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
 
 
 @pytest.fixture

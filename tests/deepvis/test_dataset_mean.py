@@ -12,7 +12,7 @@ from deepvis.dataset_mean import PixelSums, dataset_mean
 from deepvis.errors import ImageError
 from deepvis.progress import with_bar
 from deepvis.sources import Images, open_images
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from deepvis.model import Model, open_model
 from deepvis.progress import with_bar
 from deepvis.sources import Images, open_images
 from deepvis.sources.opening import images_in_list
-from prototxt.blob import read_blob
-from prototxt.preprocess import Preprocessing
-from prototxt.text import parse_net
+from prototxt.formats.blob import read_blob
+from prototxt.formats.text import parse_net
+from prototxt.pixels.preprocess import Preprocessing
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SIDE, CLASSES = 6, 4

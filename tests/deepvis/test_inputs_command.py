@@ -15,10 +15,10 @@ import deepvis.__main__ as command
 from deepvis.images import read_image
 from deepvis.scan.reader import Scan
 from deepvis.sources import open_images
-from prototxt.schema import Datum
-from prototxt.shapes import infer_shapes
-from prototxt.text import parse_net, write_message
-from prototxt.weights import write_weights
+from prototxt.formats.schema import Datum
+from prototxt.formats.text import parse_net, write_message
+from prototxt.formats.weights import write_weights
+from prototxt.net.shapes import infer_shapes
 
 NET = """name: "tiny"
 layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: 1 dim: {channels} dim: 6 dim: 8 }} }} }}

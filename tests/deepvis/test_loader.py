@@ -11,7 +11,7 @@ import pytest
 from deepvis.errors import ImageError
 from deepvis.loader import batches
 from deepvis.sources import Images
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 
 class Numbers(Images):

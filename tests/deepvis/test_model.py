@@ -10,10 +10,10 @@ import pytest
 
 from deepvis.errors import ModelError
 from deepvis.model import Model, open_model, pick_device
-from prototxt.errors import FormatError, NetError
-from prototxt.preprocess import Preprocessing
-from prototxt.text import write_message
-from prototxt.weights import write_weights
+from prototxt.common.errors import FormatError, NetError
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
+from prototxt.pixels.preprocess import Preprocessing
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """What the older toolboxes got wrong in silence; every fault is a test that passes here.
 
 The receptive fields, which arikpoz's toolbox over-estimates and Yosinski's has in a table, are in
-``tests/prototxt/test_receptive_field.py`` (AlexNet's conv5: 163, not 178), measured by gradients too; that a batch of
-back-propagated patches is what each patch gives alone is in ``tests/deepvis/export/test_backward.py``. Those of the
+``tests/prototxt/net/test_receptive_field.py`` (AlexNet's conv5: 163, not 178), measured by gradients too; that a batch
+of back-propagated patches is what each patch gives alone is in ``tests/deepvis/export/test_backward.py``. Those of the
 synthesis (5: the position that is pushed, what is cut, colours, scaled nets) are in
 ``tests/deepvis/compute/test_synthesis.py``.
 """

@@ -13,10 +13,10 @@ from deepvis.old_names import OLD_NAMES, Renamed, Replaced
 from deepvis.pixel_settings import preprocessing_changes
 from deepvis.progress import with_bar
 from deepvis.settings import Settings, read_settings, to_python
-from prototxt.blob import write_blob
-from prototxt.preprocess import Preprocessing
-from prototxt.text import write_message
-from prototxt.weights import write_weights
+from prototxt.formats.blob import write_blob
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
+from prototxt.pixels.preprocess import Preprocessing
 
 YOSINSKI = """
 caffevis_caffe_root      = '/path/to/caffe'

@@ -11,8 +11,8 @@ from deepvis.progress import with_bar
 from deepvis.scan import scan
 from deepvis.scan_owner import model_of_scan
 from deepvis.settings import Settings
-from prototxt.text import write_message
-from prototxt.weights import write_weights
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from deepvis.errors import ImageError
 from deepvis.pixel_fields import FIELDS, edited, orders_of
 from deepvis.pixel_statistics import measured
 from deepvis.progress import with_bar
-from prototxt.blob import write_blob
-from prototxt.errors import InputError
-from prototxt.preprocess import Preprocessing
+from prototxt.common.errors import InputError
+from prototxt.formats.blob import write_blob
+from prototxt.pixels.preprocess import Preprocessing
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from deepvis.model import opening
 from deepvis.model_files import Building
 from deepvis.progress import with_bar
 from deepvis.pytorch_model import fitting_architecture, is_architecture
-from prototxt.errors import FormatError
+from prototxt.common.errors import FormatError
 
 
 def open_with(path: Path, cache: Path, arch: str | None = None, shape: tuple[int, ...] = (), weights=None):

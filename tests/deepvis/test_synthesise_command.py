@@ -9,8 +9,8 @@ import pytest
 import deepvis.__main__ as command
 from deepvis.commands.synthesise import read_units
 from deepvis.export.unit_folders import open_unit_pictures
-from prototxt.text import write_message
-from prototxt.weights import write_weights
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
 
 
 @pytest.fixture

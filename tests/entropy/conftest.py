@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from prototxt.preprocess import Preprocessing
-from prototxt.text import parse_net, write_message
-from prototxt.weights import read_weights, weights_hash, write_weights
+from prototxt.formats.text import parse_net, write_message
+from prototxt.formats.weights import read_weights, weights_hash, write_weights
+from prototxt.pixels.preprocess import Preprocessing
 
 NET = """
 name: "small"

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from entropy import PlanError, SolverSettings, Task, apply_plan, measure, plan, write
-from prototxt.errors import NetError
-from prototxt.phases import filter_net
+from prototxt.common.errors import NetError
+from prototxt.formats.text import read_net, read_solver, write_message
+from prototxt.net.phases import filter_net
 from prototxt.split import filter_rows, merge_weights
-from prototxt.text import read_net, read_solver, write_message
 from torchcaffe.solver import Solver
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from entropy.cost import MOVED, StepCost, step_cost
-from prototxt.build import layer
+from prototxt.formats.text import parse_net
+from prototxt.net.build import layer
 from prototxt.split import split_net
-from prototxt.text import parse_net
 
 NET = """
 layer { name: "data" type: "DummyData" top: "data" top: "label"

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from entropy.data_layers import ImageList, pixel_layers
-from prototxt.blob import write_blob
-from prototxt.build import net as make_net
+from prototxt.formats.blob import write_blob
 from prototxt.lint import lint_net
-from prototxt.preprocess import Preprocessing, PreprocessingError
+from prototxt.net.build import net as make_net
+from prototxt.pixels.preprocess import Preprocessing, PreprocessingError
 from torchcaffe.network import Network
 
 PIXELS = {

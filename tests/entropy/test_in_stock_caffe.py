@@ -14,10 +14,10 @@ import pytest
 
 from entropy import SolverSettings, Task, check, measure, merge, plan, read_plan, write
 from entropy.__main__ import main
-from prototxt.schema import NetParameter, SolverParameter, V1LayerParameter
+from prototxt.formats.schema import NetParameter, SolverParameter, V1LayerParameter
+from prototxt.formats.text import parse_net, read_net, read_solver, to_text, write_message
+from prototxt.formats.weights import read_weights, weights_hash
 from prototxt.split import filter_rows
-from prototxt.text import parse_net, read_net, read_solver, to_text, write_message
-from prototxt.weights import read_weights, weights_hash
 from torchcaffe.network import Network
 
 pytestmark = [pytest.mark.caffe, pytest.mark.filterwarnings("ignore::entropy.FewImagesWarning")]

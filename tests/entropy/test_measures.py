@@ -11,8 +11,8 @@ from entropy import PlanError, measure, plan, read_csv, read_plan
 from entropy.__main__ import main
 from entropy.measures import MEASURES, MeasureName, Source, scores_by
 from entropy.scan_file import ScanTables
-from prototxt.text import parse_net
-from prototxt.weights import read_weights, weights_hash, write_weights
+from prototxt.formats.text import parse_net
+from prototxt.formats.weights import read_weights, weights_hash, write_weights
 
 
 @pytest.fixture

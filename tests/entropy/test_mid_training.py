@@ -26,9 +26,9 @@ from entropy import (
 from entropy.mid_training import replan_every, stop_frozen
 from entropy.network_means import PictureBatches, network_means
 from entropy.scan_file import read_means
+from prototxt.formats.text import read_net
+from prototxt.formats.weights import read_weights, weights_hash
 from prototxt.split import filter_rows
-from prototxt.text import read_net
-from prototxt.weights import read_weights, weights_hash
 from torchcaffe.network import Network
 from torchcaffe.solver import get_solver
 
@@ -132,8 +132,8 @@ def test_a_plan_every_n_iterations_is_what_replan_does_by_files(run, small, monk
 def replan_from_start(made):
     """A folder like ``run``, but split by another plan from the start."""
     from entropy.writing import Written, in_channels, write_nets
+    from prototxt.formats.text import read_solver
     from prototxt.split import split_net
-    from prototxt.text import read_solver
 
     net, weights = read_net("run/net_plain.prototxt"), read_weights("run/plain.caffemodel")
     split = split_net(net, made.multipliers, in_channels(net, weights))

@@ -10,10 +10,10 @@ import pytest
 
 from entropy import CheckError, PlanError, SolverSettings, Task, check, measure, merge, plan, read_plan, replan, write
 from entropy.__main__ import main
-from prototxt.solverstate import read_solverstate
+from prototxt.formats.solverstate import read_solverstate
+from prototxt.formats.text import parse_net, read_net, read_solver, write_message
+from prototxt.formats.weights import read_weights, weights_hash, write_weights
 from prototxt.split import filter_rows
-from prototxt.text import parse_net, read_net, read_solver, write_message
-from prototxt.weights import read_weights, weights_hash, write_weights
 from torchcaffe.solver import get_solver
 
 HALF, END = 3, 6

@@ -4,9 +4,9 @@ import pytest
 
 from entropy import PlanError
 from entropy.training_net import Head, input_blob, training_net, with_global_statistics, with_head
-from prototxt.build import layer as make_layer
+from prototxt.formats.text import parse_net, read_net
 from prototxt.lint import lint_net
-from prototxt.text import parse_net, read_net
+from prototxt.net.build import layer as make_layer
 
 CONV_CLASSIFIER = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }

@@ -13,13 +13,13 @@ import pytest
 from entropy import CheckError, PlanError, SolverSettings, Task, check, measure, merge, plan, read_plan, write
 from entropy.checking import without_dropout
 from entropy.reporting import describe_written
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
+from prototxt.formats.schema import NetParameter, SolverParameter
+from prototxt.formats.solverstate import read_solverstate
+from prototxt.formats.text import parse_net, read_net, read_solver, write_message
+from prototxt.formats.weights import read_weights, write_weights
 from prototxt.lint import lint_net, lint_solver
-from prototxt.schema import NetParameter, SolverParameter
-from prototxt.solverstate import read_solverstate
 from prototxt.split import filter_rows
-from prototxt.text import parse_net, read_net, read_solver, write_message
-from prototxt.weights import read_weights, write_weights
 from torchcaffe.network import Network
 from torchcaffe.solver import get_solver
 

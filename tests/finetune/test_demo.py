@@ -17,7 +17,7 @@ from finetune.demo import run_demo
 from finetune.demo_steps import DemoSettings, Step, before_training, bins_for, command
 from finetune.errors import ExperimentError
 from finetune.study import write_report
-from prototxt.errors import INTERRUPTED, InputError
+from prototxt.common.errors import INTERRUPTED, InputError
 
 INDOOR = Path(__file__).resolve().parents[2] / "models/indoor39"
 SOLVER = 'net: "net.prototxt"\nbase_lr: 0.1\nlr_policy: "fixed"\nmax_iter: 4\n'
@@ -177,7 +177,7 @@ STEP = """
 import sys
 from finetune.demo import _run
 from finetune.demo_steps import Step
-from prototxt.errors import errors_as_sentences
+from prototxt.common.errors import errors_as_sentences
 with errors_as_sentences("finetune"):
     _run(Step("Waiting", ("python", "-c", sys.argv[1], sys.argv[2])))
 """
@@ -241,10 +241,10 @@ def test_report_needs_a_whole_demo(description, words, tmp_path):
 def test_probabilities_are_those_of_the_net(tmp_path):
     from deepvis.model import open_model
     from finetune.study import probabilities
-    from prototxt.build import layer, net
-    from prototxt.preprocess import Preprocessing
-    from prototxt.text import write_message
-    from prototxt.weights import write_weights
+    from prototxt.formats.text import write_message
+    from prototxt.formats.weights import write_weights
+    from prototxt.net.build import layer, net
+    from prototxt.pixels.preprocess import Preprocessing
 
     small = net(
         "small",

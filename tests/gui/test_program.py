@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from deepvis.model import Model
-from prototxt.preprocess import Preprocessing
-from prototxt.shapes import infer_shapes
-from prototxt.text import parse_net, write_message
-from prototxt.weights import write_weights
+from prototxt.formats.text import parse_net, write_message
+from prototxt.formats.weights import write_weights
+from prototxt.net.shapes import infer_shapes
+from prototxt.pixels.preprocess import Preprocessing
 
 pytestmark = pytest.mark.gui
 PATIENCE = 90  # seconds

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from random import Random
 
-from prototxt.build import input_layer, layer, net
-from prototxt.errors import NetError
-from prototxt.graph import NetGraph
-from prototxt.schema import LayerParameter, NetParameter
-from prototxt.shapes import infer_shapes
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import LayerParameter, NetParameter
+from prototxt.net.build import input_layer, layer, net
+from prototxt.net.graph import NetGraph
+from prototxt.net.shapes import infer_shapes
 
 Maker = Callable[[Random, str, list[str]], LayerParameter]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from prototxt.schema import FillerParameter
+from prototxt.formats.schema import FillerParameter
 from torchcaffe.fillers import FILLERS, fill
 
 SHAPE = (40, 30, 5, 5)

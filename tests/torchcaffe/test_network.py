@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from prototxt.errors import NetError
-from prototxt.graph import Value
-from prototxt.layer_types import LAYER_TYPES
-from prototxt.text import parse_net
+from prototxt.common.errors import NetError
+from prototxt.formats.text import parse_net
+from prototxt.net.graph import Value
+from prototxt.net.layer_types import LAYER_TYPES
 from torchcaffe.layer import Layer
 from torchcaffe.network import Network
 from torchcaffe.registry import LAYERS

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import torchcaffe as caffe
-from prototxt.errors import FormatError, NetError
+from prototxt.common.errors import FormatError, NetError
 
 SIMPLE = """
 name: "testnet" force_backward: true

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from prototxt.schema import NetParameter
+from prototxt.formats.schema import NetParameter
+from prototxt.formats.text import read_net, write_message
+from prototxt.formats.weights import Weights, read_weights, write_weights
 from prototxt.templates import read_template
-from prototxt.text import read_net, write_message
-from prototxt.weights import Weights, read_weights, write_weights
 from torchcaffe.network import Network
 
 TOLERANCE = 1e-5

@@ -6,7 +6,7 @@ import logging
 
 import torch
 
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from prototxt.errors import InputError, NetError
+from prototxt.common.errors import InputError, NetError
 from torchcaffe.solver import Action
 
 COMMANDS = {

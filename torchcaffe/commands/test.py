@@ -7,8 +7,8 @@ import logging
 import torch
 from tqdm import trange
 
-from prototxt.errors import InputError
-from prototxt.text import read_net
+from prototxt.common.errors import InputError
+from prototxt.formats.text import read_net
 from torchcaffe.commands.device import choose_device
 from torchcaffe.commands.flags import Flags
 from torchcaffe.network import Network

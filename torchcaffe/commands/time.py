@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from tqdm import trange
 
-from prototxt.graph import Node, Value
+from prototxt.net.graph import Node, Value
 from torchcaffe.commands.flags import Flags
 from torchcaffe.commands.test import open_network
 from torchcaffe.network import Network

@@ -9,8 +9,8 @@ import sys
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from prototxt.errors import InputError
-from prototxt.schema import SolverParameter
+from prototxt.common.errors import InputError
+from prototxt.formats.schema import SolverParameter
 from torchcaffe.commands.device import choose_device
 from torchcaffe.commands.flags import Flags
 from torchcaffe.commands.signals import signal_requests

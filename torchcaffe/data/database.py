@@ -12,8 +12,8 @@ import lmdb
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from prototxt.errors import FormatError, NetError
-from prototxt.schema import DataParameter, Datum
+from prototxt.common.errors import FormatError, NetError
+from prototxt.formats.schema import DataParameter, Datum
 from torchcaffe.data.batches import BatchLayer
 from torchcaffe.data.image_list import to_planes
 from torchcaffe.data.order import batched

@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from prototxt.errors import NetError
-from prototxt.schema import DummyDataParameter, FillerParameter
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import DummyDataParameter, FillerParameter
 from torchcaffe.fillers import fill
 from torchcaffe.layer import Arity, Layer, Shape
 from torchcaffe.registry import layer

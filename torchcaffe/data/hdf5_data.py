@@ -11,8 +11,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from prototxt.errors import FormatError, NetError
-from prototxt.schema import HDF5DataParameter
+from prototxt.common.errors import FormatError, NetError
+from prototxt.formats.schema import HDF5DataParameter
 from torchcaffe.data.batches import BatchLayer
 from torchcaffe.data.order import batched, endless_order
 from torchcaffe.data.prefetch import Prefetch

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 from torch import Tensor
 
-from prototxt.errors import NetError
+from prototxt.common.errors import NetError
 from torchcaffe.layer import Layer, Shape
 from torchcaffe.registry import layer
 

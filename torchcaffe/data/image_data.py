@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from prototxt.errors import NetError
-from prototxt.schema import ImageDataParameter
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import ImageDataParameter
 from torchcaffe.data.batches import BatchLayer
 from torchcaffe.data.image_list import Entry, read_image_list, read_picture
 from torchcaffe.data.order import batched, endless_order

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from prototxt.errors import FormatError
+from prototxt.common.errors import FormatError
 
 
 @dataclass(frozen=True)

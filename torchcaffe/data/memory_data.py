@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from prototxt.errors import NetError
+from prototxt.common.errors import NetError
 from torchcaffe.layer import Arity, Layer, Shape
 from torchcaffe.registry import layer
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 Plan = TypeVar("Plan")
 Batch = TypeVar("Batch")

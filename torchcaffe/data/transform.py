@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from prototxt.blob import read_blob
-from prototxt.errors import NetError
-from prototxt.schema import TransformationParameter
+from prototxt.common.errors import NetError
+from prototxt.formats.blob import read_blob
+from prototxt.formats.schema import TransformationParameter
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import ClassVar, NamedTuple
 import cv2
 import numpy as np
 
-from prototxt.errors import NetError
-from prototxt.schema import WindowDataParameter
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import WindowDataParameter
 from torchcaffe.data.batches import BatchLayer
 from torchcaffe.data.image_list import read_picture
 from torchcaffe.data.prefetch import Prefetch

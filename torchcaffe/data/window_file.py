@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from prototxt.errors import FormatError
+from prototxt.common.errors import FormatError
 from torchcaffe.data.image_list import Entry
 
 Box = tuple[int, int, int, int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from prototxt.schema import FillerParameter
+from prototxt.formats.schema import FillerParameter
 from torchcaffe.layer import Layer, Shape
 from torchcaffe.registry import layer
 

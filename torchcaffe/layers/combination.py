@@ -9,7 +9,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from prototxt.schema import EltwiseParameter, ReductionParameter
+from prototxt.formats.schema import EltwiseParameter, ReductionParameter
 from torchcaffe.layer import Layer, Shape
 from torchcaffe.layers.shape import canonical_axis
 from torchcaffe.registry import layer

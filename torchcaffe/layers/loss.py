@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from prototxt.blob import read_blob
-from prototxt.schema import HingeLossParameter, LossParameter
+from prototxt.formats.blob import read_blob
+from prototxt.formats.schema import HingeLossParameter, LossParameter
 from torchcaffe.layer import Arity, Layer, Shape
 from torchcaffe.layers.shape import canonical_axis
 from torchcaffe.registry import layer

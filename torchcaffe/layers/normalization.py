@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from prototxt.schema import LRNParameter
+from prototxt.formats.schema import LRNParameter
 from torchcaffe.layer import Layer, Shape
 from torchcaffe.registry import layer
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from prototxt.schema import PoolingParameter, SPPParameter
+from prototxt.formats.schema import PoolingParameter, SPPParameter
 from torchcaffe.layer import Layer, Shape
 from torchcaffe.registry import layer
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from prototxt.errors import InputError, NetError
+from prototxt.common.errors import InputError, NetError
 from torchcaffe.blob import Activation, Blob, ParameterBlob
 from torchcaffe.layer import Layer, Shape
 from torchcaffe.mode import TEST, TRAIN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from prototxt.schema import FillerParameter
+from prototxt.formats.schema import FillerParameter
 from torchcaffe.layer import Layer, Shape
 from torchcaffe.registry import layer
 

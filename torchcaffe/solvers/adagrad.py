@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from prototxt.schema import SolverParameter
+from prototxt.formats.schema import SolverParameter
 from torchcaffe.solvers.registry import Rate, rule
 
 

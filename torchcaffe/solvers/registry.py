@@ -8,8 +8,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from prototxt.errors import NetError
-from prototxt.schema import SolverParameter
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import SolverParameter
 
 Rate = float | Tensor
 """Learning rate of a parameter: one number, or a tensor that broadcasts to its shape (a rate for every row)."""

@@ -16,7 +16,7 @@ from deepvis.controllers.panes.registry import pane
 from deepvis.controllers.present import LayerValues, grid_content
 from deepvis.controllers.session import Session, Sources
 from deepvis.models.resolve import DisplayState
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 COLUMNS = ("layer", "unit", "Δ weights", "before", "after", "Δ mean", "H", "rate")
 TOOLTIPS = (

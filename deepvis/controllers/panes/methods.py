@@ -16,7 +16,7 @@ from deepvis.models.resolve import DisplayState
 from entropy import Plan
 from entropy.measurement import largest_h
 from entropy.transfer import TRANSFER
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 Array = NDArray[np.float64]
 _POINTS = 256  # of a curve

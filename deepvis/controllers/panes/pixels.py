@@ -14,7 +14,7 @@ from deepvis.controllers.session import Sources
 from deepvis.model import Model
 from deepvis.models.resolve import DisplayState
 from deepvis.pixel_fields import FIELDS, orders_of
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 
 _NAMES = {"RGB": ("red", "green", "blue"), "BGR": ("blue", "green", "red"), "GRAY": ("grey",)}
 

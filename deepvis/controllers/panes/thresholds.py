@@ -16,7 +16,7 @@ from deepvis.controllers.tasks import Task
 from deepvis.models.resolve import DisplayState
 from deepvis.progress import Progress
 from entropy.transfer import TRANSFER
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 METHOD = 1
 """Of the saved plan: the three hard methods differ in the share that they are solved for, not in what they do."""

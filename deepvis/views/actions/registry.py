@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deepvis.controllers.lanes import Problem
 from deepvis.registry import Registry
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QMenu

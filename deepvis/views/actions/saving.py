@@ -20,7 +20,7 @@ from deepvis.report import write_report
 from deepvis.views.actions.registry import window_action
 from deepvis.views.rendering import FILTER, Write, to_pixels, writer_of
 from deepvis.views.saveable import pane_at, saveable
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 if TYPE_CHECKING:
     from deepvis.views.window import Window

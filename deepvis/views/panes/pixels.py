@@ -35,10 +35,10 @@ from deepvis.pixel_fields import FIELDS, check_input, edited
 from deepvis.pixel_statistics import Measured, measured
 from deepvis.views import theme
 from deepvis.views.panes.registry import pane_widget
-from prototxt.atomic import write_text
-from prototxt.errors import InputError
-from prototxt.preprocess import Preprocessing, read_preprocessing
-from prototxt.schema import NetParameter
+from prototxt.common.atomic import write_text
+from prototxt.common.errors import InputError
+from prototxt.formats.schema import NetParameter
+from prototxt.pixels.preprocess import Preprocessing, read_preprocessing
 
 _PLACES = {  # row and column of each field
     "channel_order": (0, 0),

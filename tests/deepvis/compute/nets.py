@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from deepvis.model import Model
-from prototxt.preprocess import Preprocessing
-from prototxt.shapes import infer_shapes
-from prototxt.text import parse_net
+from prototxt.formats.text import parse_net
+from prototxt.net.shapes import infer_shapes
+from prototxt.pixels.preprocess import Preprocessing
 
 
 def model_of(text: str, size: int = 227) -> Model:

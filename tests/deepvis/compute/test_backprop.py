@@ -8,7 +8,7 @@ from torch import nn
 
 from deepvis.compute.backprop import BACKPROP, back_propagate
 from deepvis.models.viewer import BACK_MODES
-from prototxt.graph import Value
+from prototxt.net.graph import Value
 
 CAPTUM = {
     "gradient": lambda net: captum.attr.Saliency(net),

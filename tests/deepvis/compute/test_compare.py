@@ -8,7 +8,7 @@ import pytest
 from deepvis.compute.compare import After, Comparison, relative_change
 from deepvis.compute.engine import Engine, Frame
 from deepvis.errors import ModelError
-from prototxt.weights import write_weights
+from prototxt.formats.weights import write_weights
 
 
 def tuned(model, path, change):

@@ -6,7 +6,7 @@ from deepvis.compute.describe import describe
 from deepvis.compute.engine import Engine, Frame
 from deepvis.errors import ModelError
 from deepvis.models.viewer import Origin
-from prototxt.graph import Value
+from prototxt.net.graph import Value
 
 
 def test_the_list_names_a_layer_once_with_its_activation(make_model):

@@ -12,10 +12,10 @@ from deepvis.compute.engine import Engine, Frame
 from deepvis.compute.pycaffe_engine import PycaffeEngine
 from deepvis.model import Model
 from deepvis.models.viewer import Origin, PairView
-from prototxt.preprocess import Preprocessing
-from prototxt.samples import Clip, Pair, Planes, Sample
-from prototxt.shapes import infer_shapes
-from prototxt.text import parse_net
+from prototxt.formats.text import parse_net
+from prototxt.net.shapes import infer_shapes
+from prototxt.pixels.preprocess import Preprocessing
+from prototxt.pixels.samples import Clip, Pair, Planes, Sample
 
 RANDOM = np.random.default_rng(2)
 INPUT = 'layer {{ name: "{0}" type: "Input" top: "{0}" input_param {{ shape {{ {1} }} }} }}\n'

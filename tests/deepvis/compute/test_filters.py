@@ -8,9 +8,9 @@ import torch
 
 from deepvis.compute.filters import unit_biases, unit_filters
 from deepvis.model import Model
-from prototxt.preprocess import Preprocessing
-from prototxt.shapes import infer_shapes
-from prototxt.text import parse_net
+from prototxt.formats.text import parse_net
+from prototxt.net.shapes import infer_shapes
+from prototxt.pixels.preprocess import Preprocessing
 
 NET = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 6 dim: 6 } } }

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from deepvis.compute.fit import fitted
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 
 OWN = Preprocessing("BGR", mean=(1, 2, 3), resize="stretch", resize_to=(16, 32), crop=(12, 24))
 

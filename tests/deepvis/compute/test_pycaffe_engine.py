@@ -24,10 +24,10 @@ from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.settings import BUNDLED_MODEL, Settings
-from prototxt.graph import NetGraph, Value
-from prototxt.preprocess import Preprocessing
-from prototxt.shapes import infer_shapes
-from prototxt.text import parse_net
+from prototxt.formats.text import parse_net
+from prototxt.net.graph import NetGraph, Value
+from prototxt.net.shapes import infer_shapes
+from prototxt.pixels.preprocess import Preprocessing
 
 MODES = ("gradient", "deconv", "guided")
 TOLERANCE = 1e-4

@@ -14,7 +14,7 @@ from deepvis.compute import pycaffe_worker
 from deepvis.compute.pycaffe_process import CaffeProcess, WorkerDied, caffe_program
 from deepvis.compute.pycaffe_worker import read_message, write_message
 from deepvis.errors import ModelError
-from prototxt import real_caffe
+from prototxt.common import real_caffe
 
 
 def test_messages_survive_the_way():

@@ -20,7 +20,7 @@ from deepvis.errors import ModelError
 from deepvis.model import into_activation, open_model
 from deepvis.progress import with_bar
 from deepvis.settings import BUNDLED_MODEL
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 
 FEW = {"fourier": FourierPrior(steps=12), "pixels": PixelPrior(12, LengthRate(2.0), decay=0.01, blur=1, blur_every=4)}
 

@@ -4,7 +4,7 @@ from deepvis.controllers.actions import ACTIONS
 from deepvis.models.net_info import LayerInfo, NetInfo
 from deepvis.models.resolve import resolve
 from deepvis.models.viewer import BACK_MODES, COLORMAPS, Origin, ViewerModel
-from prototxt.graph import Value
+from prototxt.net.graph import Value
 
 NET = NetInfo(
     "small",

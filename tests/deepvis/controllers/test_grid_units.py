@@ -18,7 +18,7 @@ from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
-from prototxt.graph import Value
+from prototxt.net.graph import Value
 
 RATES = {"conv1": np.array([0, 0.25, 0.5, 0.75, 1])}
 

@@ -1,7 +1,7 @@
 import pytest
 
 from deepvis.controllers.lanes import Lane, run_job
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 
 class Threads:

@@ -4,7 +4,7 @@ from deepvis.controllers.lanes import Lane
 from deepvis.controllers.steps import Steps
 from deepvis.controllers.tasks import Task, Tasks
 from deepvis.progress import Progress
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 
 class Later:

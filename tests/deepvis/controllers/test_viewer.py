@@ -20,9 +20,9 @@ from deepvis.player import Player
 from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
-from prototxt.graph import Value
-from prototxt.preprocess import Preprocessing
-from prototxt.samples import Pair
+from prototxt.net.graph import Value
+from prototxt.pixels.preprocess import Preprocessing
+from prototxt.pixels.samples import Pair
 
 
 @dataclass

@@ -16,7 +16,7 @@ from deepvis.export.visit import Seen, visit
 from deepvis.images import read_image
 from deepvis.progress import with_bar
 from deepvis.scan.patches import cut_patch
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 from torchcaffe.network import Network
 
 

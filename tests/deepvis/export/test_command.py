@@ -13,9 +13,9 @@ import deepvis.__main__ as command
 from deepvis.export.folder import RECORD
 from deepvis.images import read_image
 from entropy.planning import LayerPlan, Plan
-from prototxt.preprocess import Preprocessing
-from prototxt.text import write_message
-from prototxt.weights import write_weights
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
+from prototxt.pixels.preprocess import Preprocessing
 
 PLAN = Plan(
     method=2, formula="", threshold=1.0, share_wanted=None, share_free=0.4, hmax="layer", levels=None, weights_hash="",

@@ -23,7 +23,7 @@ from deepvis.export.unit_folders import open_unit_pictures
 from deepvis.images import read_image
 from deepvis.progress import with_bar
 from deepvis.scan.patches import cut_patch
-from prototxt.errors import FormatError
+from prototxt.common.errors import FormatError
 
 
 def write(form: str, job: Job, out: Path) -> Path:

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from deepvis.models.net_info import Grid, LayerInfo, NetInfo, UnitOrder
 from deepvis.models.resolve import resolve
 from deepvis.models.viewer import Origin, ViewerModel
-from prototxt.graph import Value
+from prototxt.net.graph import Value
 
 DATA = LayerInfo("data", "Input", 3, Value("data"), Value("data"), 9, 11)
 CONV = LayerInfo("conv1", "Convolution", 5, Value("conv1", 1), Value("conv1"), 9, 11, has_filters=True)

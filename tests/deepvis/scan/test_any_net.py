@@ -13,10 +13,10 @@ from deepvis.feed import find_feed
 from deepvis.scan.reader import Scan
 from deepvis.sources import open_images
 from deepvis.sources.opening import Cutting
-from prototxt.graph import NetGraph
-from prototxt.preprocess import Preprocessing
-from prototxt.schema import Datum
-from prototxt.text import parse_net
+from prototxt.formats.schema import Datum
+from prototxt.formats.text import parse_net
+from prototxt.net.graph import NetGraph
+from prototxt.pixels.preprocess import Preprocessing
 from tests.deepvis.scan.plain_loops import (
     IMAGES,
     RANDOM,

@@ -12,7 +12,7 @@ import pytest
 from deepvis.progress import with_bar
 from deepvis.scan.joining import merge_scans
 from deepvis.scan.run import scan
-from prototxt.errors import FormatError
+from prototxt.common.errors import FormatError
 
 OPTIONS = {"top": 3, "batch": 2, "device": "cpu"}
 

@@ -15,10 +15,10 @@ from deepvis.scan.joining import merge_scans
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
-from prototxt.preprocess import Preprocessing
-from prototxt.schema import Datum
-from prototxt.text import write_message
-from prototxt.weights import write_weights
+from prototxt.formats.schema import Datum
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
+from prototxt.pixels.preprocess import Preprocessing
 from tests.deepvis.scan.plain_loops import (
     IMAGES,
     TOP,

@@ -13,7 +13,7 @@ from deepvis.progress import with_bar
 from deepvis.scan.importance import score
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
-from prototxt.graph import Value
+from prototxt.net.graph import Value
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_everything_else_is_as_without(setup, tmp_path: Path) -> None:
 def test_a_softmax_at_the_end_is_left_out(make_model) -> None:
     from dataclasses import replace
 
-    from prototxt.build import layer
+    from prototxt.net.build import layer
 
     model = make_model()
     assert score(model) == Value("fc8")

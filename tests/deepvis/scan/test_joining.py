@@ -19,8 +19,8 @@ from deepvis.scan.joining import merge_scans
 from deepvis.scan.processes import Processes
 from deepvis.scan.run import scan
 from deepvis.sources import Images
-from prototxt.text import write_message
-from prototxt.weights import write_weights
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
 
 OPTIONS = {"top": 3, "batch": 4, "device": "cpu", "before": True, "histograms": True, "correlation": True}
 LABELS = (2, 0, 0, -1, 4, 2, 2, 0, 4, 4, 4, 2, -1)

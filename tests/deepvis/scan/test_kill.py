@@ -10,8 +10,8 @@ import pytest
 
 from deepvis.progress import with_bar
 from deepvis.scan.run import scan
-from prototxt.text import write_message
-from prototxt.weights import write_weights
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
 
 OPTIONS = {"top": 3, "batch": 2, "device": "cpu", "workers": 0}
 

@@ -14,7 +14,7 @@ from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
-from prototxt.schema import Datum
+from prototxt.formats.schema import Datum
 
 IMAGES = 2000
 

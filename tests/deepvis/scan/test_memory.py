@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from deepvis.model import Model
 from deepvis.scan.run import scan
-from prototxt.preprocess import Preprocessing
-from prototxt.shapes import infer_shapes
-from prototxt.text import parse_net
+from prototxt.pixels.preprocess import Preprocessing
+from prototxt.net.shapes import infer_shapes
+from prototxt.formats.text import parse_net
 
 NET = '''
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }

@@ -9,7 +9,7 @@ import pytest
 
 from deepvis.assumed import for_pairs
 from deepvis.scan.reader import Scan
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 from tests.deepvis.scan.plain_loops import (
     IMAGES,
     TOP,

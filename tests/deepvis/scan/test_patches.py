@@ -14,7 +14,7 @@ from deepvis.scan.patches import GREY, cut_patch, visible_box
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 
 
 @pytest.fixture

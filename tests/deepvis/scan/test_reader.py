@@ -16,8 +16,8 @@ from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
-from prototxt.preprocess import Preprocessing
-from prototxt.weights import weights_hash
+from prototxt.formats.weights import weights_hash
+from prototxt.pixels.preprocess import Preprocessing
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from deepvis.scan.reader import Scan
 from deepvis.sources import open_images
 from deepvis.sources.opening import Cutting
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 from tests.deepvis.scan.plain_loops import (
     IMAGES,
     Array,

@@ -22,9 +22,9 @@ from deepvis.progress import with_bar
 from deepvis.scan.run import scan
 from deepvis.scan.signals import stopping_at_signals
 from deepvis.sources import Images, open_images
-from prototxt.errors import FormatError
-from prototxt.text import write_message
-from prototxt.weights import write_weights
+from prototxt.common.errors import FormatError
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
 
 OPTIONS = {"top": 3, "batch": 2, "device": "cpu", "before": True, "histograms": True}
 

@@ -14,7 +14,7 @@ from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import Images
-from prototxt.errors import FormatError
+from prototxt.common.errors import FormatError
 
 TOP = 4
 

@@ -12,8 +12,8 @@ import pytest
 
 from deepvis.errors import ImageError
 from deepvis.sources import open_images
-from prototxt.samples import Planes
-from prototxt.schema import Datum
+from prototxt.formats.schema import Datum
+from prototxt.pixels.samples import Planes
 
 RANDOM = np.random.default_rng(3)
 PLANES = {channels: RANDOM.integers(0, 256, (channels, 5, 4), dtype=np.uint8) for channels in (1, 2, 3, 6)}

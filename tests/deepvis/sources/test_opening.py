@@ -15,7 +15,7 @@ from deepvis.sources import open_images
 from deepvis.sources.files import natural_key
 from deepvis.sources.names import key_name, key_of, place_of, short_name, split_name
 from deepvis.sources.opening import images_in_list
-from prototxt.samples import Pair, Planes, size_of
+from prototxt.pixels.samples import Pair, Planes, size_of
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 4, 3), dtype=np.uint8)
 

@@ -15,7 +15,7 @@ from deepvis.sources import open_images
 from deepvis.sources.names import frames_of
 from deepvis.sources.opening import Cutting
 from deepvis.sources.video import Video
-from prototxt.samples import Clip
+from prototxt.pixels.samples import Clip
 
 FRAMES = 150
 

@@ -17,9 +17,9 @@ from deepvis.scan import scan
 from deepvis.settings import Settings
 from deepvis.views import app
 from deepvis.views.snapshot import Wanted, snapshot
-from prototxt.errors import InputError
-from prototxt.text import write_message
-from prototxt.weights import write_weights
+from prototxt.common.errors import InputError
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
 
 
 def test_qt_leaves_none_as_often_as_it_is():

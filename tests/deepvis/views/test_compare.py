@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from deepvis.controllers.panes.compare import COLUMNS
 from deepvis.views.panes.compare import cell_text
-from prototxt.weights import write_weights
+from prototxt.formats.weights import write_weights
 
 CHANGED = 3
 

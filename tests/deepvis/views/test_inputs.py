@@ -14,7 +14,7 @@ from deepvis.controllers.tasks import Task
 from deepvis.images import read_image
 from deepvis.progress import Progress
 from deepvis.views.actions import inputs
-from prototxt.samples import Pair
+from prototxt.pixels.samples import Pair
 
 
 def idle(qtbot, window):
@@ -96,7 +96,7 @@ def test_files_of_several_kinds_together(qtbot, open_window, make_pictures, vide
 
 def test_an_lmdb_is_a_folder(qtbot, open_window, monkeypatch, tmp_path):
     lmdb = pytest.importorskip("lmdb")
-    from prototxt.schema import Datum
+    from prototxt.formats.schema import Datum
 
     window = open_window()
     with lmdb.open(str(tmp_path / "data_lmdb")) as environment, environment.begin(write=True) as transaction:

@@ -21,8 +21,8 @@ from deepvis.progress import with_bar
 from deepvis.scan import scan
 from deepvis.settings import Settings
 from deepvis.views.actions.opening import convert
-from prototxt.text import write_message
-from prototxt.weights import write_weights
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog
 from deepvis.pixel_fields import FIELDS
 from deepvis.sources.opening import images_in_list
 from deepvis.views.actions.saving import shown_values
-from prototxt.preprocess import Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from PySide6.QtCore import Qt, QTimer
 
 from deepvis.model import Model
 from deepvis.views.watchdog import LIMIT, Watchdog
-from prototxt.shapes import infer_shapes
-from prototxt.text import parse_net
+from prototxt.formats.text import parse_net
+from prototxt.net.shapes import infer_shapes
 
 WIDE = """
 name: "wide"

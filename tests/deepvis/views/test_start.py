@@ -14,7 +14,7 @@ from deepvis.errors import ModelError
 from deepvis.progress import Progress
 from deepvis.views import start
 from deepvis.views.application import resize_to_fit
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
 
 
 @pytest.fixture(autouse=True)

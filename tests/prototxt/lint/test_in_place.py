@@ -2,9 +2,9 @@
 
 import pytest
 
-from prototxt.layer_types import LAYER_TYPES
+from prototxt.formats.text import parse_net
 from prototxt.lint import lint_net
-from prototxt.text import parse_net
+from prototxt.net.layer_types import LAYER_TYPES
 
 # Layers that keep their bottom's shape, with settings.
 LAYERS = {

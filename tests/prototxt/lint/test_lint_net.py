@@ -2,11 +2,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from prototxt.layer_types import LAYER_TYPES
+from prototxt.formats.text import parse_net, to_text
 from prototxt.lint import lint_net, warn_net
 from prototxt.lint.registry import LAYER_RULES, NET_RULES, NET_WARNINGS
+from prototxt.net.layer_types import LAYER_TYPES
 from prototxt.templates import TEMPLATES, read_template
-from prototxt.text import parse_net, to_text
 
 INPUTS = """
 layer { name: "in" type: "Input" top: "data" top: "flat" top: "label" top: "seq" top: "cont" top: "square"

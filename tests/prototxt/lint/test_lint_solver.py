@@ -1,9 +1,9 @@
 import pytest
 
+from prototxt.formats.schema import SolverParameter
+from prototxt.formats.text import parse_message, parse_net
 from prototxt.lint import lint_solver, warn_solver
 from prototxt.lint.registry import SOLVER_RULES, SOLVER_WARNINGS
-from prototxt.schema import SolverParameter
-from prototxt.text import parse_message, parse_net
 
 NET = """
 layer { name: "data" type: "DummyData" top: "data" top: "label"

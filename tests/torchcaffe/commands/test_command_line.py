@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prototxt.errors import InputError
+from prototxt.common.errors import InputError
+from prototxt.formats.text import parse_net, write_message
+from prototxt.formats.weights import read_weights, write_weights
 from prototxt.split import split_net
-from prototxt.text import parse_net, write_message
-from prototxt.weights import read_weights, write_weights
 from torchcaffe.__main__ import COMMANDS, main
 from torchcaffe.commands import flags as flags_module
 from torchcaffe.commands.flags import parse_flags

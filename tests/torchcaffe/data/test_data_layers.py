@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from prototxt.build import layer as make_layer
-from prototxt.errors import FormatError, NetError
-from prototxt.schema import Datum
-from prototxt.text import parse_net
+from prototxt.common.errors import FormatError, NetError
+from prototxt.formats.schema import Datum
+from prototxt.formats.text import parse_net
+from prototxt.net.build import layer as make_layer
 from torchcaffe.data.database import Data
 from torchcaffe.data.dummy_data import DummyData
 from torchcaffe.data.hdf5_data import HDF5Data

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prototxt.blob import write_blob
-from prototxt.errors import NetError
-from prototxt.schema import TransformationParameter
+from prototxt.common.errors import NetError
+from prototxt.formats.blob import write_blob
+from prototxt.formats.schema import TransformationParameter
 from torchcaffe.data.transform import Draw, Transform
 
 

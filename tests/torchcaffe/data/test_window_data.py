@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from prototxt.blob import write_blob
-from prototxt.errors import FormatError, NetError
-from prototxt.text import parse_net
+from prototxt.common.errors import FormatError, NetError
+from prototxt.formats.blob import write_blob
+from prototxt.formats.text import parse_net
 from torchcaffe.data.window_data import WindowData
 from torchcaffe.data.window_file import read_window_file
 from torchcaffe.network import Network

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from prototxt.errors import NetError
-from prototxt.schema import LayerParameter
-from prototxt.text import parse_message
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import LayerParameter
+from prototxt.formats.text import parse_message
 from torchcaffe.layer import Layer
 from torchcaffe.registry import LAYERS, find_class, layer
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import torchcaffe
-from prototxt.text import parse_net
+from prototxt.formats.text import parse_net
 from torchcaffe.network import Network
 from torchcaffe.registry import LAYERS
 

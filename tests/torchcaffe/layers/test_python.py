@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import torchcaffe
-from prototxt.errors import NetError
-from prototxt.text import parse_net
+from prototxt.common.errors import NetError
+from prototxt.formats.text import parse_net
 from torchcaffe.__main__ import main
 from torchcaffe.network import Network
 from torchcaffe.pycaffe import Net

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from prototxt.schema import LayerParameter
-from prototxt.text import parse_message
+from prototxt.formats.schema import LayerParameter
+from prototxt.formats.text import parse_message
 from torchcaffe.layers.dropout import Dropout
 from torchcaffe.layers.pooling import Pooling
 

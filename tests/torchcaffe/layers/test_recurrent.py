@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from prototxt.schema import LayerParameter
-from prototxt.text import parse_message, parse_net
+from prototxt.formats.schema import LayerParameter
+from prototxt.formats.text import parse_message, parse_net
 from torchcaffe.layers.recurrent import LSTM, RNN, Recurrent
 from torchcaffe.network import Network
 from torchcaffe.pycaffe import Net

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
-from prototxt.errors import NetError
-from prototxt.schema import POOL, SolverParameter
-from prototxt.solverstate import read_solverstate
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import POOL, SolverParameter
+from prototxt.formats.solverstate import read_solverstate
+from prototxt.formats.text import parse_net, to_text
+from prototxt.formats.weights import read_weights, write_weights
 from prototxt.split import filter_rows, merge_weights, split_net
-from prototxt.text import parse_net, to_text
-from prototxt.weights import read_weights, write_weights
 from torchcaffe.solver import SOLVERS, Solver
 
 FILLER = 'weight_filler { type: "msra" variance_norm: FAN_OUT } bias_filler { type: "uniform" min: -0.1 max: 0.1 }'

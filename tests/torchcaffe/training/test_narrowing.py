@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
-from prototxt.schema import POOL, SolverParameter
+from prototxt.formats.schema import POOL, SolverParameter
 from torchcaffe.solver import SOLVERS
 
 NET = """

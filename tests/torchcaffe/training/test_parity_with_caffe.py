@@ -12,10 +12,10 @@ import lmdb
 import numpy as np
 import pytest
 
-from prototxt.schema import Datum
-from prototxt.solverstate import read_solverstate
-from prototxt.text import parse_net
-from prototxt.weights import read_weights, write_weights
+from prototxt.formats.schema import Datum
+from prototxt.formats.solverstate import read_solverstate
+from prototxt.formats.text import parse_net
+from prototxt.formats.weights import read_weights, write_weights
 from torchcaffe.__main__ import main
 from torchcaffe.network import Network
 
@@ -231,7 +231,7 @@ def _write_sequences(folder: Path, random: np.random.Generator) -> None:
 
 
 def _write_pictures(folder: Path, random: np.random.Generator) -> None:
-    from prototxt.blob import write_blob
+    from prototxt.formats.blob import write_blob
 
     (folder / "pictures").mkdir()
     lines = []

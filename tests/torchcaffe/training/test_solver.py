@@ -8,10 +8,10 @@ import torch
 from google.protobuf import text_format
 
 import torchcaffe as caffe
-from prototxt.errors import FormatError, NetError
-from prototxt.schema import POOL, SolverParameter
-from prototxt.text import parse_net
-from prototxt.weights import read_weights, write_weights
+from prototxt.common.errors import FormatError, NetError
+from prototxt.formats.schema import POOL, SolverParameter
+from prototxt.formats.text import parse_net
+from prototxt.formats.weights import read_weights, write_weights
 from torchcaffe.solver import SOLVERS, Action, Solver, get_solver
 from torchcaffe.solvers import RULES
 

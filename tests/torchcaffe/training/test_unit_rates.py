@@ -9,8 +9,8 @@ from google.protobuf import text_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prototxt.errors import NetError
-from prototxt.schema import POOL, SolverParameter
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import POOL, SolverParameter
 from prototxt.split.blobs import to_rows
 from prototxt.split.layouts import group_count, layouts_of
 from torchcaffe import partial

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prototxt.errors import NetError
-from prototxt.schema import SolverParameter
+from prototxt.common.errors import NetError
+from prototxt.formats.schema import SolverParameter
 from torchcaffe import gradients
 from torchcaffe.policies import POLICIES, check_policy, current_step, learning_rate
 from torchcaffe.solvers import RULES, find_rule
@@ -124,7 +124,7 @@ RATES = {
 def _solver(text: str) -> SolverParameter:
     from google.protobuf import text_format
 
-    from prototxt.schema import POOL
+    from prototxt.formats.schema import POOL
 
     return text_format.Parse(text, SolverParameter(), descriptor_pool=POOL)
 

@@ -1,0 +1,1 @@
+"""The files of Caffe: reading, writing and upgrading them."""
