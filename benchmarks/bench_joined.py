@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from bench_split import seconds
 
-from entropy.real_caffe import find_caffe
+from entropy.split_folder.real_caffe import find_caffe
 from prototxt.formats.schema import LayerParameter, NetParameter, SolverParameter
 from prototxt.net.build import layer
 from prototxt.net.build import net as make_net

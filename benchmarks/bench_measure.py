@@ -18,7 +18,7 @@ import numpy as np
 import tyro
 
 import entropy
-from entropy.streaming import MeanHistograms
+from entropy.measuring.streaming import MeanHistograms
 
 LAYERS = {"conv1": 64, "conv2": 192, "conv3": 384, "conv4": 256, "conv5": 256}
 BLOCK = 2048

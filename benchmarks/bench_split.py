@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from entropy import plan
-from entropy.cost import step_cost
-from entropy.measurement import measure
-from entropy.real_caffe import find_caffe
-from entropy.scan_file import ScanTables
+from entropy.measuring.measurement import measure
+from entropy.measuring.scan_file import ScanTables
+from entropy.split_folder.cost import step_cost
+from entropy.split_folder.real_caffe import find_caffe
 from prototxt.formats.schema import NetParameter, SolverParameter
 from prototxt.formats.text import write_message
 from prototxt.net.build import layer

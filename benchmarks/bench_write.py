@@ -18,7 +18,7 @@ from unittest import mock
 import numpy as np
 
 from entropy import measure, plan, write
-from entropy.scan_file import ScanTables
+from entropy.measuring.scan_file import ScanTables
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import Weights, read_weights, weights_hash, write_weights

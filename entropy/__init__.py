@@ -1,18 +1,18 @@
 """H of every filter, and a learning rate of its own for each, in prototxt that stock Caffe obeys."""
 
-from entropy.applying import apply_plan
-from entropy.checking import Loss, check
 from entropy.errors import CheckError, PlanError, ScanError
-from entropy.measurement import FewImagesWarning, measure
-from entropy.merging import Change, Merged, merge
-from entropy.planning import LayerPlan, Plan, plan, read_plan
-from entropy.replanning import replan
-from entropy.solver_file import SolverSettings
-from entropy.table import Provenance, Table
-from entropy.table_files import read_csv, read_table, write_table
-from entropy.task import Task
-from entropy.updates import ScaledUpdates, scale_updates
-from entropy.writing import Written, write
+from entropy.measuring.measurement import FewImagesWarning, measure
+from entropy.measuring.table import Provenance, Table
+from entropy.measuring.table_files import read_csv, read_table, write_table
+from entropy.planning.plan import LayerPlan, Plan, plan, read_plan
+from entropy.split_folder.checking import Loss, check
+from entropy.split_folder.merging import Change, Merged, merge
+from entropy.split_folder.replanning import replan
+from entropy.split_folder.solver_file import SolverSettings
+from entropy.split_folder.task import Task
+from entropy.split_folder.writing import Written, write
+from entropy.training.applying import apply_plan
+from entropy.training.updates import ScaledUpdates, scale_updates
 
 __all__ = [
     "Change",

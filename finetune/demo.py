@@ -12,7 +12,7 @@ from pathlib import Path
 
 from converters.source import describe_folder
 from deepvis.progress import with_bar
-from entropy import folder as names
+from entropy.split_folder import folder as names
 from finetune.crop_task import refuse_small, write_task
 from finetune.demo_steps import DemoSettings, Step, after_training, before_training
 from finetune.errors import ExperimentError

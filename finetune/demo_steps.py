@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepvis.scan.reader import Scan
-from entropy import folder as names
+from entropy.split_folder import folder as names
 from prototxt.common.real_caffe import find_caffe
 
 MODEL = Path("models/indoor39")

@@ -14,7 +14,7 @@ import torch
 from deepvis.model import Model, open_model
 from deepvis.progress import Progress, with_bar
 from entropy import Plan, read_plan
-from entropy import folder as names
+from entropy.split_folder import folder as names
 from finetune.crop_task import scene_crops
 from finetune.errors import ExperimentError
 from finetune.forgetting import movements, output_change

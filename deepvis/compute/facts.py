@@ -16,12 +16,12 @@ from deepvis.compute.filter_table import FilterTable
 from deepvis.errors import ScanError
 from deepvis.model import Model
 from deepvis.scan.reader import Scan
-from entropy.binning import BinChoice, Means, Rule, choose_bins
-from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning, entropy_bits
-from entropy.scan_file import read_histograms
-from entropy.streamed_means import StreamedMeans
-from entropy.table import Table
-from entropy.table_means import TableMeans
+from entropy.measuring.binning import BinChoice, Means, Rule, choose_bins
+from entropy.measuring.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning, entropy_bits
+from entropy.measuring.scan_file import read_histograms
+from entropy.measuring.streamed_means import StreamedMeans
+from entropy.measuring.table import Table
+from entropy.measuring.table_means import TableMeans
 from prototxt.pixels.preprocess import Box
 
 PATCHES = 9

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import entropy
-from entropy.measurement import few_images
-from entropy.transfer import TRANSFER
+from entropy.measuring.measurement import few_images
+from entropy.planning.transfer import TRANSFER
 
 SETTINGS = ("bins", "quantile", "width", "scope", "after")
 """What a plan says of how H was measured, by the names that `entropy.measure` takes."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deepvis.compute.colour import ColourScale, colourise
 from deepvis.compute.filter_table import FilterTable
-from entropy.transfer import TRANSFER
+from entropy.planning.transfer import TRANSFER
 
 H_MAP, RATE_MAP = "viridis", "matplotlib:coolwarm"
 """Maps of H, and of rates: blue for frozen, red for free."""

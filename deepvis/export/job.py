@@ -19,8 +19,8 @@ from deepvis.export.pictures import BACK_PICTURES, Blocks
 from deepvis.export.visit import Seen, visit
 from deepvis.progress import Progress
 from deepvis.scan.reader import Scan
-from entropy.binning import Rule
-from entropy.histograms import DEFAULT_BINS, DEFAULT_QUANTILE
+from entropy.measuring.binning import Rule
+from entropy.measuring.histograms import DEFAULT_BINS, DEFAULT_QUANTILE
 
 MEMORY = 1 << 30  # bytes of small pictures that are kept at a time
 LEAST = "least"

@@ -81,7 +81,8 @@ def scan(
     importance : keep how much the output depends on every unit (`deepvis.scan.importance`); takes a backward pass.
     means : keep the table of means; without it histograms take its place, and there are no means of classes and no
         correlation.
-    histograms : keep fine histograms of the means too (`entropy.streaming`), from which H can be measured as well.
+    histograms : keep fine histograms of the means too (`entropy.measuring.streaming`), from which H can be measured as
+        well.
     strict : raise on the first picture that cannot be used.
     fresh : throw a checkpoint away and begin anew.
     extend : add the images that ``out`` does not have yet to it; layers and what is kept are those of the file.

@@ -10,7 +10,7 @@ import torch
 
 from deepvis.scan.exact_sum import LIMBS, ExactSums, mean_and_variance
 from deepvis.scan.top_images import EMPTY, renumber, strongest
-from entropy.streaming import CELLS, MeanHistograms, merge_histograms
+from entropy.measuring.streaming import CELLS, MeanHistograms, merge_histograms
 
 LIMBED = ("sums", "squares")  # whose units are their second axis
 
@@ -27,7 +27,7 @@ class Totals:
     zeros : (C,) int64, how many values were zero.
     min, max : (C,) float32.
     mean_counts, mean_extremes, mean_zeros : (C, T, cells) uint32, (C, T, 2) float32, (C, T) int64 of the T histograms
-        of means that are kept (`entropy.streaming.MeanHistograms`).
+        of means that are kept (`entropy.measuring.streaming.MeanHistograms`).
     """
 
     top_keys: np.ndarray

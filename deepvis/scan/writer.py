@@ -27,7 +27,7 @@ from deepvis.scan.totals import Totals, joined
 from deepvis.sources import UNKNOWN
 from deepvis.sources.images import hash_of
 from deepvis.sources.names import below
-from entropy.streaming import CELLS
+from entropy.measuring.streaming import CELLS
 
 COPIED_ROWS = 1024
 # Rows and columns of a piece of a table in the file: means are read by rows, maxima by columns.

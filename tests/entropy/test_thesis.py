@@ -7,8 +7,8 @@ import pytest
 
 from entropy import measure, plan
 from entropy.__main__ import main
-from entropy.scan_file import ScanTables
-from entropy.table_files import write_table
+from entropy.measuring.scan_file import ScanTables
+from entropy.measuring.table_files import write_table
 
 LAYERS = {"features.0": 64, "features.3": 192, "features.6": 384, "features.8": 256, "features.10": 256}
 THRESHOLDS = {1: 5.0, 2: 3.0, 3: 2.0}  # one set for both nets, as in the thesis

@@ -14,8 +14,8 @@ from deepvis.controllers.panes.registry import pane
 from deepvis.controllers.session import Sources
 from deepvis.models.resolve import DisplayState
 from entropy import Plan
-from entropy.measurement import largest_h
-from entropy.transfer import TRANSFER
+from entropy.measuring.measurement import largest_h
+from entropy.planning.transfer import TRANSFER
 from prototxt.common.errors import InputError
 
 Array = NDArray[np.float64]

@@ -15,7 +15,7 @@ from deepvis.controllers.session import Sources
 from deepvis.controllers.tasks import Task
 from deepvis.models.resolve import DisplayState
 from deepvis.progress import Progress
-from entropy.transfer import TRANSFER
+from entropy.planning.transfer import TRANSFER
 from prototxt.common.errors import InputError
 
 METHOD = 1

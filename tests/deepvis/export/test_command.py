@@ -12,7 +12,7 @@ import pytest
 import deepvis.__main__ as command
 from deepvis.export.folder import RECORD
 from deepvis.images import read_image
-from entropy.planning import LayerPlan, Plan
+from entropy.planning.plan import LayerPlan, Plan
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import write_weights
 from prototxt.pixels.preprocess import Preprocessing

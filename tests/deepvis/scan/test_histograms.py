@@ -14,10 +14,10 @@ from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import Images
-from entropy.histograms import Binning
-from entropy.scan_file import read_histograms
-from entropy.streamed_means import StreamedMeans
-from entropy.streaming import MeanHistograms
+from entropy.measuring.histograms import Binning
+from entropy.measuring.scan_file import read_histograms
+from entropy.measuring.streamed_means import StreamedMeans
+from entropy.measuring.streaming import MeanHistograms
 
 LAYERS = ("conv1", "fc")
 

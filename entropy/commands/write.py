@@ -1,0 +1,81 @@
+"""``python -m entropy write``: the folder that stock Caffe trains in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import tyro
+from tqdm import tqdm
+
+from entropy.commands import reporting
+from entropy.errors import PlanError
+from entropy.split_folder.solver_file import SolverSettings
+from entropy.split_folder.task import Task, TaskOptions
+from entropy.split_folder.writing import write
+
+T = TypeVar("T")
+# A dataclass of options whose flags carry no prefix.
+Flat = Annotated[T, tyro.conf.OmitArgPrefixes]
+
+
+def write_command(
+    plan: tyro.conf.Positional[Path],
+    net: Path,
+    weights: Path,
+    out: Path,
+    images: Path | None = None,
+    head: str | None = None,
+    task: Flat[TaskOptions] = TaskOptions(),  # noqa: B008 - frozen
+    solver: Flat[SolverSettings] = SolverSettings(),  # noqa: B008 - frozen
+    solver_file: Path | None = None,
+    bias_lr: float = 2.0,
+    bias_decay: float = 0.0,
+) -> None:
+    """Write the folder that stock Caffe trains in.
+
+    Parameters
+    ----------
+    plan
+        plan.json.
+    net
+        the deploy net that was scanned, with a task; or a train_val net as it is.
+    weights
+        its caffemodel.
+    out
+        the folder.
+    images
+        list of the new task's training pictures, "path label" lines (with a deploy net).
+    head
+        name of the new classifier layer (with a deploy net).
+    task
+        more about the new task.
+    solver
+        how to train.
+    solver_file
+        a solver.prototxt in place of the solver settings.
+    bias_lr
+        lr_mult of biases about which the net says nothing.
+    bias_decay
+        decay_mult of these.
+    """
+    if (images is None) != (head is None):
+        raise PlanError("a new task needs both --images and --head")
+    whole = None if images is None or head is None else Task(images=images, head=head, **vars(task))
+    written = write(
+        plan,
+        net,
+        weights,
+        solver_file or solver,
+        out=out,
+        task=whole,
+        bias_lr=bias_lr,
+        bias_decay=bias_decay,
+        progress=_bar,
+    )
+    print(reporting.describe_written(written))
+
+
+def _bar(entries: Sequence[T]) -> Iterable[T]:
+    return tqdm(entries, "copying pictures", unit=" pictures", disable=None)

@@ -1,0 +1,1 @@
+"""H and what else a scan's tables say of every filter: histograms, measures, tables."""

@@ -1,0 +1,1 @@
+"""The folder that stock Caffe trains in: written, checked, merged, replanned."""

@@ -1,0 +1,159 @@
+"""After training: the weights of a split net as an ordinary caffemodel again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from entropy.errors import CheckError, PlanError
+from entropy.planning.plan import Plan, read_plan
+from entropy.split_folder import folder as names
+from prototxt.formats.schema import NetParameter
+from prototxt.formats.solverstate import read_solverstate, write_solverstate
+from prototxt.formats.text import read_net
+from prototxt.formats.weights import Weights, read_weights, weights_hash, write_weights
+from prototxt.split import Split, filter_rows, merge_state, merge_weights
+
+
+@dataclass(frozen=True)
+class Change:
+    """What training did to the filters of a layer.
+
+    Parameters
+    ----------
+    layer : its name.
+    frozen : number of filters with a rate of 0; their weights are bit-identical to those before training.
+    free : number of the other filters.
+    moved : how many of those have changed.
+    largest : largest absolute change of a weight.
+    """
+
+    layer: str
+    frozen: int
+    free: int
+    moved: int
+    largest: float
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What `merge` wrote.
+
+    Parameters
+    ----------
+    files : what each file holds, by its path.
+    changes : one entry per planned layer.
+    """
+
+    files: dict[Path, str] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+
+
+def merge(
+    folder: Path | str,
+    snapshot: Path | str,
+    out: Path | str,
+    *,
+    net: Path | str | None = None,
+    weights: Path | str | None = None,
+    state: Path | str | None = None,
+) -> Merged:
+    """Put a snapshot of a split net together into ordinary caffemodels.
+
+    Parameters
+    ----------
+    folder : that `entropy.write` made.
+    snapshot : caffemodel of the trained split net.
+    out : where the result goes. With ``net`` and ``weights`` it is the source model with its own head on the trained
+        trunk, and the net with the new head goes beside it as ``..._head.caffemodel`` (for the folder's
+        ``deploy.prototxt``); without them it is the training net with the new head.
+    net, weights : the source deploy net and caffemodel that the folder was written from.
+    state : solver state of the snapshot; its momentum is put together too, for the plain net.
+
+    Returns
+    -------
+    Merged : the files written, and what training changed.
+
+    Raises
+    ------
+    CheckError : a frozen filter changed: the snapshot is of another run.
+    PlanError : ``weights`` is not the caffemodel that the plan was made for, or only one of net and weights is given.
+    NetError : the snapshot does not belong to the split net.
+    """
+    folder, out = Path(folder), Path(out)
+    if (net is None) != (weights is None):
+        raise PlanError("to give the source model its trained trunk, both its net and its weights are needed")
+    plan = read_plan(folder / names.PLAN)
+    plain, split = read_net(folder / names.PLAIN_NET), Split(read_net(folder / names.SPLIT_NET), plan.split)
+    before, after = read_weights(folder / names.SPLIT_WEIGHTS), read_weights(snapshot)
+    check_frozen(split.net, before, after, snapshot)
+    whole = merge_weights(after, plan.split)
+    trained = out
+    result = Merged(changes=_changes(plan, plain, merge_weights(before, plan.split), whole))
+    if net is None or weights is None:
+        _write(result, out, plain, whole, "the training net with the new head")
+    else:
+        source = read_weights(weights)
+        if plan.weights_hash and weights_hash(source) != plan.weights_hash:
+            raise PlanError(
+                f"{weights}: is not the caffemodel that the plan was made for; give the one that was scanned"
+            )
+        trunk = {name: whole.get(name, blobs) for name, blobs in source.items()}
+        _write(result, out, read_net(net), trunk, "the source net: its own head on the trained trunk")
+        trained = out.with_name(f"{out.stem}_head{out.suffix}")
+        _write(result, trained, plain, whole, f"the new head on the trained trunk, for {names.DEPLOY} in {folder}")
+    if state is not None:
+        target = trained.with_suffix(".solverstate")
+        merged = merge_state(read_solverstate(state), split, after, plain, learned_net=str(trained))
+        write_solverstate(target, merged)
+        result.files[target] = f"the solver state of {names.PLAIN_NET} in {folder}"
+    return result
+
+
+def _write(result: Merged, path: Path, net: NetParameter, weights: Weights, what: str) -> None:
+    layers = {layer.name for layer in net.layer}
+    write_weights(path, net, {name: blobs for name, blobs in weights.items() if name in layers})
+    result.files[path] = what
+
+
+def check_frozen(net: NetParameter, before: Weights, after: Weights, snapshot: Path | str) -> None:
+    """Refuse a snapshot whose frozen layers are not those that training started from.
+
+    Parameters
+    ----------
+    net : the split net.
+    before, after : its weights at the start, and in the snapshot.
+
+    Raises
+    ------
+    CheckError : names the layer.
+    """
+    for layer in net.layer:
+        if not layer.param or any(spec.lr_mult for spec in layer.param):
+            continue
+        if layer.name in before and not _equal(before[layer.name], after.get(layer.name, [])):
+            raise CheckError(
+                f"{snapshot}: the frozen layer {layer.name!r} is not bit-identical to {names.SPLIT_WEIGHTS}; the "
+                "snapshot is of another run, or training did not start from these weights"
+            )
+
+
+def _equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return len(one) == len(other) and all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))
+
+
+def _changes(plan: Plan, net: NetParameter, before: Weights, after: Weights) -> list[Change]:
+    layers = {layer.name: layer for layer in net.layer}
+    changes = []
+    for name, rates in plan.multipliers.items():
+        moved, largest = np.zeros(len(rates), bool), 0.0
+        rows = (filter_rows(layers[name], weights[name]) for weights in (before, after))
+        for first, last in zip(*rows, strict=True):
+            difference = np.abs(last - first).reshape(len(rates), -1).max(axis=1)
+            moved |= difference > 0
+            largest = max(largest, float(difference.max()))
+        free = rates > 0
+        changes.append(Change(name, int((~free).sum()), int(free.sum()), int(moved[free].sum()), largest))
+    return changes
