@@ -25,10 +25,10 @@ import tyro
 from bench_scan import PLAIN, Time, middle, random_model, timed
 from bench_scan_input import write_pictures
 
-from deepvis.model import Model
-from deepvis.progress import with_bar
+from deepvis.model.model import Model
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
+from prototxt.common.progress import with_bar
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import write_weights
 

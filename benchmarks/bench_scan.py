@@ -28,15 +28,15 @@ import torch
 import tyro
 from torch import Tensor
 
-from deepvis.loader import Loaded
-from deepvis.model import Model, pick_device
-from deepvis.progress import with_bar
+from deepvis.model.model import Model, pick_device
 from deepvis.scan.head import Wanted
 from deepvis.scan.run import scan
 from deepvis.scan.top_images import TopImages
 from deepvis.scan.totals import Totals
 from deepvis.scan.unit_pass import UnitPass
+from deepvis.sources.loader import Loaded
 from prototxt.common.heap import keep_freed_memory
+from prototxt.common.progress import with_bar
 from prototxt.net.shapes import infer_shapes
 from prototxt.pixels.preprocess import Preprocessing
 from prototxt.templates import read_template

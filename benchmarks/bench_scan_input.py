@@ -18,12 +18,12 @@ import torch
 import tyro
 from bench_scan import InMemory, Time, in_turn, middle, random_model, timed
 
-from deepvis.loader import batches
-from deepvis.model import Model, pick_device
-from deepvis.progress import with_bar
+from deepvis.model.model import Model, pick_device
 from deepvis.scan.run import scan
 from deepvis.sources import Images, ImageSource, open_images
+from deepvis.sources.loader import batches
 from prototxt.common.heap import keep_freed_memory
+from prototxt.common.progress import with_bar
 
 
 def write_pictures(folder: Path, count: int, height: int, width: int) -> None:

@@ -32,11 +32,11 @@ from PySide6.QtCore import QEvent, QEventLoop, QObject, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from deepvis.camera import Camera
-from deepvis.compute.engine import Engine, Frame
-from deepvis.controllers.session import Session
-from deepvis.models.viewer import ViewerModel
+from deepvis.engines.engine import Engine, Frame
+from deepvis.session.session import Session
 from deepvis.sources import open_images
+from deepvis.sources.camera import Camera
+from deepvis.state.viewer import ViewerModel
 from deepvis.views.application import make_application
 from deepvis.views.snapshot import wait_until_idle
 from deepvis.views.watchdog import Watchdog

@@ -1,1 +1,8 @@
-"""The Deep Visualization Toolbox: live window, offline scan, statistics."""
+"""The Deep Visualization Toolbox: live window, offline scan, statistics.
+
+The names that ``__init__.pyi`` lists are this package's interface; each is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

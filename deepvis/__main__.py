@@ -8,7 +8,7 @@ from importlib import import_module
 
 import tyro
 
-from deepvis.images import quiet_opencv
+from deepvis.sources.decode import quiet_opencv
 from prototxt.common.errors import errors_as_sentences
 from prototxt.common.heap import keep_freed_memory
 

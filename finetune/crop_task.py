@@ -14,10 +14,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from deepvis.progress import Progress
 from finetune.errors import ExperimentError
 from finetune.photographs import Photograph
 from prototxt.common.atomic import write_bytes, write_text
+from prototxt.common.progress import Progress
 
 CROP = 64
 TEST_SHARE = 1 / 3

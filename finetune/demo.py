@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from converters.source import describe_folder
-from deepvis.progress import with_bar
 from entropy.split_folder import folder as names
 from finetune.crop_task import refuse_small, write_task
 from finetune.demo_steps import DemoSettings, Step, after_training, before_training
@@ -19,6 +18,7 @@ from finetune.errors import ExperimentError
 from finetune.photographs import photographs_in, task_photographs
 from finetune.study import DESCRIPTION, LOGS, TITLES, describe, write_report
 from finetune.trainers import default_trainer, refuse_missing, train, train_command
+from prototxt.common.progress import with_bar
 
 RUNS = {
     "plain": (names.PLAIN_SOLVER, names.PLAIN_WEIGHTS),

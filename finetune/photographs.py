@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deepvis.images import read_image
 from deepvis.sources import open_images
+from deepvis.sources.decode import read_image
 from finetune.errors import ExperimentError
 
 # Photographs of things, scenes and surfaces; drawings, diagrams and the second of a stereo pair are left out.

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from deepvis.model import Model, open_model
-from deepvis.progress import Progress, with_bar
+from deepvis.model.model import Model, open_model
 from entropy import Plan, read_plan
 from entropy.split_folder import folder as names
 from finetune.crop_task import scene_crops
@@ -22,6 +21,7 @@ from finetune.photographs import indoor_photographs
 from finetune.report import Run, checks, comparison_table, draw_losses, layer_table
 from finetune.training_log import read_log
 from prototxt.common.atomic import write_text
+from prototxt.common.progress import Progress, with_bar
 from prototxt.formats.text import read_solver
 from prototxt.formats.weights import Weights, read_weights
 

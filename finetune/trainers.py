@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-from deepvis.progress import Progress
 from finetune.errors import ExperimentError
 from finetune.training_log import TrainingLog
+from prototxt.common.progress import Progress
 from prototxt.common.real_caffe import find_caffe
 from prototxt.formats.text import read_solver
 

@@ -1,1 +1,8 @@
-"""Caffe formats on disk and nets as graphs; knows nothing of torch."""
+"""Caffe formats on disk and nets as graphs; knows nothing of torch.
+
+The names that ``__init__.pyi`` lists are this package's interface; each is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -25,13 +25,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from deepvis.controllers.panes.registry import PANES
-from deepvis.progress import with_bar
 from finetune.crop_task import CropCounts, write_task
 from finetune.demo_steps import HEAD as NEW_HEAD
 from finetune.demo_steps import bins_for, command
 from finetune.photographs import Photograph, indoor_photographs, task_photographs
 from prototxt.common.atomic import atomic_path, write_text
 from prototxt.common.errors import errors_as_sentences
+from prototxt.common.progress import with_bar
 
 MODEL = Path("models/indoor39")
 PICTURES = Path("docs/pictures")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepvis.commands.option_types import Place, Switch
-from deepvis.doctor import OWN, Diagnosis, Row, diagnose
 from deepvis.errors import SettingsError
-from deepvis.mean_file import read_mean_image
-from deepvis.model import opening
-from deepvis.progress import with_bar
+from deepvis.model.model import opening
+from deepvis.pixels.doctor import OWN, Diagnosis, Row, diagnose
+from deepvis.pixels.mean_file import read_mean_image
 from deepvis.sources import open_images
 from prototxt.common.atomic import write_text
+from prototxt.common.progress import with_bar
 from prototxt.pixels.preprocess import Preprocessing
 
 ROWS_SHOWN = 15

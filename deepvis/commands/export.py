@@ -11,15 +11,16 @@ import tyro
 
 from deepvis.commands.option_types import Number, Place, Switch, Text
 from deepvis.compute.facts import BINNING
+from deepvis.engines.trace import HitTracer
 from deepvis.errors import ScanError, SettingsError
-from deepvis.export.backward import HitTracer
 from deepvis.export.job import Job
 from deepvis.export.run import export
-from deepvis.model import Model, opening_settings
-from deepvis.progress import with_bar
+from deepvis.model.model import Model
 from deepvis.scan.reader import Scan
-from deepvis.settings import Settings, override, read_settings
+from deepvis.session.model_of_settings import opening_settings
+from deepvis.settings.settings import Settings, override, read_settings
 from entropy import read_plan
+from prototxt.common.progress import with_bar
 
 ERRORS_SHOWN = 3
 SIZES = range(16, 513)

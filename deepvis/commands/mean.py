@@ -10,16 +10,16 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from deepvis.array_mean import array_mean, holds_arrays
 from deepvis.commands.doctor import DoctorOptions, examine
 from deepvis.commands.option_types import Number, Place, Switch
-from deepvis.dataset_mean import CHANNEL_ORDERS, PixelSums, dataset_mean
 from deepvis.errors import SettingsError
-from deepvis.pixel_text import crop_rule, resize_rule
-from deepvis.progress import with_bar
+from deepvis.pixels.array_mean import array_mean, holds_arrays
+from deepvis.pixels.dataset_mean import CHANNEL_ORDERS, PixelSums, dataset_mean
+from deepvis.pixels.text import crop_rule, resize_rule
 from deepvis.sources import Images, ImageSource, open_images
 from deepvis.sources.opening import Cutting
 from prototxt.common.atomic import atomic_path, write_text
+from prototxt.common.progress import with_bar
 from prototxt.formats.blob import write_blob
 from prototxt.pixels.preprocess import Preprocessing
 

@@ -13,12 +13,12 @@ import tyro
 
 from deepvis.commands.option_types import Factor, Place, Text
 from deepvis.errors import SettingsError
-from deepvis.mean_file import read_mean_image
-from deepvis.pixel_text import crop_rule, numbers, resize_rule
+from deepvis.pixels.mean_file import read_mean_image
+from deepvis.pixels.text import crop_rule, numbers, resize_rule
 from prototxt.pixels.preprocess import Preprocessing
 
 if TYPE_CHECKING:
-    from deepvis.model import Model
+    from deepvis.model.model import Model
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,19 @@ from typing import Annotated
 
 import tyro
 
-from deepvis.assumed import for_pairs
 from deepvis.commands.option_types import ModelPlace, Number, Place, Switch, Text
 from deepvis.commands.pixels import AS_THE_MODEL_SAYS, PixelOptions, in_words
 from deepvis.errors import ScanError, SettingsError
-from deepvis.model import opening_settings
-from deepvis.progress import Progress, with_bar
 from deepvis.scan.checkpoint import folder_of
 from deepvis.scan.joining import merge_scans
 from deepvis.scan.processes import started_processes
 from deepvis.scan.run import Summary, scan
 from deepvis.scan.signals import stopping_at_signals
-from deepvis.settings import override, read_settings
+from deepvis.session.model_of_settings import for_pairs, opening_settings
+from deepvis.settings.settings import override, read_settings
 from deepvis.sources import open_images
 from deepvis.sources.opening import Cutting
+from prototxt.common.progress import Progress, with_bar
 
 ERRORS_SHOWN = 3
 

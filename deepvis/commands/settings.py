@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deepvis.commands.option_types import Place
-from deepvis.settings import read_settings, to_python
+from deepvis.settings.settings import read_settings, to_python
 
 
 def settings_command(*, settings: Place = None) -> None:

@@ -14,9 +14,9 @@ from deepvis.commands.option_types import Factor, ImagesPlace, ModelName, Place,
 from deepvis.commands.views import views
 from deepvis.commands.window import WindowOptions
 from deepvis.errors import SettingsError
-from deepvis.models.viewer import ViewerModel
-from deepvis.progress import with_bar
-from deepvis.settings import override
+from deepvis.settings.settings import override
+from deepvis.state.viewer import ViewerModel
+from prototxt.common.progress import with_bar
 
 ELSEWHERE = ("layer", "unit")  # fields of the state that `WindowOptions` has
 ALIASES = {"back_mode": "--back", "back_view": "--view", "layer_mode": "--show"}

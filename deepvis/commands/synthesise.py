@@ -10,14 +10,15 @@ from typing import Annotated, Literal
 import tyro
 
 from deepvis.commands.option_types import Number, Place, Switch, Text
-from deepvis.compute.synthesis import POSITIONS, STARTS, Aim, Pixels, Position, Push
-from deepvis.compute.synthesis_presets import PRESETS
 from deepvis.errors import SettingsError
-from deepvis.export.synthesis import BATCH, kept_folder, synthesise_into
-from deepvis.images import read_image
-from deepvis.model import opening_settings, pick_device
-from deepvis.progress import with_bar
-from deepvis.settings import override, read_settings
+from deepvis.model.model import pick_device
+from deepvis.session.model_of_settings import opening_settings
+from deepvis.settings.settings import override, read_settings
+from deepvis.sources.decode import read_image
+from deepvis.synthesis.ascent import POSITIONS, STARTS, Aim, Pixels, Position, Push
+from deepvis.synthesis.folder import BATCH, kept_folder, synthesise_into
+from deepvis.synthesis.presets import PRESETS
+from prototxt.common.progress import with_bar
 
 Preset = Literal["fourier", "yosinski", "yosinski1", "yosinski2", "yosinski3", "yosinski4", "plain"]
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from deepvis.bookmarks import RecentModels, user_folder
 from deepvis.commands.option_types import ImagesPlace, ModelName, Number, Place, Text
 from deepvis.commands.views import views
-from deepvis.progress import Progress
-from deepvis.settings import Settings, override, read_settings
+from deepvis.session.bookmarks import RecentModels, user_folder
+from deepvis.settings.settings import Settings, override, read_settings
+from prototxt.common.progress import Progress
 
 if TYPE_CHECKING:
-    from deepvis.links import Link
+    from deepvis.session.links import Link
 
 DEMO = Path("build/demo")
 _SETTINGS = ("weights", "arch", "input_shape", "scan", "plan", "after", "layer", "unit", "device", "engine")
@@ -51,7 +51,9 @@ class WindowOptions:
 
     def wishes(self, model: str | None, images: Path | None) -> Generator[Progress, None, tuple[Settings, Link | None]]:
         """Settings with what was given in place of the file's, and with what lies beside it; the link, if it is one."""
-        from deepvis.opening import with_neighbours  # only here: torch takes long, and the window is there before it
+        from deepvis.session.opening import (
+            with_neighbours,  # only here: torch takes long, and the window is there before it
+        )
 
         settings, link = yield from _named(read_settings(self.settings), model)
         given = {name: getattr(self, name) for name in _SETTINGS}
@@ -60,10 +62,10 @@ class WindowOptions:
 
 def _named(settings: Settings, model: str | None) -> Generator[Progress, None, tuple[Settings, Link | None]]:
     """Settings for what MODEL names: nothing, a link, a scan, or a model."""
-    from deepvis.given import kind_of
-    from deepvis.links import is_link, read_link, settings_of
-    from deepvis.opening import named
-    from deepvis.scan_owner import model_of_scan
+    from deepvis.model.kinds import kind_of
+    from deepvis.session.links import is_link, read_link, settings_of
+    from deepvis.session.model_of_scan import model_of_scan
+    from deepvis.session.opening import named
 
     if model is None:
         return settings, None

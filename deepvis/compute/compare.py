@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deepvis.compute.engine import Activations, BaseEngine, Engine, Frame
 from deepvis.compute.filters import unit_filters
+from deepvis.engines.engine import Activations, BaseEngine, Engine, Frame
 from deepvis.errors import ImageError, ModelError
-from deepvis.model import Model
+from deepvis.model.model import Model
 from deepvis.sources import Images
 from prototxt.formats.weights import Weights, read_weights
 

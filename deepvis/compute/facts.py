@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from deepvis.compute.filter_table import FilterTable
 from deepvis.errors import ScanError
-from deepvis.model import Model
+from deepvis.model.model import Model
 from deepvis.scan.reader import Scan
 from entropy.measuring.binning import BinChoice, Means, Rule, choose_bins
 from entropy.measuring.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning, entropy_bits

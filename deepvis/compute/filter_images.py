@@ -9,11 +9,11 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from deepvis.compute.describe import tile_shape
 from deepvis.compute.filters import unit_filters
 from deepvis.compute.principal import finding_components
-from deepvis.model import Model
-from deepvis.progress import Progress
+from deepvis.engines.describe import tile_shape
+from deepvis.model.model import Model
+from prototxt.common.progress import Progress
 from prototxt.net.graph import ACTIVATION_TYPES, UNIT_TYPES, Node
 
 Array = NDArray[np.float32]
@@ -43,7 +43,7 @@ class FilterImages:
 
 
 def drawing_filters(model: Model, layer: str) -> Generator[Progress, None, FilterImages]:
-    """Draw the filters of a layer of `deepvis.model.Model.unit_layers` that has filters.
+    """Draw the filters of a layer of `deepvis.model.model.Model.unit_layers` that has filters.
 
     A layer that sees the three channels of the picture is drawn in their colours. Of deeper layers every position of
     every unit's filter is a vector of I weights, one for each input channel; the principal components of all of these

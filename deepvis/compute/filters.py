@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deepvis.model import Model
+from deepvis.model.model import Model
 
 Array = NDArray[np.float32]
 

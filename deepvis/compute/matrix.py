@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import eigsh
 
-from deepvis.models.net_info import Grid
+from deepvis.state.net_info import Grid
 
 Array = NDArray[np.float32]
 ROWS = 128  # rows of the matrix that are computed in one step

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from deepvis.progress import Progress
+from prototxt.common.progress import Progress
 
 Array = NDArray[np.float32]
 _DENSE = 1024  # dimensions up to which the whole covariance is computed

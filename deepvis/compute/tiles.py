@@ -8,7 +8,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from deepvis.models.net_info import Grid
+from deepvis.state.net_info import Grid
 
 SMALLEST_TILE = 9  # pixels; smaller maps are enlarged to whole multiples, so that the line between tiles stays thin
 

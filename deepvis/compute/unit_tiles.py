@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepvis.compute.colour import BACKGROUND
 from deepvis.compute.tiles import TileLayout
-from deepvis.models.net_info import Grid
+from deepvis.state.net_info import Grid
 
 Pixels = NDArray[np.uint8]
 _LARGEST = 2400  # pixels a side that the whole picture has, about

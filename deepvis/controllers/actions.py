@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from deepvis.models.net_info import NetInfo
-from deepvis.models.resolve import DisplayState
-from deepvis.models.viewer import (
+from deepvis.state.net_info import NetInfo
+from deepvis.state.resolve import DisplayState
+from deepvis.state.viewer import (
     BACK_MODES,
     BACK_VIEWS,
     BOOSTS,

@@ -13,11 +13,11 @@ from deepvis.compute.facts import UnitFacts, Whole
 from deepvis.compute.frames import UnitFrames
 from deepvis.compute.tiles import Layout
 from deepvis.controllers.lanes import Problem
-from deepvis.models.resolve import DisplayState
-from deepvis.progress import Progress
+from deepvis.state.resolve import DisplayState
+from prototxt.common.progress import Progress
 
 if TYPE_CHECKING:
-    from deepvis.controllers.session import Session
+    from deepvis.session.session import Session
 
 Pixels = NDArray[np.uint8]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import replace
 
-from deepvis.compute.engines import make_engine, with_engine
-from deepvis.controllers.session import Session
-from deepvis.progress import Progress
+from deepvis.engines.choices import make_engine, with_engine
+from deepvis.session.session import Session
+from prototxt.common.progress import Progress
 
 
 def switching(session: Session, name: str, title: str) -> Generator[Progress, None, Session]:
@@ -15,7 +15,7 @@ def switching(session: Session, name: str, title: str) -> Generator[Progress, No
 
     Parameters
     ----------
-    name, title : of a `deepvis.compute.engines.Choice`.
+    name, title : of a `deepvis.engines.choices.Choice`.
 
     Returns
     -------

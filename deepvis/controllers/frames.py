@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from deepvis.compute.engine import Activations, Frame
 from deepvis.controllers.lanes import Lane, Outcome, Problem
-from deepvis.controllers.session import Session
+from deepvis.engines.engine import Activations, Frame
 from deepvis.errors import ImageError
-from deepvis.models.resolve import DisplayState
-from deepvis.models.viewer import Fit
-from deepvis.player import Player
+from deepvis.session.session import Session
 from deepvis.sources import Images
 from deepvis.sources.names import short_name
+from deepvis.sources.player import Player
+from deepvis.state.resolve import DisplayState
+from deepvis.state.viewer import Fit
 from prototxt.pixels.samples import Sample
 
 

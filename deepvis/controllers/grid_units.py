@@ -9,12 +9,12 @@ import numpy as np
 from deepvis.compute.frames import UnitFrames, h_frames, rate_frames, threshold_frames
 from deepvis.compute.order import GREATEST_FIRST, needed, order_units, parse_filter, passes
 from deepvis.controllers.lanes import Lane, Problem
-from deepvis.controllers.session import Sources
+from deepvis.controllers.sources import Sources
 from deepvis.controllers.steps import Steps
 from deepvis.controllers.unit_values import LIVE, unit_values
 from deepvis.errors import SettingsError
-from deepvis.models.net_info import UnitOrder
-from deepvis.models.resolve import DisplayState
+from deepvis.state.net_info import UnitOrder
+from deepvis.state.resolve import DisplayState
 from prototxt.common.errors import InputError
 
 ORDERED_BY = ("layer", "sort", "reverse_order", "unit_filter")

@@ -8,9 +8,9 @@ from collections.abc import Callable, Hashable, Iterator
 from deepvis.controllers.contents import GridContent
 from deepvis.controllers.lanes import Lane, Problem
 from deepvis.controllers.layer_views.registry import LAYER_VIEWS, LayerView
-from deepvis.controllers.session import Sources
+from deepvis.controllers.sources import Sources
 from deepvis.controllers.steps import Steps
-from deepvis.models.resolve import DisplayState
+from deepvis.state.resolve import DisplayState
 
 KEPT = 4  # finished views; the largest take 64 MB each
 

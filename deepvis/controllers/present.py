@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from deepvis.compute.back_views import BACK_MAPS, raw_colours
 from deepvis.compute.bars import BINS, draw_bars, equal_bins, zero_bin
 from deepvis.compute.colour import ColourScale, boost_units, colourise, scale_for, with_levels
-from deepvis.compute.engine import Activations, BackResult
 from deepvis.compute.overlay import overlay
 from deepvis.compute.tiles import TileLayout, compose_grid
 from deepvis.controllers.contents import ClassesContent, GridContent, ImageContent
-from deepvis.models.net_info import LayerInfo, NetInfo
-from deepvis.models.resolve import DisplayState
+from deepvis.controllers.sources import Array, LayerValues, Range
+from deepvis.engines.engine import Activations, BackResult
+from deepvis.state.net_info import LayerInfo, NetInfo
+from deepvis.state.resolve import DisplayState
 
 TOP_CLASSES = 5
-Array = NDArray[np.float32]
-Range = tuple[float, float]
-
-
-@dataclass(frozen=True, eq=False)
-class LayerValues:
-    """The values of a layer that the grid and the unit's pane draw.
-
-    Parameters
-    ----------
-    maps : (C, H, W) or (C,).
-    fixed : range that holds for all frames, in the layer's own unit; None for gradients, which have none.
-    """
-
-    maps: Array
-    fixed: Range | None
-
-    @property
-    def frame(self) -> Range:
-        """Least and greatest value in this frame."""
-        return float(self.maps.min()), float(self.maps.max())
 
 
 def effective_boost(state: DisplayState) -> float:

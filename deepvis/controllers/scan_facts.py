@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from deepvis.controllers.contents import FactsContent, View
 from deepvis.controllers.lanes import Lane, Outcome, Problem
-from deepvis.controllers.session import Session
-from deepvis.models.resolve import DisplayState
+from deepvis.session.session import Session
+from deepvis.state.resolve import DisplayState
 
 
 class ScanFacts:

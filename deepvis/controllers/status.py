@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from deepvis.compute.engine import Activations
 from deepvis.compute.facts import Facts
 from deepvis.controllers.contents import StatusContent
-from deepvis.controllers.present import LayerValues
-from deepvis.models.net_info import NetInfo
-from deepvis.models.resolve import DisplayState
+from deepvis.controllers.sources import LayerValues
+from deepvis.engines.engine import Activations
+from deepvis.state.net_info import NetInfo
+from deepvis.state.resolve import DisplayState
 
 
 def status_content(

@@ -8,7 +8,7 @@ from typing import Any
 
 from deepvis.controllers.lanes import Lane, Problem
 from deepvis.controllers.steps import Steps
-from deepvis.progress import Progress
+from prototxt.common.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from deepvis.compute.facts import Facts
 from deepvis.compute.order import class_selectivity
-from deepvis.controllers.session import Sources
+from deepvis.controllers.sources import Sources
 from deepvis.errors import ScanError
-from deepvis.models.resolve import DisplayState
+from deepvis.state.resolve import DisplayState
 
 Array = NDArray[np.float64]
 

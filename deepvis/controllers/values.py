@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from deepvis.compute.facts import UnitFacts
 from deepvis.controllers.contents import FactsContent, GridContent
 from deepvis.controllers.present import class_probabilities
-from deepvis.controllers.session import Sources
+from deepvis.controllers.sources import Sources
 from deepvis.errors import ExportError
-from deepvis.models.resolve import DisplayState
-from deepvis.progress import Progress
+from deepvis.state.resolve import DisplayState
 from prototxt.common.atomic import atomic_path
+from prototxt.common.progress import Progress
 
 ROWS_AT_ONCE = 50_000
 _PICTURE = ("row", "column", "channel")

@@ -7,30 +7,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from deepvis.compute.engine import Activations, BackResult
 from deepvis.controllers import present
 from deepvis.controllers.actions import ACTIONS
-from deepvis.controllers.contents import (
-    ClassesContent,
-    GridContent,
-    ImageContent,
-    View,
-)
+from deepvis.controllers.contents import ClassesContent, GridContent, ImageContent, View
 from deepvis.controllers.frames import Frames
 from deepvis.controllers.grid_units import FRAMED_BY, ORDERED_BY, GridUnits, is_live
 from deepvis.controllers.lanes import Lane, Outcome, Problem, Start
 from deepvis.controllers.layer_show import LayerShow
 from deepvis.controllers.layer_views.registry import LAYER_VIEWS
 from deepvis.controllers.panes.registry import PANES
-from deepvis.controllers.present import LayerValues
 from deepvis.controllers.scan_facts import ScanFacts
-from deepvis.controllers.session import Session, Sources
+from deepvis.controllers.sources import LayerValues, Sources
 from deepvis.controllers.status import status_content
 from deepvis.controllers.steps import Steps
 from deepvis.controllers.tasks import Tasks
-from deepvis.models.resolve import DisplayState, resolve
-from deepvis.models.viewer import ViewerModel
+from deepvis.engines.engine import Activations, BackResult
+from deepvis.session.session import Session
 from deepvis.sources import Images
+from deepvis.state.resolve import DisplayState, resolve
+from deepvis.state.viewer import ViewerModel
 from prototxt.net.graph import Value
 from prototxt.pixels.preprocess import Preprocessing
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
-from deepvis.export.hits import Hit
+from deepvis.engines.hits import Hit
 from deepvis.export.job import ByLayer, Job, Work, write_picture
 from deepvis.export.pictures import BACK_PICTURES
 from deepvis.export.visit import Seen

@@ -13,13 +13,13 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from deepvis import palette
+from deepvis.engines.hits import Hit
 from deepvis.export.folder import file_names
-from deepvis.export.hits import Hit
 from deepvis.export.job import ByLayer, Job, Work, write_picture
 from deepvis.export.pictures import Blocks, tile
 from deepvis.export.unit_entries import BARS, HEIGHT, UnitEntry, bars, unit_entries
-from deepvis.progress import Progress
 from deepvis.scan.scanned import ScannedLayer
+from prototxt.common.progress import Progress
 
 COLUMNS, ROWS, GAP = 8, 8, 2  # blocks on a sprite sheet, and pixels between them
 QUALITY = 85  # of WebP

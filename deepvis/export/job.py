@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepvis.engines.hits import Hit
+from deepvis.engines.trace import HitTracer
 from deepvis.errors import ExportError, ImageError
-from deepvis.export.backward import HitTracer
-from deepvis.export.hits import Hit
 from deepvis.export.pictures import BACK_PICTURES, Blocks
 from deepvis.export.visit import Seen, visit
-from deepvis.progress import Progress
 from deepvis.scan.reader import Scan
 from entropy.measuring.binning import Rule
 from entropy.measuring.histograms import DEFAULT_BINS, DEFAULT_QUANTILE
+from prototxt.common.progress import Progress
 
 MEMORY = 1 << 30  # bytes of small pictures that are kept at a time
 LEAST = "least"

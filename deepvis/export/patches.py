@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from deepvis.engines.hits import Hit
 from deepvis.export.folder import file_names
-from deepvis.export.hits import Hit
 from deepvis.export.job import LEAST, ByLayer, Job, Work, write_picture
 from deepvis.export.pictures import back_colours
 from deepvis.export.visit import Seen

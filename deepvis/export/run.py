@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+from deepvis.engines.hits import find_hits
 from deepvis.export.arikpoz import write_unit_folders
 from deepvis.export.atlas import write_atlas
 from deepvis.export.folder import atomic_folder
-from deepvis.export.hits import find_hits
 from deepvis.export.job import ByLayer, Job, Work
 from deepvis.export.patches import write_patches
 from deepvis.export.sheets import write_sheets
-from deepvis.progress import Progress
+from prototxt.common.progress import Progress
 
 FORMS: dict[str, Callable[[Job, ByLayer, Path], Work]] = {
     "patches": write_patches,

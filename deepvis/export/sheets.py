@@ -14,7 +14,7 @@ from deepvis.export.folder import file_names
 from deepvis.export.job import ByLayer, Job, Work, write_picture
 from deepvis.export.pictures import Blocks
 from deepvis.palette import DIM, GROUND, TEXT, rgb
-from deepvis.progress import Progress
+from prototxt.common.progress import Progress
 
 COLUMNS, ROWS = 8, 8  # units on a sheet
 GAP, MARGIN, HEADING, CAPTION = 12, 20, 24, 15  # pixels; the last two are sizes of type

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepvis.compute.facts import measure_layer
-from deepvis.export.hits import Hit
+from deepvis.engines.hits import Hit
 from deepvis.export.job import Job
 from deepvis.scan.reader import Scan
 

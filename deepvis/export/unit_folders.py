@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from deepvis.errors import ExportError
 from deepvis.export.arikpoz import INFO, MINIMA
-from deepvis.images import EXTENSIONS, read_image
+from deepvis.sources.decode import EXTENSIONS, read_image
 from deepvis.sources.files import natural_key
 
 UNIT = re.compile(r"unit_(\d{4,})")

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from deepvis.engines.hits import Hit, by_image
+from deepvis.engines.trace import BaseTracer
 from deepvis.errors import ImageError
-from deepvis.export.backward import BaseTracer
-from deepvis.export.hits import Hit, by_image
-from deepvis.loader import Loaded, batches
-from deepvis.progress import Progress
 from deepvis.scan.patches import cut_patch
 from deepvis.scan.reader import Scan
 from deepvis.sources import Images
+from deepvis.sources.loader import Loaded, batches
+from prototxt.common.progress import Progress
 from prototxt.pixels.samples import Sample
 
 
@@ -57,7 +57,7 @@ def visit(
     root : folder of the images if it is not the scan's any more.
     tracer : back-propagation of the patches; None for pixels only.
     batch : images at a time.
-    workers : decoding threads, see `deepvis.loader.batches`.
+    workers : decoding threads, see `deepvis.sources.loader.batches`.
 
     Yields
     ------

@@ -1,5 +1,8 @@
-"""One pass over pictures: the images that drive every unit most, the means table, statistics, in one ``scan.h5``."""
+"""One pass over pictures: the images that drive every unit most, the means table, statistics, in one ``scan.h5``.
 
-from deepvis.scan.run import Summary, scan
+The names that ``__init__.pyi`` lists are this package's interface; each is imported when it is first used.
+"""
 
-__all__ = ["Summary", "scan"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

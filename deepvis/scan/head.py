@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from deepvis.model import Model, UnitLayer
+from deepvis.model.model import Model, UnitLayer
 from deepvis.scan.layout import FIELD_TABLES, FORMAT, MEANS, TABLES, VERSION, group_name
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.text import to_text

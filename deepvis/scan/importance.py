@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from deepvis.model import Model, UnitLayer
+from deepvis.model.model import Model, UnitLayer
 from prototxt.net.graph import Value
 from torchcaffe.network import Network
 
@@ -33,7 +33,7 @@ def run_with_importance(
 
     Parameters
     ----------
-    blobs : (B, …) inputs, of `deepvis.feed.Feed.image_shape`.
+    blobs : (B, …) inputs, of `deepvis.model.feed.Feed.image_shape`.
     layers : whose units are measured, C in all.
     keep : values that are wanted.
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import h5py
 
 from deepvis.errors import ScanError
-from deepvis.progress import Progress
 from deepvis.scan.head import Head, differences, head_of_file
 from deepvis.scan.parts import FilePart, Listing
 from deepvis.scan.reader import Scan
@@ -17,6 +16,7 @@ from deepvis.scan.writer import write_scan
 from deepvis.sources import ImageSource, SomeImages
 from deepvis.sources.names import place_of
 from prototxt.common.atomic import atomic_path
+from prototxt.common.progress import Progress
 
 
 def new_images(images: ImageSource, known: Listing, path: Path) -> SomeImages:

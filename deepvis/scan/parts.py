@@ -19,7 +19,7 @@ from deepvis.scan.totals import LIMBED, Totals
 
 @dataclass(frozen=True)
 class Listing:
-    """Names and labels of n images, as `deepvis.images.ImageSource` has them."""
+    """Names and labels of n images, as `deepvis.sources.decode.ImageSource` has them."""
 
     root: Path
     paths: tuple[str, ...]

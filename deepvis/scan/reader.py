@@ -21,7 +21,7 @@ from prototxt.pixels.preprocess import Box, Preprocessing
 from prototxt.pixels.samples import Sample, size_of
 
 if TYPE_CHECKING:
-    from deepvis.model import Model
+    from deepvis.model.model import Model
 
 STATISTICS = ("mean", "std", "min", "max", "zeros")
 

@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 
 from deepvis.errors import ImageError, ScanError
-from deepvis.loader import Loaded, batches
-from deepvis.model import Model, UnitLayer, pick_device
-from deepvis.progress import Progress
+from deepvis.model.model import Model, UnitLayer, pick_device
 from deepvis.scan.checkpoint import Checkpoint, discard, folder_of
 from deepvis.scan.head import Head, Wanted, head_of_file, head_of_model
 from deepvis.scan.joining import new_images, open_to_extend
@@ -24,8 +22,10 @@ from deepvis.scan.reader import Scan
 from deepvis.scan.unit_pass import UnitPass
 from deepvis.scan.writer import write_scan
 from deepvis.sources import ImageSource
+from deepvis.sources.loader import Loaded, batches
 from prototxt.common.atomic import atomic_path, remove_leftovers
 from prototxt.common.errors import FormatError
+from prototxt.common.progress import Progress
 
 
 @dataclass
@@ -73,7 +73,7 @@ def scan(
     top : images kept for every unit, at least 1.
     batch : images per forward pass, at least 1.
     device : as in `pick_device`.
-    workers : decoding threads, see `deepvis.loader.batches`.
+    workers : decoding threads, see `deepvis.sources.loader.batches`.
     before : keep the means before the activation too, as the means after it.
     quantiles : keep every image's maxima, and the images around their quantiles.
     correlation : keep the correlation of every two units of a layer.

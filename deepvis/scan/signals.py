@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
-from deepvis.progress import Progress
+from prototxt.common.progress import Progress
 
 Result = TypeVar("Result")
 STOPPING = (signal.SIGINT, signal.SIGTERM)

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from deepvis.errors import ScanError
-from deepvis.loader import Loaded
-from deepvis.model import Model, UnitLayer, into_activation
+from deepvis.model.model import Model, UnitLayer, into_activation
 from deepvis.scan.head import Wanted
 from deepvis.scan.importance import run_with_importance
 from deepvis.scan.layout import IMPORTANCE
@@ -18,6 +17,7 @@ from deepvis.scan.reduction import Moments, Reduced, first_maximum, first_minimu
 from deepvis.scan.top_images import TopImages
 from deepvis.scan.totals import Totals, stacked
 from deepvis.sources import ImageSource
+from deepvis.sources.loader import Loaded
 from prototxt.common.errors import NetError
 from prototxt.net.graph import Value
 

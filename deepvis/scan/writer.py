@@ -9,15 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from deepvis.progress import Progress
-from deepvis.scan.derived import (
-    QUANTILES,
-    add_classes,
-    add_correlation,
-    add_importance,
-    add_quantiles,
-    class_counts,
-)
+from deepvis.scan.derived import QUANTILES, add_classes, add_correlation, add_importance, add_quantiles, class_counts
 from deepvis.scan.exact_sum import LIMBS
 from deepvis.scan.head import Head, LayerHead, Wanted
 from deepvis.scan.layout import IMPORTANCE, READ, UNREADABLE, group_name, position_axes
@@ -28,6 +20,7 @@ from deepvis.sources import UNKNOWN
 from deepvis.sources.images import hash_of
 from deepvis.sources.names import below
 from entropy.measuring.streaming import CELLS
+from prototxt.common.progress import Progress
 
 COPIED_ROWS = 1024
 # Rows and columns of a piece of a table in the file: means are read by rows, maxima by columns.

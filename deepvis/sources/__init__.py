@@ -1,6 +1,8 @@
-"""Where images come from: folders, lists, pairs, arrays, LMDBs and videos."""
+"""Where images come from: folders, lists, pairs, arrays, LMDBs, videos and cameras.
 
-from deepvis.sources.images import UNKNOWN, Images, ImageSource, SomeImages
-from deepvis.sources.opening import open_images
+The names that ``__init__.pyi`` lists are this package's interface; each is imported when it is first used.
+"""
 
-__all__ = ["UNKNOWN", "ImageSource", "Images", "SomeImages", "open_images"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

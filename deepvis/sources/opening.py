@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from deepvis.errors import ImageError
-from deepvis.images import EXTENSIONS
 from deepvis.sources.arrays import ARRAYS
 from deepvis.sources.database import is_database, list_records
+from deepvis.sources.decode import EXTENSIONS
 from deepvis.sources.files import files_below
 from deepvis.sources.images import UNKNOWN, Images
 from deepvis.sources.names import FRAME, KEY, below, frames_name

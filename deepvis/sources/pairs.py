@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from deepvis.images import EXTENSIONS
 from deepvis.sources.arrays import ARRAYS
+from deepvis.sources.decode import EXTENSIONS
 from deepvis.sources.names import FRAME, KEY, PAIR
 
 _ENDS = "|".join(re.escape(extension) for extension in sorted(EXTENSIONS | ARRAYS))

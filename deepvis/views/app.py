@@ -9,19 +9,19 @@ from typing import Any
 import cmap
 from pydantic import ValidationError
 
-from deepvis.bookmarks import user_folder
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.panes.registry import PANES
 from deepvis.errors import SettingsError
-from deepvis.links import Link, seen_again
-from deepvis.models.net_info import NetInfo
-from deepvis.models.viewer import ViewerModel
-from deepvis.opening import opening_session
-from deepvis.progress import Progress
-from deepvis.settings import Settings
+from deepvis.session.bookmarks import user_folder
+from deepvis.session.links import Link, seen_again
+from deepvis.session.opening import opening_session
+from deepvis.settings.settings import Settings
+from deepvis.state.net_info import NetInfo
+from deepvis.state.viewer import ViewerModel
 from deepvis.views.application import make_application, resize_to_fit, window_memory
 from deepvis.views.keeping import remember_model
 from deepvis.views.window import Window
+from prototxt.common.progress import Progress
 
 
 def opening(settings: Settings, link: Link | None = None) -> Generator[Progress, None, Callable[[], Window]]:

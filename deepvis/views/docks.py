@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu
 
 from deepvis.controllers.panes.registry import PANES
 from deepvis.controllers.viewer import ViewerController
-from deepvis.models.resolve import DisplayState
-from deepvis.models.viewer import ViewerModel
+from deepvis.state.resolve import DisplayState
+from deepvis.state.viewer import ViewerModel
 from deepvis.views.panes.registry import PANE_WIDGETS
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu
 
-from deepvis.compute.engines import Choice
+from deepvis.engines.choices import Choice
 
 
 class EngineMenu:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QSplitter, QVBoxLayout, QWidg
 
 from deepvis.compute.facts import Patch, UnitFacts
 from deepvis.controllers.contents import FactsContent
-from deepvis.models.resolve import DisplayState
+from deepvis.state.resolve import DisplayState
 from deepvis.views import theme
 from deepvis.views.painting import draw_heading, draw_image, draw_missing, fit, to_image
 

@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from deepvis.compute.frames import UnitFrames
 from deepvis.compute.tiles import Layout
-from deepvis.models.resolve import DisplayState
+from deepvis.state.resolve import DisplayState
 
 WIDTH = 2  # pixels of the screen
 

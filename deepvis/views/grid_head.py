@@ -10,10 +10,10 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
 
 from deepvis.compute.order import NUMBERS
-from deepvis.keys import COMMANDS, Command, command_of, keys_text
-from deepvis.models.resolve import DisplayState
-from deepvis.models.viewer import FRAME_KINDS, SORTS, ViewerModel
+from deepvis.state.resolve import DisplayState
+from deepvis.state.viewer import FRAME_KINDS, SORTS, ViewerModel
 from deepvis.views import theme
+from deepvis.views.keys import COMMANDS, Command, command_of, keys_text
 
 EXAMPLE = "filter: H < 2, dead, free, class = 3"
 

@@ -12,12 +12,12 @@ from PySide6.QtWidgets import QGraphicsRectItem, QHBoxLayout, QLabel, QStackedLa
 
 from deepvis.compute.frames import UnitFrames
 from deepvis.controllers.contents import GridContent
-from deepvis.keys import COMMANDS, Command
-from deepvis.models.resolve import DisplayState
-from deepvis.models.viewer import ViewerModel
+from deepvis.state.resolve import DisplayState
+from deepvis.state.viewer import ViewerModel
 from deepvis.views import theme
 from deepvis.views.frames_item import FramesItem
 from deepvis.views.grid_head import GridHead
+from deepvis.views.keys import COMMANDS, Command
 from deepvis.views.levels_slider import LevelsSlider
 from deepvis.views.painting import bar_height, draw_bar
 

@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from deepvis.keys import COMMANDS, Command, keys_text
 from deepvis.views import theme
+from deepvis.views.keys import COMMANDS, Command, keys_text
 from deepvis.views.tables import make_list_of
 
 MOUSE = (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deepvis.bookmarks import RecentModels
 from deepvis.controllers.lanes import Outcome
-from deepvis.links import link_to_model
-from deepvis.settings import Settings
+from deepvis.session.bookmarks import RecentModels
+from deepvis.session.links import link_to_model
+from deepvis.settings.settings import Settings
 
 if TYPE_CHECKING:
     from deepvis.views.window import Window

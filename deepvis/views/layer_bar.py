@@ -9,8 +9,8 @@ from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 from superqt import QElidingLabel, QSearchableComboBox
 
-from deepvis.models.net_info import LayerInfo, NetInfo
-from deepvis.models.resolve import DisplayState
+from deepvis.state.net_info import LayerInfo, NetInfo
+from deepvis.state.resolve import DisplayState
 from deepvis.views import theme
 
 

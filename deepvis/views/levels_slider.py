@@ -6,7 +6,7 @@ from PySide6.QtCore import QPointF, QSize, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from deepvis.models.viewer import ViewerModel
+from deepvis.state.viewer import ViewerModel
 from deepvis.views import theme
 
 _END = 5  # pixels from the track's end to the widget's

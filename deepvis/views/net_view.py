@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from deepvis.compute.chart import Chart, ChartNode
+from deepvis.netgraph.chart import Chart, ChartNode
 from deepvis.views import theme
 
 _PIXELS = (12, 10)  # size of the title and of the lines below it, in the graph's own units

@@ -9,8 +9,7 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from deepvis.keys import COMMANDS, Command, command_of, keys_text
-from deepvis.models.viewer import (
+from deepvis.state.viewer import (
     BACK_MODES,
     BACK_VIEWS,
     BOOSTS,
@@ -26,6 +25,7 @@ from deepvis.models.viewer import (
     ViewerModel,
 )
 from deepvis.views import theme
+from deepvis.views.keys import COMMANDS, Command, command_of, keys_text
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,18 @@ from typing import Any
 
 from PySide6.QtWidgets import QApplication
 
+from deepvis.controllers.report import write_report
 from deepvis.controllers.values import write_values
 from deepvis.errors import ModelError, SettingsError
-from deepvis.links import Link, seen_again
-from deepvis.opening import open_session
-from deepvis.progress import Progress, with_bar
-from deepvis.report import write_report
-from deepvis.settings import Settings
+from deepvis.session.links import Link, seen_again
+from deepvis.session.opening import open_session
+from deepvis.settings.settings import Settings
 from deepvis.views.actions.saving import shown_values
 from deepvis.views.app import first_state, make_application
 from deepvis.views.rendering import writer_of
 from deepvis.views.saveable import saveable
 from deepvis.views.window import Window
+from prototxt.common.progress import Progress, with_bar
 
 _PATIENCE = 120  # seconds that a snapshot waits for its workers
 _STEPS = 3
@@ -57,7 +57,7 @@ def snapshot(
     ----------
     settings : as in `run`; ``window_size`` is the size of the window.
     out : the picture's file, or all that is wanted; every file is written whole.
-    wishes : fields of `deepvis.models.viewer.ViewerModel` over the settings, such as ``{"picture": 3}``.
+    wishes : fields of `deepvis.state.viewer.ViewerModel` over the settings, such as ``{"picture": 3}``.
     link : what it is to show where ``wishes`` say nothing.
 
     Raises

@@ -15,10 +15,10 @@ from PySide6.QtCore import QByteArray, QDeadlineTimer, QEventLoop, QObject, QSet
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
-from deepvis.progress import Progress
-from deepvis.settings import Settings
+from deepvis.settings.settings import Settings
 from deepvis.views import theme
 from deepvis.views.application import check_display, make_application, resize_to_fit, window_memory
+from prototxt.common.progress import Progress
 
 Preparing = Generator[Progress, None, Callable[[], QWidget]]
 _BAR = 320  # pixels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
 
-from deepvis.progress import Progress
+from prototxt.common.progress import Progress
 
 
 class TaskBar(QWidget):

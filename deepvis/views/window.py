@@ -27,18 +27,16 @@ from PySide6.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from deepvis.compute.engines import choices
 from deepvis.compute.facts import Whole
 from deepvis.compute.frames import UnitFrames
 from deepvis.controllers.contents import ClassesContent, FactsContent, GridContent, ImageContent, StatusContent
 from deepvis.controllers.lanes import Problem
-from deepvis.controllers.session import Session
 from deepvis.controllers.viewer import ViewerController
-from deepvis.keys import MENUS, Command, commands_of
-from deepvis.links import is_link
-from deepvis.models.resolve import DisplayState
-from deepvis.models.viewer import ViewerModel
-from deepvis.progress import Progress
+from deepvis.engines.choices import choices
+from deepvis.session.links import is_link
+from deepvis.session.session import Session
+from deepvis.state.resolve import DisplayState
+from deepvis.state.viewer import ViewerModel
 from deepvis.views import theme
 from deepvis.views.actions.engines import choose_engine
 from deepvis.views.actions.opening import open_link, open_paths
@@ -51,6 +49,7 @@ from deepvis.views.error_bar import ErrorBar
 from deepvis.views.facts_pane import FactsPane
 from deepvis.views.grid_pane import GridPane
 from deepvis.views.help_pane import HelpPane
+from deepvis.views.keys import MENUS, Command, commands_of
 from deepvis.views.layer_bar import LayerBar
 from deepvis.views.options_pane import OptionsPane
 from deepvis.views.picture_pane import PicturePane
@@ -58,6 +57,7 @@ from deepvis.views.question_bar import QuestionBar
 from deepvis.views.task_bar import TaskBar
 from deepvis.views.whole_picture import WholePicture
 from deepvis.views.workers import Workers
+from prototxt.common.progress import Progress
 
 _SPLIT = 6  # pixels between panes
 _SHARES = (0.17, 0.22, 0.14)  # of the window's width at the start: left, right, far right; the middle takes the rest
@@ -74,7 +74,7 @@ class Window(QMainWindow):
     session : what is looked at.
     model : the state.
     memory : where the arrangement of the panes is kept; None keeps it nowhere.
-    keymap : a name of `deepvis.keys.KEYMAPS`.
+    keymap : a name of `deepvis.views.keys.KEYMAPS`.
     user_folder : where bookmarks and recent models are kept; None keeps them nowhere.
     """
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deepvis.model import Model
+from deepvis.model.model import Model
 from deepvis.sources import Images, open_images
 from prototxt.formats.text import parse_net
 from prototxt.net.shapes import infer_shapes

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from deepvis.__main__ import COMMANDS as PROGRAMS
-from deepvis.keys import KEYMAPS, commands_of, keys_text
-from deepvis.old_names import OLD_NAMES
-from deepvis.settings import Settings
+from deepvis.settings.old_names import OLD_NAMES
+from deepvis.settings.settings import Settings
+from deepvis.views.keys import KEYMAPS, commands_of, keys_text
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "coming-from-deepvis.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from deepvis.models.viewer import LAYER_MODES
+from deepvis.state.viewer import LAYER_MODES
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST = 150_000  # bytes

@@ -2,9 +2,9 @@
 
 The receptive fields, which arikpoz's toolbox over-estimates and Yosinski's has in a table, are in
 ``tests/prototxt/net/test_receptive_field.py`` (AlexNet's conv5: 163, not 178), measured by gradients too; that a batch
-of back-propagated patches is what each patch gives alone is in ``tests/deepvis/export/test_backward.py``. Those of the
+of back-propagated patches is what each patch gives alone is in ``tests/deepvis/export/test_visit.py``. Those of the
 synthesis (5: the position that is pushed, what is cut, colours, scaled nets) are in
-``tests/deepvis/compute/test_synthesis.py``.
+``tests/deepvis/synthesis/test_synthesis.py``.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ import numpy as np
 import pytest
 import torch
 
-from deepvis.compute.backprop import BACKPROP
-from deepvis.compute.engine import Engine, Frame
-from deepvis.controllers.present import LayerValues, grid_content
+from deepvis.controllers.present import grid_content
+from deepvis.controllers.sources import LayerValues
+from deepvis.engines.backprop import BACKPROP
+from deepvis.engines.engine import Engine, Frame
 from deepvis.export.arikpoz import NAMES
-from deepvis.images import read_image
-from deepvis.model import Model
-from deepvis.models.resolve import resolve
-from deepvis.models.viewer import COLORMAPS, BackMode, Origin, ViewerModel
-from deepvis.progress import with_bar
+from deepvis.model.model import Model
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
-from deepvis.settings import Settings
+from deepvis.settings.settings import Settings
 from deepvis.sources import open_images
+from deepvis.sources.decode import read_image
+from deepvis.state.resolve import resolve
+from deepvis.state.viewer import COLORMAPS, BackMode, Origin, ViewerModel
+from prototxt.common.progress import with_bar
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 
-from deepvis.progress import with_bar
 from finetune import demo, trainers
 from finetune.__main__ import main
 from finetune.demo import run_demo
@@ -18,6 +17,7 @@ from finetune.demo_steps import DemoSettings, Step, before_training, bins_for, c
 from finetune.errors import ExperimentError
 from finetune.study import write_report
 from prototxt.common.errors import INTERRUPTED, InputError
+from prototxt.common.progress import with_bar
 
 INDOOR = Path(__file__).resolve().parents[2] / "models/indoor39"
 SOLVER = 'net: "net.prototxt"\nbase_lr: 0.1\nlr_policy: "fixed"\nmax_iter: 4\n'
@@ -239,7 +239,7 @@ def test_report_needs_a_whole_demo(description, words, tmp_path):
 
 
 def test_probabilities_are_those_of_the_net(tmp_path):
-    from deepvis.model import open_model
+    from deepvis.model.model import open_model
     from finetune.study import probabilities
     from prototxt.formats.text import write_message
     from prototxt.formats.weights import write_weights

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from deepvis.model import Model
+from deepvis.model.model import Model
 from prototxt.formats.text import parse_net, write_message
 from prototxt.formats.weights import write_weights
 from prototxt.net.shapes import infer_shapes

@@ -1,5 +1,5 @@
 """One file per way to show a layer; every file here is imported, and so registers its view."""
 
-from deepvis.registry import import_all
+from prototxt.common.registry import import_all
 
 import_all(__name__, __path__)

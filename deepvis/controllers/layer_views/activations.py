@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from deepvis.controllers.contents import GridContent
 from deepvis.controllers.layer_views.registry import layer_view
 from deepvis.controllers.present import grid_content
-from deepvis.controllers.session import Sources
-from deepvis.models.resolve import DisplayState
+from deepvis.controllers.sources import Sources
+from deepvis.state.resolve import DisplayState
 
 
 @layer_view(

@@ -12,10 +12,10 @@ from deepvis.compute.filters import unit_filters
 from deepvis.compute.matrix import ROWS, MatrixLayout, correlating, order_by_likeness
 from deepvis.controllers.contents import GridContent
 from deepvis.controllers.layer_views.registry import layer_view
-from deepvis.controllers.session import Sources
+from deepvis.controllers.sources import Sources
 from deepvis.errors import ScanError
-from deepvis.models.resolve import DisplayState
 from deepvis.scan.reader import Scan
+from deepvis.state.resolve import DisplayState
 
 Array = NDArray[np.float32]
 _SCALE = ColourScale(-1.0, 1.0, DIVERGING)

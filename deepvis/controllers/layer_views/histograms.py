@@ -13,10 +13,10 @@ from deepvis.compute.tiles import TileLayout
 from deepvis.compute.unit_tiles import draw_arrays, empty_canvas
 from deepvis.controllers.contents import GridContent
 from deepvis.controllers.layer_views.registry import layer_view
-from deepvis.controllers.session import Sources
+from deepvis.controllers.sources import Sources
 from deepvis.errors import ScanError
-from deepvis.models.resolve import DisplayState
 from deepvis.scan.reader import Scan
+from deepvis.state.resolve import DisplayState
 
 _ROWS = 40  # pixels, height of a histogram
 

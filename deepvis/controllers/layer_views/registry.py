@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from deepvis.controllers.contents import GridContent
-from deepvis.controllers.session import Sources
-from deepvis.models.resolve import DisplayState
-from deepvis.registry import Registry
+from deepvis.controllers.sources import Sources
+from deepvis.state.resolve import DisplayState
+from prototxt.common.registry import Registry
 
 Make = Callable[[DisplayState, Sources], Iterator[GridContent]]
 
@@ -34,7 +34,7 @@ LAYER_VIEWS: Registry[LayerView] = Registry("layer view")
 
 
 def layer_view(name: str, *, follows: tuple[str, ...] = (), live: bool = False) -> Callable[[Make], Make]:
-    """Register the decorated function as ``name``, one of `deepvis.models.viewer.LAYER_MODES`; see `LayerView`."""
+    """Register the decorated function as ``name``, one of `deepvis.state.viewer.LAYER_MODES`; see `LayerView`."""
 
     def register(make: Make) -> Make:
         LAYER_VIEWS.add(name, LayerView(make, follows, live))

@@ -11,11 +11,11 @@ from deepvis.compute.facts import PATCHES
 from deepvis.compute.unit_tiles import Pace, draw_pictures, empty_canvas, tile_layout
 from deepvis.controllers.contents import GridContent
 from deepvis.controllers.layer_views.registry import layer_view
-from deepvis.controllers.session import Sources
-from deepvis.export.synthesis import kept_pictures
+from deepvis.controllers.sources import Sources
 from deepvis.export.unit_folders import SYNTHESISED, UnitPicture, UnitPictures
-from deepvis.models.resolve import DisplayState
 from deepvis.scan.reader import Scan
+from deepvis.state.resolve import DisplayState
+from deepvis.synthesis.folder import kept_pictures
 
 Pixels = NDArray[np.uint8]
 NOTHING_SYNTHESISED = (

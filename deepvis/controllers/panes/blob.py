@@ -15,11 +15,11 @@ from deepvis.compute.tiles import TileLayout, compose_grid
 from deepvis.controllers.contents import GridContent
 from deepvis.controllers.panes.histograms import Histogram
 from deepvis.controllers.panes.registry import pane
-from deepvis.controllers.session import Sources
-from deepvis.model import Model
-from deepvis.models.net_info import Grid
-from deepvis.models.resolve import DisplayState
-from deepvis.models.viewer import BlobView
+from deepvis.controllers.sources import Sources
+from deepvis.model.model import Model
+from deepvis.state.net_info import Grid
+from deepvis.state.resolve import DisplayState
+from deepvis.state.viewer import BlobView
 
 Array = NDArray[np.floating]
 

@@ -13,9 +13,10 @@ from deepvis.compute.compare import Comparison
 from deepvis.compute.unit_tiles import Pace
 from deepvis.controllers.contents import GridContent
 from deepvis.controllers.panes.registry import pane
-from deepvis.controllers.present import LayerValues, grid_content
-from deepvis.controllers.session import Session, Sources
-from deepvis.models.resolve import DisplayState
+from deepvis.controllers.present import grid_content
+from deepvis.controllers.sources import LayerValues, Sources
+from deepvis.session.session import Session
+from deepvis.state.resolve import DisplayState
 from prototxt.common.errors import InputError
 
 COLUMNS = ("layer", "unit", "Δ weights", "before", "after", "Δ mean", "H", "rate")

@@ -14,9 +14,9 @@ from deepvis.compute.tiles import TileLayout, compose_grid
 from deepvis.compute.unit_tiles import draw_arrays, empty_canvas
 from deepvis.controllers.contents import GridContent
 from deepvis.controllers.panes.registry import pane
-from deepvis.controllers.session import Sources
-from deepvis.models.net_info import Grid
-from deepvis.models.resolve import DisplayState
+from deepvis.controllers.sources import Sources
+from deepvis.state.net_info import Grid
+from deepvis.state.resolve import DisplayState
 
 
 class FilterLayout(TileLayout):

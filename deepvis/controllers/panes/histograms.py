@@ -12,8 +12,8 @@ from deepvis.compute.bars import BINS, equal_bins
 from deepvis.compute.filters import unit_biases, unit_filters
 from deepvis.controllers.layer_views.histograms import scanned_activations
 from deepvis.controllers.panes.registry import pane
-from deepvis.controllers.session import Sources
-from deepvis.models.resolve import DisplayState
+from deepvis.controllers.sources import Sources
+from deepvis.state.resolve import DisplayState
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from deepvis.compute.facts import Facts
 from deepvis.controllers.panes.histograms import Histogram
 from deepvis.controllers.panes.registry import pane
-from deepvis.controllers.session import Sources
-from deepvis.models.resolve import DisplayState
+from deepvis.controllers.sources import Sources
+from deepvis.state.resolve import DisplayState
 from entropy import Plan
 from entropy.measuring.measurement import largest_h
 from entropy.planning.transfer import TRANSFER

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from deepvis.compute.analyser import Analysis, Row, analyse
-from deepvis.compute.chart import Chart, draw_chart, matches
 from deepvis.controllers.panes.registry import pane
-from deepvis.controllers.session import Sources
-from deepvis.models.resolve import DisplayState
+from deepvis.controllers.sources import Sources
+from deepvis.netgraph.analyser import Analysis, Row, analyse
+from deepvis.netgraph.chart import Chart, draw_chart, matches
+from deepvis.state.resolve import DisplayState
 
 COLUMNS: tuple[str, ...] = ("Layer", "Type", "Activations", "Learnables", "Count", "Field", "Stride", "Settings")
 

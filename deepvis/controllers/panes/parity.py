@@ -10,9 +10,9 @@ from typing import Any
 
 from converters.files import read_conversion
 from deepvis.controllers.panes.registry import pane
-from deepvis.controllers.session import Sources
-from deepvis.model_files import CONVERSION
-from deepvis.models.resolve import DisplayState
+from deepvis.controllers.sources import Sources
+from deepvis.model.files import CONVERSION
+from deepvis.state.resolve import DisplayState
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from deepvis.compute.engine import Activations
 from deepvis.controllers.panes.registry import pane
-from deepvis.controllers.session import Sources
-from deepvis.model import Model
-from deepvis.models.resolve import DisplayState
-from deepvis.pixel_fields import FIELDS, orders_of
+from deepvis.controllers.sources import Sources
+from deepvis.engines.engine import Activations
+from deepvis.model.model import Model
+from deepvis.pixels.fields import FIELDS, orders_of
+from deepvis.state.resolve import DisplayState
 from prototxt.pixels.preprocess import Preprocessing
 
 _NAMES = {"RGB": ("red", "green", "blue"), "BGR": ("blue", "green", "red"), "GRAY": ("grey",)}
@@ -38,7 +38,7 @@ class PixelsContent:
     ----------
     preprocessing : the one that is used.
     orders : channel orders that the net's input allows.
-    texts : of each of `deepvis.pixel_fields.FIELDS`.
+    texts : of each of `deepvis.pixels.fields.FIELDS`.
     note : whose preprocessing it is, and whether the scan is stale by it.
     channels : of the input blob of the picture that is shown; empty where there is none.
     """

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from deepvis.controllers.session import Sources
-from deepvis.models.resolve import DisplayState
-from deepvis.registry import Registry
+from deepvis.controllers.sources import Sources
+from deepvis.state.resolve import DisplayState
+from prototxt.common.registry import Registry
 
 Make = Callable[[DisplayState, Sources], Iterator[Any]]
 

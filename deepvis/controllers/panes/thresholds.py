@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from deepvis.compute.filter_table import FilterTable
 from deepvis.controllers.panes.registry import pane
-from deepvis.controllers.session import Sources
+from deepvis.controllers.sources import Sources
 from deepvis.controllers.tasks import Task
-from deepvis.models.resolve import DisplayState
-from deepvis.progress import Progress
+from deepvis.state.resolve import DisplayState
 from entropy.planning.transfer import TRANSFER
 from prototxt.common.errors import InputError
+from prototxt.common.progress import Progress
 
 METHOD = 1
 """Of the saved plan: the three hard methods differ in the share that they are solved for, not in what they do."""

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from deepvis.compute.facts import PATCHES, Facts
 from deepvis.controllers.panes.registry import pane
-from deepvis.controllers.session import Sources
-from deepvis.export.hits import hits_of_unit
+from deepvis.controllers.sources import Sources
+from deepvis.engines.hits import hits_of_unit
 from deepvis.export.pictures import back_colours
-from deepvis.export.synthesis import kept_pictures
 from deepvis.export.unit_folders import UnitPicture, UnitPictures
 from deepvis.export.visit import Seen, visit
-from deepvis.models.resolve import DisplayState
-from deepvis.models.viewer import BackMode
+from deepvis.state.resolve import DisplayState
+from deepvis.state.viewer import BackMode
+from deepvis.synthesis.folder import kept_pictures
 
 Pixels = NDArray[np.uint8]
 

@@ -1,5 +1,5 @@
 """Actions of the window, a file per menu or theme; every file here is imported, and so registers its actions."""
 
-from deepvis.registry import import_all
+from prototxt.common.registry import import_all
 
 import_all(__name__, __path__)

@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QFileDialog
 
 from deepvis.compute.compare import After
 from deepvis.controllers.tasks import Task
-from deepvis.model import Model
-from deepvis.progress import Progress
-from deepvis.settings import override
+from deepvis.model.model import Model
+from deepvis.settings.settings import override
 from deepvis.views.actions.registry import window_action
+from prototxt.common.progress import Progress
 
 if TYPE_CHECKING:
     from deepvis.views.window import Window

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deepvis.compute.engines import Choice, choices
 from deepvis.controllers.engines import switching
 from deepvis.controllers.tasks import Task
+from deepvis.engines.choices import Choice, choices
 from deepvis.views.actions.registry import window_action
 
 if TYPE_CHECKING:

@@ -12,18 +12,18 @@ from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog
 
-from deepvis.assumed import for_pairs
 from deepvis.controllers.lanes import Outcome, Problem
 from deepvis.controllers.tasks import Task
-from deepvis.images import EXTENSIONS
-from deepvis.model import Model
-from deepvis.pasted import keep_picture
-from deepvis.progress import Progress, with_bar
+from deepvis.model.model import Model
+from deepvis.session.model_of_settings import for_pairs
 from deepvis.sources import Images
 from deepvis.sources.arrays import ARRAYS
+from deepvis.sources.decode import EXTENSIONS
 from deepvis.sources.opening import Cutting, open_images, open_together
+from deepvis.sources.pasted import keep_picture
 from deepvis.sources.video import VIDEOS
 from deepvis.views.actions.registry import opens, window_action
+from prototxt.common.progress import Progress, with_bar
 
 if TYPE_CHECKING:
     from deepvis.views.window import Window

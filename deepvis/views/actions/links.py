@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu
 
-from deepvis.bookmarks import Bookmarks
 from deepvis.controllers.lanes import Outcome, Problem
-from deepvis.links import is_link, link_to
+from deepvis.session.bookmarks import Bookmarks
+from deepvis.session.links import is_link, link_to
 from deepvis.sources.names import short_name
 from deepvis.views.actions.opening import open_link
 from deepvis.views.actions.registry import sentences, submenu, window_action

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtWidgets import QFileDialog, QMenu
 
 from deepvis.controllers.lanes import Problem
-from deepvis.controllers.session import Session
 from deepvis.controllers.tasks import Task
 from deepvis.errors import SettingsError
-from deepvis.given import by_kind
-from deepvis.links import Link, read_link, seen_again, settings_of
-from deepvis.opening import Opened, bundled_models, for_model, opening_session, with_facts, with_neighbours
-from deepvis.progress import Progress
-from deepvis.pytorch_model import SUFFIXES, fitting_architecture
-from deepvis.scan_owner import model_of_scan
-from deepvis.settings import Settings, override
+from deepvis.model.kinds import by_kind
+from deepvis.model.pytorch import SUFFIXES, fitting_architecture
+from deepvis.session.links import Link, read_link, seen_again, settings_of
+from deepvis.session.model_of_scan import model_of_scan
+from deepvis.session.opening import Opened, bundled_models, for_model, opening_session, with_facts, with_neighbours
+from deepvis.session.session import Session
+from deepvis.settings.settings import Settings, override
 from deepvis.views.actions.comparing import PANE as COMPARED
 from deepvis.views.actions.comparing import compare_with
 from deepvis.views.actions.registry import OPENS, opens, sentences, submenu, window_action
 from deepvis.views.keeping import recent_models, remember_model
 from deepvis.views.question_bar import Field, Question
+from prototxt.common.progress import Progress
 
 if TYPE_CHECKING:
     from deepvis.views.window import Window

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepvis.controllers.lanes import Problem
-from deepvis.registry import Registry
 from prototxt.common.errors import InputError
+from prototxt.common.registry import Registry
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QMenu
@@ -26,7 +26,7 @@ OPENS: Registry[Open] = Registry("way to open")
 
 
 def window_action(name: str) -> Callable[[WindowAction], WindowAction]:
-    """Register the decorated function for the `deepvis.keys.Command` whose action is ``name``."""
+    """Register the decorated function for the `deepvis.views.keys.Command` whose action is ``name``."""
 
     def register(action: WindowAction) -> WindowAction:
         WINDOW_ACTIONS.add(name, action)
@@ -46,7 +46,7 @@ def submenu(name: str) -> Callable[[Fill], Fill]:
 
 
 def opens(kind: str) -> Callable[[Open], Open]:
-    """Register the decorated function as what opens a kind of `deepvis.given.KINDS`; it gets all paths by kind."""
+    """Register what opens a kind of `deepvis.model.kinds.KINDS`; the function gets all paths by kind."""
 
     def register(function: Open) -> Open:
         OPENS.add(kind, function)

@@ -13,14 +13,14 @@ from PySide6.QtGui import QCursor, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from deepvis.controllers.lanes import Problem
+from deepvis.controllers.report import write_report
 from deepvis.controllers.tasks import Task
 from deepvis.controllers.values import Shown, Values, values_of, write_table, write_values
-from deepvis.progress import Progress
-from deepvis.report import write_report
 from deepvis.views.actions.registry import window_action
 from deepvis.views.rendering import FILTER, Write, to_pixels, writer_of
 from deepvis.views.saveable import pane_at, saveable
 from prototxt.common.errors import InputError
+from prototxt.common.progress import Progress
 
 if TYPE_CHECKING:
     from deepvis.views.window import Window

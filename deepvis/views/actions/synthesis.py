@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.tasks import Task
-from deepvis.export.synthesis import synthesise_kept
+from deepvis.synthesis.folder import synthesise_kept
 from deepvis.views.actions.registry import window_action
 
 if TYPE_CHECKING:

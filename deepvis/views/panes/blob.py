@@ -11,7 +11,7 @@ from superqt import QElidingLabel, QSearchableComboBox
 
 from deepvis.controllers.panes.blob import BlobContent
 from deepvis.controllers.viewer import ViewerController
-from deepvis.models.viewer import BLOB_VIEWS
+from deepvis.state.viewer import BLOB_VIEWS
 from deepvis.views import theme
 from deepvis.views.grid_pane import GridPane
 from deepvis.views.panes.histograms import HistogramPlot

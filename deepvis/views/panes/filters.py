@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QWidget
 
 from deepvis.controllers.panes.filters import FiltersContent
 from deepvis.controllers.viewer import ViewerController
-from deepvis.models.resolve import DisplayState
+from deepvis.state.resolve import DisplayState
 from deepvis.views.grid_pane import GridPane
 from deepvis.views.panes.registry import pane_widget
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSplitter, QToolBu
 
 from deepvis.controllers.panes.network import COLUMNS, NetworkContent
 from deepvis.controllers.viewer import ViewerController
-from deepvis.models.resolve import DisplayState
+from deepvis.state.resolve import DisplayState
 from deepvis.views import theme
 from deepvis.views.net_view import NetView
 from deepvis.views.panes.registry import pane_widget

@@ -28,11 +28,11 @@ from deepvis.controllers.lanes import Problem
 from deepvis.controllers.panes.pixels import PixelsContent
 from deepvis.controllers.tasks import Task
 from deepvis.controllers.viewer import ViewerController
-from deepvis.doctor import OWN, Diagnosis, Row, diagnose
 from deepvis.errors import ImageError
-from deepvis.model import Model
-from deepvis.pixel_fields import FIELDS, check_input, edited
-from deepvis.pixel_statistics import Measured, measured
+from deepvis.model.model import Model
+from deepvis.pixels.doctor import OWN, Diagnosis, Row, diagnose
+from deepvis.pixels.fields import FIELDS, check_input, edited
+from deepvis.pixels.statistics import Measured, measured
 from deepvis.views import theme
 from deepvis.views.panes.registry import pane_widget
 from prototxt.common.atomic import write_text

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from PySide6.QtWidgets import QWidget
 
 from deepvis.controllers.viewer import ViewerController
-from deepvis.registry import Registry
+from prototxt.common.registry import Registry
 
 
 class PaneWidget(Protocol):

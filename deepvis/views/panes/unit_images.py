@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from deepvis.controllers.panes.unit_images import UnitImagesContent
 from deepvis.controllers.viewer import ViewerController
-from deepvis.models.net_info import Grid
+from deepvis.state.net_info import Grid
 from deepvis.views import theme
 from deepvis.views.painting import draw_heading, draw_image, draw_missing, fit, to_image
 from deepvis.views.panes.registry import pane_widget

@@ -3,7 +3,7 @@ from scipy.ndimage import gaussian_filter
 
 from deepvis.compute.back_views import BACK_MAPS, blur, raw_colours
 from deepvis.compute.overlay import overlay
-from deepvis.models.viewer import BACK_VIEWS
+from deepvis.state.viewer import BACK_VIEWS
 
 
 def test_every_view_but_raw_is_a_map():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deepvis.compute.compare import After, Comparison, relative_change
-from deepvis.compute.engine import Engine, Frame
+from deepvis.engines.engine import Engine, Frame
 from deepvis.errors import ModelError
 from prototxt.formats.weights import write_weights
 

@@ -7,8 +7,8 @@ import pytest
 from sklearn.decomposition import PCA
 
 from deepvis.compute.filter_images import drawing_filters, unit_kernels
-from deepvis.progress import with_bar
-from tests.deepvis.compute.nets import conv, data, layer, model_of, relu
+from prototxt.common.progress import with_bar
+from tests.deepvis.netgraph.nets import conv, data, layer, model_of, relu
 
 TEXT = (
     data(8)

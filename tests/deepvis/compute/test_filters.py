@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from deepvis.compute.filters import unit_biases, unit_filters
-from deepvis.model import Model
+from deepvis.model.model import Model
 from prototxt.formats.text import parse_net
 from prototxt.net.shapes import infer_shapes
 from prototxt.pixels.preprocess import Preprocessing

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from deepvis.compute.matrix import ROWS, MatrixLayout, correlating, order_by_likeness
-from deepvis.models.net_info import Grid
+from deepvis.state.net_info import Grid
 
 
 def test_correlations_are_those_of_numpy():

@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 
 import deepvis.compute.principal
 from deepvis.compute.principal import finding_components
-from deepvis.progress import with_bar
+from prototxt.common.progress import with_bar
 
 
 def cloud(number, dimensions, seed=0):

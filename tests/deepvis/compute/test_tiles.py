@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepvis.compute.tiles import SMALLEST_TILE, TileLayout, compose_grid
-from deepvis.models.net_info import Grid
+from deepvis.state.net_info import Grid
 
 
 def naive(maps, layout):

@@ -1,9 +1,9 @@
 import pytest
 
 from deepvis.controllers.actions import ACTIONS
-from deepvis.models.net_info import LayerInfo, NetInfo
-from deepvis.models.resolve import resolve
-from deepvis.models.viewer import BACK_MODES, COLORMAPS, Origin, ViewerModel
+from deepvis.state.net_info import LayerInfo, NetInfo
+from deepvis.state.resolve import resolve
+from deepvis.state.viewer import BACK_MODES, COLORMAPS, Origin, ViewerModel
 from prototxt.net.graph import Value
 
 NET = NetInfo(

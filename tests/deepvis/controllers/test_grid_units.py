@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from deepvis.compute.colour import ColourScale, colourise
-from deepvis.compute.engine import Engine, Frame
 from deepvis.compute.facts import Facts
 from deepvis.controllers.grid_units import is_live, making_frames, making_order
-from deepvis.controllers.present import LayerValues
-from deepvis.controllers.session import Session, Sources
+from deepvis.controllers.sources import LayerValues, Sources
+from deepvis.engines.engine import Engine, Frame
 from deepvis.errors import ScanError, SettingsError
-from deepvis.models.resolve import resolve
-from deepvis.models.viewer import ViewerModel
-from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from deepvis.session.session import Session
 from deepvis.sources import open_images
+from deepvis.state.resolve import resolve
+from deepvis.state.viewer import ViewerModel
+from prototxt.common.progress import with_bar
 from prototxt.net.graph import Value
 
 RATES = {"conv1": np.array([0, 0.25, 0.5, 0.75, 1])}

@@ -4,17 +4,18 @@ import cv2
 import numpy as np
 import pytest
 
-from deepvis.compute.engine import Engine
 from deepvis.compute.facts import Facts
 from deepvis.compute.filters import unit_filters
 from deepvis.controllers.layer_views.registry import LAYER_VIEWS
-from deepvis.controllers.session import Session, Sources
+from deepvis.controllers.sources import Sources
+from deepvis.engines.engine import Engine
 from deepvis.export.unit_folders import open_unit_pictures
-from deepvis.models.resolve import resolve
-from deepvis.models.viewer import LAYER_MODES, ViewerModel
-from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from deepvis.session.session import Session
+from deepvis.state.resolve import resolve
+from deepvis.state.viewer import LAYER_MODES, ViewerModel
+from prototxt.common.progress import with_bar
 
 SCANNED = ("maximal images", "activation histograms", "activation correlation")
 

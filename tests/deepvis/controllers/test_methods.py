@@ -6,16 +6,17 @@ import json
 import numpy as np
 import pytest
 
-from deepvis.compute.engine import Engine
 from deepvis.compute.facts import Facts
 from deepvis.controllers.panes.methods import make_methods
-from deepvis.controllers.session import Session, Sources
-from deepvis.models.resolve import resolve
-from deepvis.models.viewer import ViewerModel
-from deepvis.progress import with_bar
+from deepvis.controllers.sources import Sources
+from deepvis.engines.engine import Engine
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from deepvis.session.session import Session
+from deepvis.state.resolve import resolve
+from deepvis.state.viewer import ViewerModel
 from entropy.__main__ import main
+from prototxt.common.progress import with_bar
 
 
 @pytest.fixture

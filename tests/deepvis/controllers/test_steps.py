@@ -3,8 +3,8 @@
 from deepvis.controllers.lanes import Lane
 from deepvis.controllers.steps import Steps
 from deepvis.controllers.tasks import Task, Tasks
-from deepvis.progress import Progress
 from prototxt.common.errors import InputError
+from prototxt.common.progress import Progress
 
 
 class Later:

@@ -4,20 +4,21 @@ import cv2
 import numpy as np
 import pytest
 
-from deepvis.compute.engine import Engine
 from deepvis.compute.facts import Facts
 from deepvis.controllers.panes.unit_images import make_unit_images
-from deepvis.controllers.session import Session, Sources
-from deepvis.export.backward import HitTracer
-from deepvis.export.hits import hits_of_unit
+from deepvis.controllers.sources import Sources
+from deepvis.engines.engine import Engine
+from deepvis.engines.hits import hits_of_unit
+from deepvis.engines.trace import HitTracer
 from deepvis.export.pictures import back_colours
 from deepvis.export.unit_folders import open_unit_pictures
 from deepvis.export.visit import visit
-from deepvis.models.resolve import resolve
-from deepvis.models.viewer import ViewerModel
-from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from deepvis.session.session import Session
+from deepvis.state.resolve import resolve
+from deepvis.state.viewer import ViewerModel
+from prototxt.common.progress import with_bar
 
 
 def contents(sources, **wishes):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 
-from deepvis.compute.engine import Engine
 from deepvis.controllers.contents import FactsContent, GridContent
 from deepvis.controllers.panes.network import make_network
-from deepvis.controllers.session import Session, Sources
+from deepvis.controllers.sources import Sources
 from deepvis.controllers.values import Shown, values_of, write_values
-from deepvis.models.resolve import resolve
-from deepvis.models.viewer import ViewerModel
-from deepvis.progress import with_bar
+from deepvis.engines.engine import Engine
+from deepvis.session.session import Session
+from deepvis.state.resolve import resolve
+from deepvis.state.viewer import ViewerModel
+from prototxt.common.progress import with_bar
 
 
 def test_a_table_is_saved_column_by_column(make_model, tmp_path):

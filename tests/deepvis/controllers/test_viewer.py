@@ -8,18 +8,18 @@ from unittest.mock import create_autospec
 import numpy as np
 import pytest
 
-from deepvis.camera import Camera
-from deepvis.compute.engine import Engine
 from deepvis.compute.facts import Facts
 from deepvis.controllers.contents import View
-from deepvis.controllers.session import Session
 from deepvis.controllers.viewer import ViewerController
+from deepvis.engines.engine import Engine
 from deepvis.errors import ImageError
-from deepvis.models.viewer import Origin, ViewerModel
-from deepvis.player import Player
-from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from deepvis.session.session import Session
+from deepvis.sources.camera import Camera
+from deepvis.sources.player import Player
+from deepvis.state.viewer import Origin, ViewerModel
+from prototxt.common.progress import with_bar
 from prototxt.net.graph import Value
 from prototxt.pixels.preprocess import Preprocessing
 from prototxt.pixels.samples import Pair

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from deepvis.export.backward import HitTracer
-from deepvis.export.hits import Hit, find_hits
+from deepvis.engines.hits import Hit, find_hits
+from deepvis.engines.trace import HitTracer
 from deepvis.export.job import Job
-from deepvis.model import Model
-from deepvis.progress import with_bar
+from deepvis.model.model import Model
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import Images
+from prototxt.common.progress import with_bar
 
 LAYERS = ("conv1", "branch/left", "100% right", "up", "fc")
 

@@ -13,9 +13,9 @@ import pytest
 
 from deepvis.export.pictures import fit
 from deepvis.export.run import export
-from deepvis.images import read_image
 from deepvis.palette import ACCENT, rgb
-from deepvis.progress import with_bar
+from deepvis.sources.decode import read_image
+from prototxt.common.progress import with_bar
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (

@@ -11,7 +11,7 @@ import pytest
 
 import deepvis.__main__ as command
 from deepvis.export.folder import RECORD
-from deepvis.images import read_image
+from deepvis.sources.decode import read_image
 from entropy.planning.plan import LayerPlan, Plan
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import write_weights

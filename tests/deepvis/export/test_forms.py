@@ -20,10 +20,10 @@ from deepvis.export.pictures import Blocks, fit
 from deepvis.export.run import FORMS, export
 from deepvis.export.unit_entries import top_classes
 from deepvis.export.unit_folders import open_unit_pictures
-from deepvis.images import read_image
-from deepvis.progress import with_bar
 from deepvis.scan.patches import cut_patch
+from deepvis.sources.decode import read_image
 from prototxt.common.errors import FormatError
+from prototxt.common.progress import with_bar
 
 
 def write(form: str, job: Job, out: Path) -> Path:

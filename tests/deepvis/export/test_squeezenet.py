@@ -10,11 +10,11 @@ import pytest
 
 from deepvis.export.job import Job
 from deepvis.export.run import export
-from deepvis.model import open_model
-from deepvis.progress import with_bar
+from deepvis.model.model import open_model
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import Images
+from prototxt.common.progress import with_bar
 
 
 @pytest.mark.data

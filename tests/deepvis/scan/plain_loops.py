@@ -7,14 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deepvis.export.backward import HitTracer
-from deepvis.export.hits import find_hits
+from deepvis.engines.hits import find_hits
+from deepvis.engines.trace import HitTracer
 from deepvis.export.visit import Seen, visit
-from deepvis.model import Model
-from deepvis.progress import with_bar
+from deepvis.model.model import Model
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import Images, open_images
+from prototxt.common.progress import with_bar
 from prototxt.formats.text import parse_net
 from prototxt.net.shapes import infer_shapes
 from prototxt.pixels.preprocess import Preprocessing

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deepvis.errors import ModelError
-from deepvis.feed import find_feed
+from deepvis.model.feed import find_feed
 from deepvis.scan.reader import Scan
 from deepvis.sources import open_images
 from deepvis.sources.opening import Cutting

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from deepvis.progress import with_bar
 from deepvis.scan.joining import merge_scans
 from deepvis.scan.run import scan
 from prototxt.common.errors import FormatError
+from prototxt.common.progress import with_bar
 
 OPTIONS = {"top": 3, "batch": 2, "device": "cpu"}
 

@@ -10,11 +10,11 @@ import lmdb
 import numpy as np
 import pytest
 
-from deepvis.progress import with_bar
 from deepvis.scan.joining import merge_scans
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
+from prototxt.common.progress import with_bar
 from prototxt.formats.schema import Datum
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import write_weights

@@ -10,7 +10,6 @@ import entropy
 from deepvis.compute.facts import measure_layer
 from deepvis.errors import ScanError
 from deepvis.export.unit_entries import top_classes
-from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import Images
@@ -18,6 +17,7 @@ from entropy.measuring.histograms import Binning
 from entropy.measuring.scan_file import read_histograms
 from entropy.measuring.streamed_means import StreamedMeans
 from entropy.measuring.streaming import MeanHistograms
+from prototxt.common.progress import with_bar
 
 LAYERS = ("conv1", "fc")
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from deepvis.errors import ScanError
-from deepvis.progress import with_bar
 from deepvis.scan.importance import score
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from prototxt.common.progress import with_bar
 from prototxt.net.graph import Value
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deepvis.progress import with_bar
 from deepvis.scan.run import scan
+from prototxt.common.progress import with_bar
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import write_weights
 
@@ -24,7 +24,7 @@ import torch
 torch.set_num_threads(1)
 import deepvis.scan.checkpoint as checkpoint
 from deepvis.sources import open_images
-from deepvis.model import open_model
+from deepvis.model.model import open_model
 from deepvis.scan.run import scan
 
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir"}

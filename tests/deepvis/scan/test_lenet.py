@@ -9,11 +9,11 @@ import lmdb
 import numpy as np
 import pytest
 
-from deepvis.model import open_model
-from deepvis.progress import with_bar
+from deepvis.model.model import open_model
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
+from prototxt.common.progress import with_bar
 from prototxt.formats.schema import Datum
 
 IMAGES = 2000

@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 import numpy as np
 import torch
-from deepvis.model import Model
+from deepvis.model.model import Model
 from deepvis.scan.run import scan
 from prototxt.pixels.preprocess import Preprocessing
 from prototxt.net.shapes import infer_shapes

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepvis.assumed import for_pairs
 from deepvis.scan.reader import Scan
+from deepvis.session.model_of_settings import for_pairs
 from prototxt.pixels.preprocess import Preprocessing
 from tests.deepvis.scan.plain_loops import (
     IMAGES,

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from deepvis.errors import ImageError, ScanError
-from deepvis.progress import with_bar
 from deepvis.scan.patches import GREY, cut_patch, visible_box
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
+from prototxt.common.progress import with_bar
 from prototxt.pixels.preprocess import Preprocessing
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from deepvis.errors import ScanError
-from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
+from prototxt.common.progress import with_bar
 from prototxt.formats.weights import weights_hash
 from prototxt.pixels.preprocess import Preprocessing
 

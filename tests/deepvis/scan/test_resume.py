@@ -18,11 +18,11 @@ import pytest
 
 import deepvis.scan.checkpoint as checkpoint
 from deepvis.errors import ScanError
-from deepvis.progress import with_bar
 from deepvis.scan.run import scan
 from deepvis.scan.signals import stopping_at_signals
 from deepvis.sources import Images, open_images
 from prototxt.common.errors import FormatError
+from prototxt.common.progress import with_bar
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import write_weights
 
@@ -159,7 +159,7 @@ import sys, time
 from pathlib import Path
 import deepvis.scan.checkpoint as checkpoint
 from deepvis.sources import Images, open_images
-from deepvis.model import open_model
+from deepvis.model.model import open_model
 from deepvis.scan.run import scan
 checkpoint.SECONDS = 0.0
 model, pictures, out = sys.argv[1:]

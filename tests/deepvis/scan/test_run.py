@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from deepvis.errors import ImageError, ModelError, ScanError
-from deepvis.model import Model
-from deepvis.progress import with_bar
+from deepvis.model.model import Model
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import Images
 from prototxt.common.errors import FormatError
+from prototxt.common.progress import with_bar
 
 TOP = 4
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepvis.model import open_model
-from deepvis.progress import with_bar
+from deepvis.model.model import open_model
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
+from prototxt.common.progress import with_bar
 
 
 @pytest.mark.data

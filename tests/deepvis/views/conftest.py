@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from deepvis.camera import Camera
-from deepvis.compute.engine import Engine
 from deepvis.compute.facts import Facts
-from deepvis.controllers.session import Session
+from deepvis.engines.engine import Engine
 from deepvis.errors import ImageError
-from deepvis.models.viewer import ViewerModel
-from deepvis.progress import with_bar
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from deepvis.session.session import Session
+from deepvis.sources.camera import Camera
+from deepvis.state.viewer import ViewerModel
 from deepvis.views.app import make_application
 from deepvis.views.window import Window
+from prototxt.common.progress import with_bar
 
 
 class NoCamera(Camera):

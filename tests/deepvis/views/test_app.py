@@ -8,16 +8,16 @@ from PySide6.QtGui import QPainterPath
 
 import entropy
 from deepvis.__main__ import main
-from deepvis.compute.describe import describe
 from deepvis.controllers.panes.registry import PANES
+from deepvis.engines.describe import describe
 from deepvis.errors import ModelError, SettingsError
-from deepvis.opening import open_session
-from deepvis.progress import with_bar
 from deepvis.scan import scan
-from deepvis.settings import Settings
+from deepvis.session.opening import open_session
+from deepvis.settings.settings import Settings
 from deepvis.views import app
 from deepvis.views.snapshot import Wanted, snapshot
 from prototxt.common.errors import InputError
+from prototxt.common.progress import with_bar
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import write_weights
 

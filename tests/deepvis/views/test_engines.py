@@ -6,9 +6,9 @@ import signal
 import numpy as np
 import pytest
 
-from deepvis.compute.engine import Engine
-from deepvis.compute.pycaffe_engine import PycaffeEngine
-from deepvis.settings import Settings
+from deepvis.engines.engine import Engine
+from deepvis.engines.pycaffe_engine import PycaffeEngine
+from deepvis.settings.settings import Settings
 
 
 def wait(qtbot, window, engine):

@@ -3,7 +3,7 @@
 import numpy as np
 from PySide6.QtCore import QPoint, Qt
 
-from deepvis.models.viewer import FRAME_KINDS, SORTS
+from deepvis.state.viewer import FRAME_KINDS, SORTS
 
 
 def idle(qtbot, window):

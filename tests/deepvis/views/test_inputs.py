@@ -9,11 +9,11 @@ from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog
 
-from deepvis import pasted
 from deepvis.controllers.tasks import Task
-from deepvis.images import read_image
-from deepvis.progress import Progress
+from deepvis.sources import pasted
+from deepvis.sources.decode import read_image
 from deepvis.views.actions import inputs
+from prototxt.common.progress import Progress
 from prototxt.pixels.samples import Pair
 
 

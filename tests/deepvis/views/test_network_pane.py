@@ -8,11 +8,11 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
-from deepvis.compute.analyser import analyse
-from deepvis.compute.chart import draw_chart
-from deepvis.compute.describe import describe
 from deepvis.controllers.panes.network import COLUMNS, NetworkContent
-from tests.deepvis.compute.nets import model_of, resnet
+from deepvis.engines.describe import describe
+from deepvis.netgraph.analyser import analyse
+from deepvis.netgraph.chart import draw_chart
+from tests.deepvis.netgraph.nets import model_of, resnet
 
 
 @pytest.fixture
@@ -126,8 +126,8 @@ def test_the_wheel_zooms_about_the_mouse(pane_of):
 
 
 def test_another_model_brings_its_own_net(qtbot, pane_of, make_model, make_pictures):
-    from deepvis.compute.engine import Engine
-    from deepvis.controllers.session import Session
+    from deepvis.engines.engine import Engine
+    from deepvis.session.session import Session
 
     window, pane = pane_of()
     window.controller.set_session(Session(Engine(make_model("GRAY")), make_pictures(1, grey=True, folder="grey")))

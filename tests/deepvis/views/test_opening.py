@@ -13,14 +13,14 @@ from PySide6.QtWidgets import QFileDialog
 
 import entropy
 from converters.architectures import AlexNet64
-from deepvis.bookmarks import Bookmarks, RecentModels
-from deepvis.links import read_link
-from deepvis.model import open_model
-from deepvis.opening import open_session
-from deepvis.progress import with_bar
+from deepvis.model.model import open_model
 from deepvis.scan import scan
-from deepvis.settings import Settings
+from deepvis.session.bookmarks import Bookmarks, RecentModels
+from deepvis.session.links import read_link
+from deepvis.session.opening import open_session
+from deepvis.settings.settings import Settings
 from deepvis.views.actions.opening import convert
+from prototxt.common.progress import with_bar
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import write_weights
 
@@ -274,9 +274,9 @@ def test_the_question_is_left_by_escape_and_typing_is_no_command(qtbot, window, 
 
 
 def test_a_network_of_torchvision_by_its_name(qtbot, window, tmp_path, monkeypatch):
-    import deepvis.pytorch_model
+    import deepvis.model.pytorch
 
-    monkeypatch.setattr(deepvis.pytorch_model, "published", lambda name, cache: iter_refusing(name))
+    monkeypatch.setattr(deepvis.model.pytorch, "published", lambda name, cache: iter_refusing(name))
     window.actions_by_name["open_pytorch"].trigger()
     qtbot.waitUntil(lambda: window.idle, timeout=60_000)
     bar = window.question_bar

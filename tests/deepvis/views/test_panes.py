@@ -5,11 +5,11 @@ import threading
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
-from deepvis.compute.engine import Engine
-from deepvis.controllers.session import Session
 from deepvis.controllers.tasks import Task
-from deepvis.models.viewer import LAYER_MODES
-from deepvis.progress import Progress
+from deepvis.engines.engine import Engine
+from deepvis.session.session import Session
+from deepvis.state.viewer import LAYER_MODES
+from prototxt.common.progress import Progress
 
 
 def test_a_pane_is_opened_by_the_menu_and_closed_by_its_cross(qtbot, open_window):

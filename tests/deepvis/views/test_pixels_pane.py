@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 
-from deepvis.pixel_fields import FIELDS
+from deepvis.pixels.fields import FIELDS
 from deepvis.sources.opening import images_in_list
 from deepvis.views.actions.saving import shown_values
 from prototxt.pixels.preprocess import Preprocessing

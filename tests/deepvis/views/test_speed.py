@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt, QTimer
 
-from deepvis.model import Model
+from deepvis.model.model import Model
 from deepvis.views.watchdog import LIMIT, Watchdog
 from prototxt.formats.text import parse_net
 from prototxt.net.shapes import infer_shapes

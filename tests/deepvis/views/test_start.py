@@ -11,10 +11,10 @@ from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from deepvis.errors import ModelError
-from deepvis.progress import Progress
 from deepvis.views import start
 from deepvis.views.application import resize_to_fit
 from prototxt.common.errors import InputError
+from prototxt.common.progress import Progress
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepvis.export.synthesis import kept_pictures
+from deepvis.synthesis.folder import kept_pictures
 from deepvis.views.actions.registry import WINDOW_ACTIONS
 
 

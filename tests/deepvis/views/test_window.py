@@ -9,13 +9,13 @@ from PySide6.QtCore import QEvent, QPoint, QSettings, Qt
 from PySide6.QtGui import QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QApplication, QFileDialog
 
-from deepvis.compute.describe import Naming
-from deepvis.compute.engine import Engine
 from deepvis.controllers.lanes import Problem
-from deepvis.controllers.session import Session
-from deepvis.keys import COMMANDS
-from deepvis.models.viewer import Origin, ViewerModel
+from deepvis.engines.describe import Naming
+from deepvis.engines.engine import Engine
+from deepvis.session.session import Session
 from deepvis.sources import open_images
+from deepvis.state.viewer import Origin, ViewerModel
+from deepvis.views.keys import COMMANDS
 from deepvis.views.window import Window
 
 CHANGES = {

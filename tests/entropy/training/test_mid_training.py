@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepvis.model import open_model
+from deepvis.model.model import open_model
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
 from entropy import (

@@ -1,0 +1,1 @@
+"""A net as a table and as a drawing of its graph."""

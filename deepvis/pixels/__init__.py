@@ -1,0 +1,1 @@
+"""A preprocessing as it is measured, edited, written out and found."""

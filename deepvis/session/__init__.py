@@ -1,0 +1,1 @@
+"""What the window looks at, opened from settings, links, scans and bookmarks."""

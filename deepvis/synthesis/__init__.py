@@ -1,0 +1,1 @@
+"""Pictures that drive a unit, by gradient ascent."""
