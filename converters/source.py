@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from converters.architectures import Architecture, architecture, architecture_na
 from converters.errors import ConversionError
 from converters.state_dict import StateDict, fit, read_state_dict, state_hash
 from prototxt.common.errors import FormatError
+from prototxt.common.names import did_you_mean
 from prototxt.pixels.preprocess import Preprocessing
 
 
@@ -202,8 +202,7 @@ def _architecture(name: str) -> Architecture:
     found = architecture(name)
     if found is None:
         names = architecture_names()
-        close = get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(names)}"
+        hint = did_you_mean(name, names, f"choose one of {', '.join(names)}")
         raise ConversionError(
             f"architecture {name!r} is unknown; {hint}, or give your own with --module package.module:factory"
         )

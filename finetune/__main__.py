@@ -11,6 +11,7 @@ from finetune.demo import DemoSettings, run_demo
 from finetune.errors import ExperimentError
 from finetune.study import write_report
 from prototxt.common.errors import errors_as_sentences
+from prototxt.common.names import unknown_name
 
 EXPERIMENTS = {"demo": "the whole idea on real photographs in a few minutes, into build/demo"}
 
@@ -28,7 +29,7 @@ def run_experiment(
         what of it can be changed.
     """
     if name not in EXPERIMENTS:
-        raise ExperimentError(f"there is no experiment {name!r}; there is {', '.join(EXPERIMENTS)}")
+        raise ExperimentError(unknown_name("experiment", name, EXPERIMENTS))
     run_demo(settings)
     _say_what_to_look_at(settings.out)
 

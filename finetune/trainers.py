@@ -9,6 +9,7 @@ from pathlib import Path
 
 from finetune.errors import ExperimentError
 from finetune.training_log import TrainingLog
+from prototxt.common.names import unknown_name
 from prototxt.common.progress import Progress
 from prototxt.common.real_caffe import find_caffe
 from prototxt.formats.text import read_solver
@@ -32,7 +33,7 @@ def refuse_missing(trainer: str) -> None:
     ExperimentError : naming those that there are, or how to install real Caffe.
     """
     if trainer not in TRAINERS:
-        raise ExperimentError(f"there is no trainer {trainer!r}; use one of {', '.join(TRAINERS)}")
+        raise ExperimentError(unknown_name("trainer", trainer, TRAINERS))
     if trainer == "caffe" and not find_caffe():
         raise ExperimentError("real Caffe is not installed; run make caffe, or train with --trainer torchcaffe")
 

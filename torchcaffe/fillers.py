@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from prototxt.common.names import unknown_name
 from prototxt.formats.schema import FillerParameter
 
 Fill = Callable[[Tensor, FillerParameter, torch.Generator], None]
@@ -30,7 +31,7 @@ def fill(tensor: Tensor, filler: FillerParameter, generator: torch.Generator) ->
     ValueError : the type is unknown, or a value is not allowed for it.
     """
     if filler.type not in FILLERS:
-        raise ValueError(f"filler type {filler.type!r} is unknown; use one of {', '.join(FILLERS)}")
+        raise ValueError(unknown_name("filler type", filler.type, FILLERS))
     if filler.sparse != -1 and filler.type != "gaussian":
         raise ValueError(f"a filler of type {filler.type!r} cannot be sparse; only gaussian can")
     with torch.no_grad():

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from prototxt.common.errors import NetError
+from prototxt.common.names import unknown_name
 from prototxt.formats.schema import SolverParameter
 
 
@@ -86,9 +87,10 @@ def check_policy(solver: SolverParameter, source: str = "solver") -> None:
     NetError : an unknown ``lr_policy``, a negative ``gamma``, or a ``stepsize`` or ``max_iter`` that is not positive.
     """
     policy = solver.lr_policy
+    if not policy:
+        raise NetError(f"{source}: lr_policy is missing; use one of {', '.join(POLICIES)}")
     if policy not in POLICIES:
-        got = f"unknown lr_policy '{policy}'" if policy else "lr_policy is missing"
-        raise NetError(f"{source}: {got}; use one of {', '.join(POLICIES)}")
+        raise NetError(f"{source}: {unknown_name('lr_policy', policy, POLICIES)}")
     if policy in _NON_NEGATIVE_GAMMA and solver.gamma < 0:
         raise NetError(f"{source}: lr_policy '{policy}' needs gamma ≥ 0; got {solver.gamma:g}")
     field = _POSITIVE_FIELDS.get(policy)

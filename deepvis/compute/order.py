@@ -6,12 +6,12 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepvis.errors import SettingsError
+from prototxt.common.names import did_you_mean
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -91,8 +91,7 @@ def _condition(part: str) -> Condition:
     names = {name.lower(): name for name in NUMBERS}
     name = found["name"].lower() if found else part.lower()
     if found is None or name not in names:
-        close = get_close_matches(name, [*names, *WORDS], n=1)
-        hint = f"did you mean {close[0]!r}?" if close and close[0] != name else _HELP
+        hint = _HELP if name in names else did_you_mean(name, [*names, *WORDS], _HELP)
         raise SettingsError(f"filter of units: {part!r} is no condition; {hint}")
     return Condition(names[name], found["compare"], found["value"])
 
@@ -123,8 +122,7 @@ def _number(condition: Condition, classes: Sequence[str]) -> float:
     except ValueError:
         if condition.name == "class" and condition.value in classes:
             return float(classes.index(condition.value))
-    close = get_close_matches(condition.value, classes, n=1) if condition.name == "class" else []
-    hint = f"did you mean {close[0]!r}?" if close else _HELP
+    hint = did_you_mean(condition.value, classes if condition.name == "class" else (), _HELP)
     raise SettingsError(f"filter of units: {condition.value!r} is no value of {condition.name}; {hint}")
 
 

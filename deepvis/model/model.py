@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from copy import copy
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from deepvis.errors import ModelError
 from deepvis.model.assumed import assumed_preprocessing
 from deepvis.model.feed import RECURRENT_TYPES, USUAL, Feed, Layout, by, find_feed, find_layouts
 from deepvis.model.files import CACHE, Building, find_model
+from prototxt.common.names import did_you_mean
 from prototxt.common.progress import Progress
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.text import read_net
@@ -181,8 +181,7 @@ class Model:
     def layer(self, name: str) -> UnitLayer:
         """Give a layer with units by its name; a `ModelError` names the close ones if there is none."""
         if name not in self.unit_layers:
-            close = get_close_matches(name, self.unit_layers, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(self.unit_layers)}"
+            hint = did_you_mean(name, self.unit_layers, f"there are {', '.join(self.unit_layers)}")
             raise ModelError(f"{self.path}: no layer {name!r} with units; {hint}")
         return self.unit_layers[name]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from deepvis.scan.layout import FIELD_TABLES, FORMAT, IMPORTANCE, READ, VERSION,
 from deepvis.scan.patches import cut_patch, draw_whole, visible_boxes, whole_input
 from deepvis.scan.scanned import QuantileSamples, ScannedLayer, Statistics, Top
 from deepvis.sources import Images
+from prototxt.common.names import did_you_mean
 from prototxt.pixels.preprocess import Box, Preprocessing
 from prototxt.pixels.samples import Sample, size_of
 
@@ -348,8 +348,7 @@ class Scan:
 
     def _group(self, layer: str, unit: int = 0) -> h5py.Group:
         if layer not in self.layers:
-            close = get_close_matches(layer, self.layers, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(self.layers)}"
+            hint = did_you_mean(layer, self.layers, f"it has {', '.join(self.layers)}")
             raise ScanError(f"{self.path}: has no layer {layer!r}; {hint}")
         if not 0 <= unit < self.layers[layer].units:
             raise ScanError(

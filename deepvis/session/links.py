@@ -11,7 +11,6 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode
@@ -23,6 +22,7 @@ from deepvis.session.opening import for_model, named
 from deepvis.settings.settings import Settings
 from deepvis.sources.names import short_name
 from deepvis.state.viewer import ViewerModel
+from prototxt.common.names import did_you_mean
 
 if TYPE_CHECKING:
     from deepvis.session.session import Session
@@ -143,8 +143,9 @@ def read_link(text: str) -> Link:
     settings = {name: _value(Settings, name, given.pop(name), text) for name in SETTINGS if name in given}
     state = {name: _value(ViewerModel, name, given.pop(name), text) for name in (*STATE, *_PLACE) if name in given}
     for name in given:
-        close = get_close_matches(name, (*SETTINGS, *STATE), n=1)
-        raise SettingsError(f"{text}: {name!r} is not known" + (f"; did you mean {close[0]!r}?" if close else ""))
+        known = (*SETTINGS, *STATE)
+        hint = did_you_mean(name, known, f"a link has {', '.join(known)}")
+        raise SettingsError(f"{text}: {name!r} is not known; {hint}")
     return Link(model, settings, state, picture, weights_hash, levels)
 
 

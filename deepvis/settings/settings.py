@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import runpy
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deepvis.errors import SettingsError
 from deepvis.settings.old_settings import is_old, translate
+from prototxt.common.names import did_you_mean
 
 FILE = "settings_local.py"
 BUNDLED_MODEL = Path(__file__).resolve().parents[2] / "models" / "indoor39"
@@ -238,8 +238,7 @@ def _members(annotation: Any) -> tuple:
 
 
 def _suggestion(name: str) -> str:
-    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; allowed are {', '.join(Settings.model_fields)}"
+    return "; " + did_you_mean(name, Settings.model_fields, f"allowed are {', '.join(Settings.model_fields)}")
 
 
 def _sentence(error: ValidationError) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 
 from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
+from prototxt.common.names import did_you_mean
 from prototxt.formats.schema import POOL, NetParameter, SolverParameter
 from prototxt.formats.text_places import layer_at, layer_blocks
 
@@ -72,8 +72,7 @@ def _unknown_field(match: re.Match[str], key: str, message_class: type[Message])
                 f"'{name}' is a field of {other.DESCRIPTOR.name}; this file is {what}, not a {message_class.__name__}"
             )
     names = list(descriptor.fields_by_name)
-    close = get_close_matches(name, names, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"its fields are {', '.join(names)}"
+    hint = did_you_mean(name, names, f"its fields are {', '.join(names)}")
     return f"{descriptor.name} has no field '{name}'; {hint}"
 
 

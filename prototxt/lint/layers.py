@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
+from prototxt.common.names import did_you_mean
 from prototxt.formats.schema import FillerParameter, LayerParameter, PoolingParameter
 from prototxt.lint.registry import layer_rule, one_of
 from prototxt.net.layer_types import LAYER_TYPES, LOSSES, MANY, parameter_count
@@ -18,8 +18,7 @@ def known_type(layer: LayerParameter) -> Iterator[str]:
     """Tag 1.0 has 59 types; master adds Clip and Swish."""
     known = LAYER_TYPES.get(layer.type)
     if known is None:
-        close = get_close_matches(layer.type, LAYER_TYPES, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"it has {one_of(LAYER_TYPES)}"
+        hint = did_you_mean(layer.type, LAYER_TYPES, f"it has {one_of(LAYER_TYPES)}")
         yield f"stock Caffe has no layer type '{layer.type}'; {hint}"
     elif known.master_only:
         yield f"{layer.type} is not in Caffe 1.0, only in its master branch after 2018; write it with older layers"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from difflib import get_close_matches
 
+from prototxt.common.names import did_you_mean
 from prototxt.formats.schema import LayerParameter, NetParameter, ParamSpec
 from prototxt.lint.registry import Finding, net_rule, net_warning
 from prototxt.net.layer_types import LAYER_TYPES
@@ -18,8 +18,7 @@ def bottoms_exist(net: NetParameter) -> Iterator[Finding]:
     for layer in net.layer:
         for bottom in layer.bottom:
             if bottom not in made:
-                close = get_close_matches(bottom, made, n=1)
-                hint = f"did you mean '{close[0]}'?" if close else "no layer above makes it"
+                hint = did_you_mean(bottom, made, "no layer above makes it")
                 yield Finding(layer.name, f"its bottom '{bottom}' does not exist in phase {_phase(net)}; {hint}")
         made |= dict.fromkeys(layer.top)
 

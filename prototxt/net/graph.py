@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from prototxt.common.errors import NetError
+from prototxt.common.names import did_you_mean
 from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.formats.upgrade import upgrade_net
 
@@ -250,5 +250,5 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    matches = get_close_matches(name, list(known), n=3)
-    return f"; did you mean {' or '.join(map(repr, matches))}?" if matches else ""
+    hint = did_you_mean(name, known, "")
+    return hint and f"; {hint}"

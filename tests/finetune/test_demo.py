@@ -95,7 +95,7 @@ def test_files_of_others_are_not_removed(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"trainer": "keras"}, "no trainer 'keras'; use one of caffe, torchcaffe"),
+        ({"trainer": "keras"}, "unknown trainer 'keras'; use one of caffe, torchcaffe"),
         ({"trainer": "caffe"}, "run make caffe, or train with --trainer torchcaffe"),
         ({"iterations": 0}, "--iterations 0: must be at least 1"),
         ({"model": Path("nowhere")}, "nowhere/model.json: cannot be read"),
@@ -204,7 +204,7 @@ def test_a_step_that_fails_is_named():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "moonshot"], "no experiment 'moonshot'; there is demo"),
+        (["run", "moonshot"], "unknown experiment 'moonshot'; use one of demo"),
         (["report", "nowhere"], "holds no demo.json"),
         (["run", "demo", "--images", "nowhere", "--out", "made"], "does not exist"),
     ],

@@ -85,7 +85,7 @@ def test_same_seed_same_numbers():
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"type": "gausian"}, "'gausian' is unknown; use one of constant, gaussian"),
+        ({"type": "gausian"}, r"unknown filler type 'gausian' \(did you mean 'gaussian'\?\); use one of bilinear, con"),
         ({"type": "uniform", "min": 2, "max": 1}, "min <= max, got 2 and 1"),
         ({"type": "gaussian", "std": -1}, "std >= 0"),
         ({"type": "xavier", "sparse": 3}, "only gaussian can"),

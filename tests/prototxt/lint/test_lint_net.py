@@ -53,7 +53,7 @@ DATA = 'layer { name: "it" type: "%s" top: "x" top: "y" %s }'
 
 # What Caffe only finds out from files, or not at all, does not abort here; master knows what tag 1.0 does not.
 CASES = [
-    Case("known_type", one("Convolutoin"), "no layer type 'Convolutoin'; did you mean Convolution?"),
+    Case("known_type", one("Convolutoin"), "no layer type 'Convolutoin'; did you mean 'Convolution'?"),
     Case("known_type", one("Permute9"), "stock Caffe has no layer type 'Permute9'"),
     Case("known_type", one("Swish"), "Swish is not in Caffe 1.0, only in its master branch", aborts=False),
     Case("known_type", one("Clip", "clip_param { min: 0 max: 6 }"), "Clip is not in Caffe 1.0", aborts=False),
