@@ -14,10 +14,10 @@ if not __package__:  # started as a script: look for modules in the repository, 
 import tyro
 
 from converters.converting import converting
+from converters.engines import ENGINES
 from converters.errors import ConversionError
 from converters.source import Description, describe_folder, describe_model
 from converters.verdict import Verification
-from converters.verification import engine_named
 from prototxt.common.errors import errors_as_sentences
 from prototxt.common.progress import with_bar
 
@@ -77,7 +77,7 @@ def run(options: Options) -> list[Verification]:
     """
     engines = [name.strip() for name in options.verify.split(",") if name.strip() not in ("", "none")]
     for engine in engines:
-        engine_named(engine).version()  # before the minutes of work
+        ENGINES.find(engine, "--verify").version()  # before the minutes of work
     description = _description(options)
     stem = options.name or _stem(options, description)
     if Path(stem).name != stem:

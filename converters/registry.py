@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from converters.call import Call, Result
+from prototxt.common.registry import Registry
 
 Converter = Callable[[Call], Result]
 C = TypeVar("C", bound=Converter)
 
-CONVERTERS: dict[str, Converter] = {}
+CONVERTERS: Registry[Converter] = Registry("operation")
 
 
 def converts(*ops: str) -> Callable[[C], C]:
@@ -19,20 +20,8 @@ def converts(*ops: str) -> Callable[[C], C]:
     The function takes a `Call` and returns the name of the blob that holds the result, the `Blob` it was given where
     nothing needs to be done, or a tuple of names for an operation with several results. It raises `RefusedError` for a
     form of the operation that Caffe cannot express.
-
-    Raises
-    ------
-    ValueError : if one of ``ops`` already has a converter.
     """
-
-    def register(converter: C) -> C:
-        for op in ops:
-            if op in CONVERTERS:
-                raise ValueError(f"{op} is already converted by {CONVERTERS[op].__name__}")
-            CONVERTERS[op] = converter
-        return converter
-
-    return register
+    return CONVERTERS.register(*ops)
 
 
 def supported_ops() -> list[str]:

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import nn
@@ -14,7 +13,7 @@ from torch import nn
 from converters.conversion import Conversion
 from converters.engines import ENGINES, Job, NotSupportedError
 from converters.engines.engine import Top
-from converters.errors import ConversionError, ParityError
+from converters.errors import ParityError
 from converters.example_inputs import example_inputs
 from converters.reference import Expected, captured_graph, check_capture
 from converters.verdict import LayerCheck, Verification, difference
@@ -69,7 +68,7 @@ def verifying(
     ParityError : if the captured graph itself computes something else than the model.
     """
     captured = captured_graph(conversion)
-    versions = {name: engine_named(name).version() for name in engines}
+    versions = {name: ENGINES.find(name).version() for name in engines}
     inputs = example_inputs(captured.input_shape) if inputs is None else inputs
     with tempfile.TemporaryDirectory(prefix="conversion-") as folder:
         files = files or write_files(conversion, Path(folder))
@@ -87,18 +86,6 @@ def verifying(
     return [comparison.verdict() for comparison in comparisons]
 
 
-def engine_named(name: str) -> Any:
-    """The engine called ``name``.
-
-    Raises
-    ------
-    ConversionError : if there is none.
-    """
-    if name not in ENGINES:
-        raise ConversionError(f"engine {name!r} is unknown; verify with one or several of {', '.join(ENGINES)}")
-    return ENGINES[name]
-
-
 def write_files(conversion: Conversion, folder: Path, stem: str = "net") -> Files:
     """Write ``stem.prototxt`` and ``stem.caffemodel`` into ``folder``."""
     files = Files(folder / f"{stem}.prototxt", folder / f"{stem}.caffemodel")
@@ -114,7 +101,7 @@ class _Comparison:
         self.name = name
         self._version = version
         self._job = job
-        self._results = engine_named(name).run([job])
+        self._results = ENGINES[name].run([job])
         self._checks: dict[Top, LayerCheck] = {}
         self._refused = ""
 
@@ -133,7 +120,7 @@ class _Comparison:
 
     def verdict(self) -> Verification:
         """What the engine did with all inputs."""
-        bar = engine_named(self.name).bar
+        bar = ENGINES[self.name].bar
         if self._refused:
             return Verification(self.name, self._version, bar, 0, (), self._refused)
         left_out = [layer for layer, index in self._job.wanted if (layer, index) not in self._checks]

@@ -19,7 +19,7 @@ from prototxt.net.graph import NetGraph, Node, Value
 from prototxt.net.phases import filter_net
 from prototxt.net.shapes import Shapes, infer_shapes
 from torchcaffe.layer import Layer, Shape
-from torchcaffe.registry import find_class
+from torchcaffe.registry import LAYERS
 from torchcaffe.sharing import Learnable, share_parameters
 
 Function = Callable[..., "Tensor | tuple[Tensor, ...]"]
@@ -239,7 +239,7 @@ class Network(nn.Module):
 
     def _make_layers(self, loaded: set[str]) -> tuple[tuple[Layer, ...], Shapes]:
         """Layers without bottoms first: what they deliver (a picture's size) decides the shapes of all others."""
-        classes = [find_class(node.type, node.name) for node in self.graph.layers]
+        classes = [LAYERS.find(node.type, f"layer {node.name!r}") for node in self.graph.layers]
         layers: dict[int, Layer] = {}
         delivered: dict[str, Shape] = {}
         for node in self.graph.layers:

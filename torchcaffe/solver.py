@@ -23,7 +23,7 @@ from torchcaffe.pycaffe import Net
 from torchcaffe.scores import MeanScores, Score
 from torchcaffe.snapshot import check_writable, load_weights, restore_snapshot, write_snapshot
 from torchcaffe.solver_settings import check_settings, read_settings
-from torchcaffe.solvers import Rate, find_rule
+from torchcaffe.solvers import RULES, Rate
 from torchcaffe.stored import make_stored
 from torchcaffe.unit_rates import UnitRates, blob_rate
 from torchcaffe.update import Updater
@@ -84,7 +84,7 @@ class Solver:
             self.load_weights(weights)
         for test_network in self.test_networks:
             solver_nets.share_trained_layers(test_network, self.network)
-        self.updater = Updater(self.param, find_rule(self.type or self.param.type, source), self.network.learnable)
+        self.updater = Updater(self.param, RULES.find(self.type or self.param.type, source), self.network.learnable)
         for entry in self.network.learnable:
             if entry.layer in lr_mults:
                 self.set_unit_lr_mults(entry.layer, entry.index, lr_mults[entry.layer][entry.index])

@@ -6,11 +6,12 @@ import logging
 from pathlib import Path
 
 from prototxt.common.errors import NetError
+from prototxt.common.names import unknown_name
 from prototxt.formats.schema import SolverParameter
 from prototxt.formats.text import read_solver
 from torchcaffe.gradients import REGULARISERS
 from torchcaffe.policies import check_policy
-from torchcaffe.solvers import find_rule
+from torchcaffe.solvers import RULES
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +49,10 @@ def check_settings(solver: SolverParameter, source: str = "solver") -> None:
     ------
     NetError : names the field, its value, and what is allowed.
     """
-    find_rule(solver.type, source)
+    RULES.find(solver.type, source)
     check_policy(solver, source)
     if solver.regularization_type not in REGULARISERS:
-        raise NetError(
-            f"{source}: unknown regularization_type '{solver.regularization_type}'; use {' or '.join(REGULARISERS)}"
-        )
+        raise NetError(f"{source}: {unknown_name('regularization_type', solver.regularization_type, REGULARISERS)}")
     for fields, lowest in ((POSITIVE_FIELDS, 1), (NOT_NEGATIVE_FIELDS, 0)):
         for field in fields:
             if getattr(solver, field) < lowest:

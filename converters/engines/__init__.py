@@ -1,10 +1,9 @@
-"""Programs that run Caffe nets, by name: what a conversion can be verified with."""
+"""Programs that run Caffe nets, by name, one file each: what a conversion can be verified with."""
 
 from converters.engines.engine import Engine, Job, NotSupportedError
-from converters.engines.opencv import OpenCV
-from converters.engines.real_caffe import RealCaffe
-from converters.engines.torch_caffe import TorchCaffe
-
-ENGINES: dict[str, Engine] = {"torchcaffe": TorchCaffe(), "caffe": RealCaffe(), "opencv": OpenCV()}
+from converters.engines.registry import ENGINES
+from prototxt.common.registry import import_all
 
 __all__ = ["ENGINES", "Engine", "Job", "NotSupportedError"]
+
+import_all(__name__, __path__, leave_out=("caffe_driver",))  # which the Python of real Caffe runs

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from converters.engines.engine import Engine, Job, NotSupportedError, Top
+from converters.engines.registry import engine
 from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.formats.text import read_net
 
@@ -23,6 +24,7 @@ GAPS: dict[str, Callable[[LayerParameter], bool]] = {
 }
 
 
+@engine("opencv")
 class OpenCV(Engine):
     """``cv2.dnn.readNetFromCaffe``, with its fusion of layers turned off."""
 

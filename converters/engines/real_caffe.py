@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from converters.engines.engine import Engine, Job, Top
+from converters.engines.registry import engine
 from converters.errors import ConversionError
 from prototxt.common.real_caffe import caffe_environment, caffe_path, find_caffe, reason
 
 DRIVER = Path(__file__).with_name("caffe_driver.py")
 
 
+@engine("caffe")
 class RealCaffe(Engine):
     """``caffe-python`` of ``$CAFFE_ROOT`` (by default ``~/.cache/deepvis/caffe``) with `caffe_driver`."""
 

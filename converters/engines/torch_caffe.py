@@ -8,11 +8,13 @@ import numpy as np
 import torch
 
 from converters.engines.engine import Engine, Job, Top
+from converters.engines.registry import engine
 from prototxt.formats.text import read_net
 from prototxt.formats.weights import read_weights
 from torchcaffe.network import Network
 
 
+@engine("torchcaffe")
 class TorchCaffe(Engine):
     """`torchcaffe.network.Network`."""
 

@@ -12,7 +12,7 @@ from prototxt.formats.schema import NetParameter, SolverParameter
 from prototxt.formats.weights import Weights
 from torchcaffe.network import Network
 from torchcaffe.solver import SGDSolver
-from torchcaffe.solvers import find_rule
+from torchcaffe.solvers import RULES
 
 
 class Complete(NamedTuple):
@@ -82,4 +82,4 @@ def rate_in_history(type: str) -> bool:
 
     Such a blob goes on moving when its rate becomes 0, until the momentum has died away.
     """
-    return find_rule(type, "the solver").rate_in_history
+    return RULES.find(type, "the solver").rate_in_history

@@ -45,27 +45,27 @@ def lint_net(net: NetParameter, path: Path | str | None = None, phases: Iterable
     findings = [
         Finding(layer.name, sentence)
         for layer in net.layer
-        for rule in LAYER_RULES
+        for rule in LAYER_RULES.values()
         if rule.applies(layer)
         for sentence in rule.check(layer)
     ]
-    return _sentences(net, [*findings, *_check(nets, NET_RULES)], path)
+    return _sentences(net, [*findings, *_check(nets, NET_RULES.values())], path)
 
 
 def warn_net(net: NetParameter, path: Path | str | None = None, phases: Iterable[str] = PHASES) -> list[str]:
     """Say what stock Caffe takes of a net although its author hardly meant it; parameters as `lint_net`."""
     net = upgrade_net(net)
-    return _sentences(net, list(_check(_nets_of_phases(net, phases), NET_WARNINGS)), path)
+    return _sentences(net, list(_check(_nets_of_phases(net, phases), NET_WARNINGS.values())), path)
 
 
 def lint_solver(solver: SolverParameter, net: NetParameter | None = None) -> list[str]:
     """Say what stock Caffe 1.0 would refuse in a solver; ``net`` is the one that it trains, if known."""
-    return [sentence for rule in SOLVER_RULES for sentence in rule(solver, net)]
+    return [sentence for rule in SOLVER_RULES.values() for sentence in rule(solver, net)]
 
 
 def warn_solver(solver: SolverParameter, net: NetParameter | None = None) -> list[str]:
     """Say what stock Caffe takes of a solver although its author hardly meant it."""
-    return [sentence for rule in SOLVER_WARNINGS for sentence in rule(solver, net)]
+    return [sentence for rule in SOLVER_WARNINGS.values() for sentence in rule(solver, net)]
 
 
 def _nets_of_phases(net: NetParameter, phases: Iterable[str]) -> list[NetParameter]:

@@ -1,4 +1,4 @@
-"""The rules by what they look at. A rule is a function that yields a sentence for everything it finds."""
+"""The rules by what they look at and by name. A rule is a function that yields a sentence for everything it finds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from prototxt.common.registry import Registry
 from prototxt.formats.schema import LayerParameter, NetParameter, SolverParameter
 
 
@@ -33,18 +34,18 @@ class LayerRule:
         return not self.types or layer.type in self.types
 
 
-LAYER_RULES: list[LayerRule] = []
-NET_RULES: list[NetCheck] = []  # see the net of one phase
-SOLVER_RULES: list[SolverCheck] = []
-NET_WARNINGS: list[NetCheck] = []  # stock Caffe takes it, and its author hardly meant it
-SOLVER_WARNINGS: list[SolverCheck] = []
+LAYER_RULES: Registry[LayerRule] = Registry("rule about a layer")
+NET_RULES: Registry[NetCheck] = Registry("rule about a net")  # see the net of one phase
+SOLVER_RULES: Registry[SolverCheck] = Registry("rule about a solver")
+NET_WARNINGS: Registry[NetCheck] = Registry("warning about a net")  # Caffe takes it, its author hardly meant it
+SOLVER_WARNINGS: Registry[SolverCheck] = Registry("warning about a solver")
 
 
 def layer_rule(*types: str) -> Callable[[LayerCheck], LayerCheck]:
     """Register a check of layers of these types, or of all layers."""
 
     def register(check: LayerCheck) -> LayerCheck:
-        LAYER_RULES.append(LayerRule(check, frozenset(types)))
+        LAYER_RULES.add(check.__name__, LayerRule(check, frozenset(types)))
         return check
 
     return register
@@ -52,25 +53,25 @@ def layer_rule(*types: str) -> Callable[[LayerCheck], LayerCheck]:
 
 def net_rule(check: NetCheck) -> NetCheck:
     """Register a check of a whole net, filtered to a phase."""
-    NET_RULES.append(check)
+    NET_RULES.add(check.__name__, check)
     return check
 
 
 def solver_rule(check: SolverCheck) -> SolverCheck:
     """Register a check of a solver; the net is None where it is not known."""
-    SOLVER_RULES.append(check)
+    SOLVER_RULES.add(check.__name__, check)
     return check
 
 
 def net_warning(check: NetCheck) -> NetCheck:
     """Register a warning about a net, filtered to a phase."""
-    NET_WARNINGS.append(check)
+    NET_WARNINGS.add(check.__name__, check)
     return check
 
 
 def solver_warning(check: SolverCheck) -> SolverCheck:
     """Register a warning about a solver; the net is None where it is not known."""
-    SOLVER_WARNINGS.append(check)
+    SOLVER_WARNINGS.add(check.__name__, check)
     return check
 
 

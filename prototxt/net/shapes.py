@@ -76,12 +76,10 @@ def infer_shapes(
 
 
 def _layer_shapes(node: Node, bottoms: list[Shape], given: Mapping[str, Shape], ask: Ask | None) -> LayerShapes:
-    if node.type not in SHAPE_RULES:
-        known = ", ".join(sorted(SHAPE_RULES))
-        raise NetError(f"layer {node.name!r}: unknown layer type {node.type!r}; known are {known}")
+    rule = SHAPE_RULES.find(node.type, f"layer {node.name!r}")
     replaced = [given.get(top.blob) for top in node.tops]
     try:
-        found = SHAPE_RULES[node.type](node, bottoms)
+        found = rule(node, bottoms)
     except ShapeNotInFieldsError as error:
         if None in replaced and ask is not None and node.bottoms:
             return LayerShapes(ask(node, bottoms))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.net.build import input_layer, layer, net
 from prototxt.templates.parts import convolution, dropout, gaussian, inner_product, lrn, pool, relu
+from prototxt.templates.registry import template
 
 
+@template("alexnet")
 def alexnet() -> NetParameter:
     """Return AlexNet: normalisation, then pooling; 227 x 227 pixels, BGR, 1000 classes."""
     front = [
@@ -19,6 +21,7 @@ def alexnet() -> NetParameter:
     return _net("AlexNet", front, "pool2", hidden_bias=0.1)
 
 
+@template("caffenet")
 def caffenet() -> NetParameter:
     """Return CaffeNet: pooling, then normalisation; 227 x 227 pixels, BGR, 1000 classes."""
     front = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.net.build import input_layer, layer, net
 from prototxt.templates.parts import XAVIER, convolution, dropout, inner_product, lrn, pool, relu
+from prototxt.templates.registry import template
 
 # Outputs of 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5 and pool projection (table 1 of the paper).
 INCEPTIONS = {
@@ -20,6 +21,7 @@ INCEPTIONS = {
 }
 
 
+@template("googlenet")
 def googlenet() -> NetParameter:
     """Return GoogLeNet: 224 x 224 pixels, BGR, 1000 classes."""
     layers = [

@@ -5,8 +5,10 @@ from __future__ import annotations
 from prototxt.formats.schema import NetParameter
 from prototxt.net.build import input_layer, layer, net
 from prototxt.templates.parts import XAVIER, convolution, inner_product, pool, relu
+from prototxt.templates.registry import template
 
 
+@template("lenet")
 def lenet() -> NetParameter:
     """Return LeNet for grey pictures of 28 x 28 pixels, scaled to 0-1, in ten classes."""
     return net(

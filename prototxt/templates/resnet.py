@@ -7,20 +7,24 @@ from collections.abc import Sequence
 from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.net.build import input_layer, layer, net
 from prototxt.templates.parts import MSRA, global_pool, inner_product, pool, relu
+from prototxt.templates.registry import template
 
 CHANNELS = (64, 128, 256, 512)
 
 
+@template("resnet50")
 def resnet50() -> NetParameter:
     """Return ResNet-50: 224 x 224 pixels, BGR, 1000 classes."""
     return _resnet("ResNet-50", (3, 4, 6, 3))
 
 
+@template("resnet101")
 def resnet101() -> NetParameter:
     """Return ResNet-101: 224 x 224 pixels, BGR, 1000 classes."""
     return _resnet("ResNet-101", (3, 4, 23, 3))
 
 
+@template("resnet152")
 def resnet152() -> NetParameter:
     """Return ResNet-152: 224 x 224 pixels, BGR, 1000 classes."""
     return _resnet("ResNet-152", (3, 8, 36, 3))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.net.build import input_layer, layer, net
 from prototxt.templates.parts import XAVIER, convolution, dropout, gaussian, global_pool, pool, relu
+from prototxt.templates.registry import template
 
 # Outputs of the squeeze layer and of each expand layer.
 FIRES = {2: (16, 64), 3: (16, 64), 4: (32, 128), 5: (32, 128), 6: (48, 192), 7: (48, 192), 8: (64, 256), 9: (64, 256)}
 POOL_AFTER = (3, 5)
 
 
+@template("squeezenet")
 def squeezenet() -> NetParameter:
     """Return SqueezeNet v1.1: 227 x 227 pixels, BGR, 1000 classes."""
     layers = [

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.net.build import input_layer, layer, net
 from prototxt.templates.parts import MSRA, convolution, dropout, gaussian, inner_product, pool, relu
+from prototxt.templates.registry import template
 
 CHANNELS = (64, 128, 256, 512, 512)
 
 
+@template("vgg16")
 def vgg16() -> NetParameter:
     """Return VGG-16: 224 x 224 pixels, BGR, 1000 classes."""
     return _vgg("VGG_ILSVRC_16_layers", (2, 2, 3, 3, 3))
 
 
+@template("vgg19")
 def vgg19() -> NetParameter:
     """Return VGG-19: 224 x 224 pixels, BGR, 1000 classes."""
     return _vgg("VGG_ILSVRC_19_layers", (2, 2, 4, 4, 4))

@@ -115,7 +115,10 @@ def test_a_factory(tmp_path: Path, monkeypatch) -> None:
             "--arch alexnet64 --random-weights --input-shape 1,3,20,20",
             "cannot process an input of shape (1, 3, 20, 20)",
         ),
-        ("--arch alexnet64 --random-weights --verify caffe3", "engine 'caffe3' is unknown"),
+        (
+            "--arch alexnet64 --random-weights --verify caffe3",
+            "--verify: unknown engine 'caffe3' (did you mean 'caffe'?); use one of caffe, opencv, torchcaffe",
+        ),
         ("--module json:loads --input-shape 1,3,8,8", "gives no model"),
         ("--module json --input-shape 1,3,8,8", "must be package.module:factory"),
         ("--module nowhere:make --input-shape 1,3,8,8", "No module named 'nowhere'"),

@@ -71,7 +71,8 @@ def test_another_model_is_found(model: nn.Module) -> None:
 
 def test_unknown_engine_and_no_graph(model: nn.Module) -> None:
     conversion = convert(model, SHAPE)
-    with pytest.raises(ConversionError, match=r"'caffe2' is unknown; .*torchcaffe, caffe, opencv"):
+    expected = r"unknown engine 'caffe2' \(did you mean 'caffe'\?\); use one of caffe, opencv, torchcaffe"
+    with pytest.raises(ConversionError, match=expected):
         verify(conversion, model, ["caffe2"])
     with pytest.raises(ConversionError, match="has no PyTorch graph"):
         verify(replace(conversion, captured=None), model)

@@ -248,7 +248,8 @@ def test_weights_that_do_not_fit_change_nothing():
 
 def test_unknown_types_name_those_that_are_known():
     text = BRANCHES + 'layer { name: "odd" type: "Convolutoin" bottom: "l" bottom: "r" top: "o" }'
-    with pytest.raises(NetError, match=r"'odd': type 'Convolutoin' is no layer of Caffe; use one of AbsVal, .*Convol"):
+    expected = r"layer 'odd': unknown layer type 'Convolutoin' \(did you mean 'Convolution'\?\); use one of AbsVal, Acc"
+    with pytest.raises(NetError, match=expected):
         network(text)
 
 

@@ -1,5 +1,5 @@
 """Data layers: where the batches of a training net come from, and HDF5Output, where they go."""
 
-from torchcaffe.data import database, dummy_data, hdf5_data, hdf5_output, image_data, memory_data, window_data
+from prototxt.common.registry import import_all
 
-__all__ = ["database", "dummy_data", "hdf5_data", "hdf5_output", "image_data", "memory_data", "window_data"]
+import_all(__name__, __path__)

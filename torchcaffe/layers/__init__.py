@@ -1,7 +1,5 @@
 """One file per family of layers; importing this package registers them all."""
 
-import importlib
-import pkgutil
+from prototxt.common.registry import import_all
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+import_all(__name__, __path__)

@@ -1,18 +1,8 @@
-"""Update rules of Caffe's six solvers, one file each."""
+"""Update rules of Caffe's six solvers, one file each; every file here is imported, and so registers its rule."""
 
-from torchcaffe.solvers import adadelta, adagrad, adam, nesterov, rmsprop, sgd
-from torchcaffe.solvers.registry import RULES, Rate, Rule, find_rule, rule
+from prototxt.common.registry import import_all
+from torchcaffe.solvers.registry import RULES, Rate, Rule, rule
 
-__all__ = [
-    "RULES",
-    "Rate",
-    "Rule",
-    "adadelta",
-    "adagrad",
-    "adam",
-    "find_rule",
-    "nesterov",
-    "rmsprop",
-    "rule",
-    "sgd",
-]
+__all__ = ["RULES", "Rate", "Rule", "rule"]
+
+import_all(__name__, __path__)

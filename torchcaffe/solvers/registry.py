@@ -9,6 +9,7 @@ from typing import Protocol
 from torch import Tensor
 
 from prototxt.common.errors import NetError
+from prototxt.common.registry import Registry
 from prototxt.formats.schema import SolverParameter
 
 Rate = float | Tensor
@@ -54,33 +55,9 @@ class Rule:
     rate_in_history: bool
 
 
-RULES: dict[str, Rule] = {}
+RULES: Registry[Rule] = Registry("solver type", NetError)
 
 
 def rule(solver_type: str, histories: int = 1, rate_in_history: bool = False) -> Callable[[UpdateRule], UpdateRule]:
-    """Register a function as the update rule of ``solver_type``; parameters as in `Rule`.
-
-    Raises
-    ------
-    ValueError : the type has a rule already.
-    """
-
-    def register(update: UpdateRule) -> UpdateRule:
-        if solver_type in RULES:
-            raise ValueError(f"solver type {solver_type} has two update rules")
-        RULES[solver_type] = Rule(solver_type, update, histories, rate_in_history)
-        return update
-
-    return register
-
-
-def find_rule(solver_type: str, source: str = "solver") -> Rule:
-    """The rule of a solver type.
-
-    Raises
-    ------
-    NetError : there is no such type; names those that exist.
-    """
-    if solver_type not in RULES:
-        raise NetError(f"{source}: unknown solver type '{solver_type}'; use one of {', '.join(sorted(RULES))}")
-    return RULES[solver_type]
+    """Register the decorated function as the update rule of ``solver_type``; parameters as in `Rule`."""
+    return RULES.register(solver_type, make=lambda update: Rule(solver_type, update, histories, rate_in_history))

@@ -35,9 +35,4 @@ LAYER_VIEWS: Registry[LayerView] = Registry("layer view")
 
 def layer_view(name: str, *, follows: tuple[str, ...] = (), live: bool = False) -> Callable[[Make], Make]:
     """Register the decorated function as ``name``, one of `deepvis.state.viewer.LAYER_MODES`; see `LayerView`."""
-
-    def register(make: Make) -> Make:
-        LAYER_VIEWS.add(name, LayerView(make, follows, live))
-        return make
-
-    return register
+    return LAYER_VIEWS.register(name, make=lambda make: LayerView(make, follows, live))

@@ -48,9 +48,4 @@ def pane(
     height: int = 200,
 ) -> Callable[[Make], Make]:
     """Register the decorated function as the maker of a pane's contents; see `Pane`."""
-
-    def register(make: Make) -> Make:
-        PANES.add(name, Pane(title, make, follows, live, lane, height))
-        return make
-
-    return register
+    return PANES.register(name, make=lambda make: Pane(title, make, follows, live, lane, height))

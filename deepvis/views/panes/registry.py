@@ -29,9 +29,4 @@ PANE_WIDGETS: Registry[Callable[[ViewerController], QWidget]] = Registry("pane w
 
 def pane_widget(name: str) -> Callable[[Widget], Widget]:
     """Register the decorated class as the widget of the pane ``name``."""
-
-    def register(widget: Widget) -> Widget:
-        PANE_WIDGETS.add(name, widget)
-        return widget
-
-    return register
+    return PANE_WIDGETS.register(name)

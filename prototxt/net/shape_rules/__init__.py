@@ -1,18 +1,8 @@
-"""Caffe's shape rules, one file for each family of layers."""
+"""Caffe's shape rules, one file for each family of layers; every file here is imported, and so registers its rules."""
 
-from prototxt.net.shape_rules import arrange, elementwise, inputs, losses, recurrent, reduce, weighted, window
+from prototxt.common.registry import import_all
 from prototxt.net.shape_rules.registry import SHAPE_RULES, LayerShapes, Shape
 
-__all__ = [
-    "SHAPE_RULES",
-    "LayerShapes",
-    "Shape",
-    "arrange",
-    "elementwise",
-    "inputs",
-    "losses",
-    "recurrent",
-    "reduce",
-    "weighted",
-    "window",
-]
+__all__ = ["SHAPE_RULES", "LayerShapes", "Shape"]
+
+import_all(__name__, __path__)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from prototxt.common.errors import NetError
+from prototxt.common.registry import Registry
 from prototxt.net.graph import AUTO_TOP_TYPES, Node
 
 Shape = tuple[int, ...]
@@ -40,7 +41,7 @@ class RegisteredRule:
         return self.rule(node, bottoms)
 
 
-SHAPE_RULES: dict[str, RegisteredRule] = {}
+SHAPE_RULES: Registry[RegisteredRule] = Registry("layer type", NetError)
 
 
 def shape_rule(*types: str, bottoms: Count = (1, 1), tops: Count = (1, 1)) -> Callable[[Rule], Rule]:
@@ -52,20 +53,8 @@ def shape_rule(*types: str, bottoms: Count = (1, 1), tops: Count = (1, 1)) -> Ca
     ----------
     types : Caffe's type strings.
     bottoms, tops : (least, most) number of each; None for no limit.
-
-    Raises
-    ------
-    ValueError : if a type has a rule already.
     """
-
-    def register(rule: Rule) -> Rule:
-        for name in types:
-            if name in SHAPE_RULES:
-                raise ValueError(f"layer type {name} has a shape rule already")
-            SHAPE_RULES[name] = RegisteredRule(rule, bottoms, tops)
-        return rule
-
-    return register
+    return SHAPE_RULES.register(*types, make=lambda rule: RegisteredRule(rule, bottoms, tops))
 
 
 def canonical_axis(node: Node, axis: int, shape: Shape, name: str = "axis") -> int:

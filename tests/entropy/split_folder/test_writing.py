@@ -415,7 +415,7 @@ def test_a_layer_of_an_unknown_type_between_the_filters_is_refused(small, made, 
     next(layer for layer in net.layer if layer.name == "bn2").type = "WarpNorm"
     write_message(tmp_path / "net.prototxt", net)
     shutil.copy(small.folder / "conversion.json", tmp_path)
-    with pytest.raises(InputError, match="layer 'bn2': unknown layer type 'WarpNorm'; known are"):
+    with pytest.raises(InputError, match="layer 'bn2': unknown layer type 'WarpNorm'; use one of"):
         write(
             made,
             tmp_path / "net.prototxt",

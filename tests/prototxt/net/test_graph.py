@@ -218,9 +218,9 @@ def test_every_type_of_caffe_has_its_rules():
 
 
 def test_unknown_types_and_templates():
-    with pytest.raises(NetError, match=r"unknown layer type 'Relu'.*ReLU"):
+    with pytest.raises(NetError, match=r"layer 'r': unknown layer type 'Relu' \(did you mean 'ReLU'\?\); use one of A"):
         infer_shapes(net("x", [input_layer("data", (1,)), layer("Relu", "r", "data")]))
-    with pytest.raises(NetError, match="unknown template 'alex'; there are lenet"):
+    with pytest.raises(NetError, match=r"unknown template 'alex' \(did you mean 'alexnet'\?\); use one of alexnet, c"):
         read_template("alex")
 
 

@@ -9,7 +9,7 @@ from prototxt.common.errors import NetError
 from prototxt.formats.schema import LayerParameter
 from prototxt.formats.text import parse_message
 from torchcaffe.layer import Layer
-from torchcaffe.registry import LAYERS, find_class, layer
+from torchcaffe.registry import LAYERS, layer
 
 MAP = (2, 4, 8, 8)
 
@@ -53,13 +53,13 @@ MAP = (2, 4, 8, 8)
 def test_bad_fields(text, shapes, words):
     param = parse_message(f'name: "odd" top: "y" {text}', LayerParameter)
     with pytest.raises(NetError, match=f"layer 'odd'.*{words}"):
-        find_class(param.type, param.name).from_param(param, shapes)
+        LAYERS[param.type].from_param(param, shapes)
 
 
 @pytest.mark.parametrize("layer_type", ["SoftmaxWithLoss", "HingeLoss", "MultinomialLogisticLoss", "Accuracy"])
 def test_labels_that_are_no_classes(layer_type):
     param = LayerParameter(name="loss", type=layer_type, top=["y"])
-    made = find_class(layer_type, "loss").from_param(param, [(2, 3), (2,)])
+    made = LAYERS[layer_type].from_param(param, [(2, 3), (2,)])
     for wrong in (3, -1):
         with pytest.raises(ValueError, match=f"between 0 and 2, got {wrong}"):
             made(torch.rand(2, 3), torch.tensor([0.0, wrong]))
@@ -73,7 +73,7 @@ def test_a_type_is_registered_once():
 
 def test_second_top_of_the_softmax_loss():
     text = 'name: "loss" type: "SoftmaxWithLoss" top: "l" top: "p" loss_weight: 1 loss_weight: 0'
-    made = find_class("SoftmaxWithLoss", "loss").from_param(parse_message(text, LayerParameter), [(2, 3, 4), (2, 4)])
+    made = LAYERS["SoftmaxWithLoss"].from_param(parse_message(text, LayerParameter), [(2, 3, 4), (2, 4)])
     x = torch.randn(2, 3, 4)
     _, probabilities = made(x, torch.zeros(2, 4))
     torch.testing.assert_close(probabilities, x.softmax(1))

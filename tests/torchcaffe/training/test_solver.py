@@ -347,7 +347,7 @@ def test_snapshot_prefix_by_default_and_in_a_folder(solver_file, tmp_path):
     ("settings", "sentence"),
     [
         ('type: "Adamm"', "unknown solver type 'Adamm'"),
-        ('regularization_type: "L3"', "unknown regularization_type 'L3'; use L2 or L1"),
+        ('regularization_type: "L3"', "unknown regularization_type 'L3'; use one of L1, L2"),
         ("iter_size: 0", "iter_size must be at least 1; got 0"),
         ("average_loss: 0", "average_loss must be at least 1"),
         ("display: -1", "display must be at least 0"),

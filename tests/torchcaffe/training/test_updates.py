@@ -14,7 +14,7 @@ from prototxt.common.errors import NetError
 from prototxt.formats.schema import SolverParameter
 from torchcaffe import gradients
 from torchcaffe.policies import POLICIES, check_policy, current_step, learning_rate
-from torchcaffe.solvers import RULES, find_rule
+from torchcaffe.solvers import RULES
 
 SETTINGS = SolverParameter(momentum=0.75, momentum2=0.5, rms_decay=0.875, delta=1e-3)  # exact in float32 but delta
 
@@ -106,8 +106,9 @@ def test_a_rate_of_every_row_is_each_row_at_its_own_rate(solver_type):
 
 
 def test_unknown_solver_type_lists_those_that_exist():
-    with pytest.raises(NetError, match="unknown solver type 'Adamm'; use one of AdaDelta, AdaGrad, Adam"):
-        find_rule("Adamm")
+    expected = r"solver: unknown solver type 'Adamm' \(did you mean 'Adam'\?\); use one of AdaDelta, AdaGrad, Adam"
+    with pytest.raises(NetError, match=expected):
+        RULES.find("Adamm", "solver")
 
 
 RATES = {
