@@ -17,7 +17,7 @@ from converters.errors import ParityError
 from converters.example_inputs import example_inputs
 from converters.reference import Expected, captured_graph, check_capture
 from converters.verdict import LayerCheck, Verification, difference
-from prototxt.common.progress import Progress, with_bar
+from prototxt.common.progress import Progress, at_once
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import write_weights
 
@@ -28,17 +28,6 @@ class Files:
 
     prototxt: Path
     caffemodel: Path
-
-
-def verify(
-    conversion: Conversion,
-    model: nn.Module,
-    engines: Sequence[str] = ("torchcaffe",),
-    inputs: Sequence[np.ndarray] | None = None,
-    files: Files | None = None,
-) -> list[Verification]:
-    """Compare a conversion with its PyTorch model, layer by layer; see `verifying` for the arguments and errors."""
-    return with_bar(verifying(conversion, model, engines, inputs, files), quiet=True)
 
 
 def verifying(
@@ -84,6 +73,10 @@ def verifying(
                 comparison.compare(expected)
         yield Progress(total, total, "verify")
     return [comparison.verdict() for comparison in comparisons]
+
+
+verify = at_once(verifying)
+"""`verifying` at once: ``verify(conversion, model)`` gives the verdicts."""
 
 
 def write_files(conversion: Conversion, folder: Path, stem: str = "net") -> Files:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import tyro
-from tqdm import tqdm
 
 from entropy.commands import reporting
 from entropy.measuring.binning import Rule, Scope
 from entropy.measuring.bootstrap import DEFAULT_CONFIDENCE
 from entropy.measuring.histograms import DEFAULT_BINS, DEFAULT_QUANTILE
-from entropy.measuring.measurement import measure
+from entropy.measuring.measurement import measuring
 from entropy.measuring.scan_file import Kept
 from entropy.measuring.table_files import check_ending, write_table
+from prototxt.common.progress import with_bar
 
 
 def measure_command(
@@ -64,7 +63,7 @@ def measure_command(
     check_ending(out)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        table = measure(
+        work = measuring(
             scan,
             layers or None,
             bins=bins,
@@ -76,14 +75,10 @@ def measure_command(
             resamples=resamples,
             confidence=confidence,
             seed=seed,
-            progress=_layer_bar,
         )
+        table = with_bar(work)
     write_table(table, out)
     print(reporting.describe_table(table))
     for warning in caught:
         print(f"note: {warning.message}")
     print(f"wrote {out}")
-
-
-def _layer_bar(names: Sequence[str]) -> Iterable[str]:
-    return tqdm(names, "measuring", unit=" layers", disable=None)

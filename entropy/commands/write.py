@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import tyro
-from tqdm import tqdm
 
 from entropy.commands import reporting
 from entropy.errors import PlanError
 from entropy.split_folder.solver_file import SolverSettings
 from entropy.split_folder.task import Task, TaskOptions
-from entropy.split_folder.writing import write
+from entropy.split_folder.writing import writing
+from prototxt.common.progress import with_bar
 
 T = TypeVar("T")
 # A dataclass of options whose flags carry no prefix.
@@ -63,19 +62,7 @@ def write_command(
     if (images is None) != (head is None):
         raise PlanError("a new task needs both --images and --head")
     whole = None if images is None or head is None else Task(images=images, head=head, **vars(task))
-    written = write(
-        plan,
-        net,
-        weights,
-        solver_file or solver,
-        out=out,
-        task=whole,
-        bias_lr=bias_lr,
-        bias_decay=bias_decay,
-        progress=_bar,
+    work = writing(
+        plan, net, weights, solver_file or solver, out=out, task=whole, bias_lr=bias_lr, bias_decay=bias_decay
     )
-    print(reporting.describe_written(written))
-
-
-def _bar(entries: Sequence[T]) -> Iterable[T]:
-    return tqdm(entries, "copying pictures", unit=" pictures", disable=None)
+    print(reporting.describe_written(with_bar(work)))

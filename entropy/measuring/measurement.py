@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,15 +16,17 @@ from entropy.measuring.bootstrap import DEFAULT_CONFIDENCE, bootstrap_interval
 from entropy.measuring.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning, entropy_bits, miller_madow_bits
 from entropy.measuring.scan_file import Kept, ScanTables, read_means
 from entropy.measuring.table import Interval, Provenance, Table
+from prototxt.common.progress import Progress, at_once
 
-Progress = Callable[[Sequence[str]], Iterable[str]]
+WHAT = "measuring: layers"
+_CALLER_OF_MEASURE = 4  # frames above the warning: `with_bar`, `at_once`, and who called
 
 
 class FewImagesWarning(UserWarning):
     """There are too few images for the number of bins: H comes out too small."""
 
 
-def measure(
+def measuring(
     scan: Path | str | ScanTables,
     layers: Sequence[str] | None = None,
     *,
@@ -37,9 +39,8 @@ def measure(
     resamples: int = 0,
     confidence: float = DEFAULT_CONFIDENCE,
     seed: int = 0,
-    progress: Progress | None = None,
     warn: bool = True,
-) -> Table:
+) -> Generator[Progress, None, Table]:
     """Measure H, the entropy in bits of each filter's mean activation over the images of a scan.
 
     The histograms of a layer share one range, [0, 99.9 % quantile of its means], because H depends on the width of a
@@ -60,7 +61,6 @@ def measure(
         (`entropy.measuring.streamed_means` says how near they come), or (auto) the table where it is there.
     resamples : data sets to resample for a bootstrap confidence interval of each H; 0 for none.
     confidence, seed : of the interval, in (0, 1), and of its random numbers.
-    progress : shows progress over layers, such as ``tqdm.tqdm``.
     warn : whether to warn of few images; False where `few_images` is asked afterwards.
 
     Returns
@@ -92,9 +92,12 @@ def measure(
     binnings = choose_bins(means, quantile, scope, choice)
     advice = few_images(images, max(binning.most for binning in binnings.values()))
     if warn and advice:
-        warnings.warn(advice, FewImagesWarning, stacklevel=2)
-    names = list(means) if progress is None else progress(list(means))
-    columns = [_measure_layer(name, means[name], binnings[name], interval) for name in names]
+        warnings.warn(advice, FewImagesWarning, stacklevel=_CALLER_OF_MEASURE)
+    columns = []
+    for number, name in enumerate(means):
+        yield Progress(number, len(means), WHAT)
+        columns.append(_measure_layer(name, means[name], binnings[name], interval))
+    yield Progress(len(means), len(means), WHAT)
     stacked = {key: np.concatenate([layer[key] for layer in columns]) for key in columns[0]}
     stacked |= {key: np.concatenate([of[name] for name in means]) for key, of in tables.importance.items()}
     shown = {name: (0.0, 0.0) if scope == "neuron" else _ends(binnings[name]) for name in means}
@@ -112,6 +115,10 @@ def measure(
         width,
     )
     return _with_comparisons(stacked, scope, provenance)
+
+
+measure = at_once(measuring)
+"""`measuring` at once: ``measure(scan)`` gives the table."""
 
 
 def _check_settings(quantile: float, scope: str, interval: Interval) -> None:

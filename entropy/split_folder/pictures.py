@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,11 @@ import numpy as np
 
 from entropy.errors import PlanError
 from prototxt.common.atomic import write_bytes
+from prototxt.common.progress import Progress
 from prototxt.pixels.preprocess import Preprocessing
 from torchcaffe.data.image_list import Entry, read_image_list, read_picture
 
 PICTURES = "pictures"
-# Shows progress while it hands on what it is given; ``tqdm.tqdm`` is one.
-Progress = Callable[[Sequence[Entry]], Iterable[Entry]]
 
 
 @dataclass(frozen=True)
@@ -91,9 +90,9 @@ def list_of_copies(pictures: Pictures, name: str) -> Pictures:
     return Pictures(pictures.entries, "".join(lines), "")
 
 
-def copy_pictures(
-    pictures: Pictures, out: Path, name: str, preprocessing: Preprocessing, progress: Progress | None = None
-) -> None:
+def copying_pictures(
+    pictures: Pictures, out: Path, name: str, preprocessing: Preprocessing
+) -> Generator[Progress, None, None]:
     """Copy pictures as PNG into ``pictures/`` in a folder, resized as the preprocessing says.
 
     Parameters
@@ -108,10 +107,13 @@ def copy_pictures(
     resize = dataclasses.replace(
         preprocessing, channel_order="RGB", raw_scale=1, mean=(), mean_image=None, std=(), crop=()
     )
-    for number, entry in enumerate(progress(pictures.entries) if progress else pictures.entries):
+    what = f"copying: {name} pictures"
+    for number, entry in enumerate(pictures.entries):
+        yield Progress(number, pictures.count, what)
         rgb = np.ascontiguousarray(read_picture(entry)[::-1].transpose(1, 2, 0))
         bgr = resize.apply(rgb).astype(np.uint8)[::-1].transpose(1, 2, 0)
         write_bytes(out / _copy_name(name, number), cv2.imencode(".png", np.ascontiguousarray(bgr))[1].tobytes())
+    yield Progress(pictures.count, pictures.count, what)
 
 
 def _copy_name(name: str, number: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from entropy.split_folder.task import Task
 from entropy.split_folder.training_net import Head, input_blob, training_net, with_head
 from prototxt.common import atomic
 from prototxt.common.errors import InputError
+from prototxt.common.progress import Progress, at_once
 from prototxt.formats.blob import write_blob
 from prototxt.formats.schema import LayerParameter, NetParameter, SolverParameter
 from prototxt.formats.text import read_net, write_message
@@ -32,7 +33,7 @@ from prototxt.pixels.preprocess import Preprocessing, read_preprocessing
 from prototxt.split import Split, fill_param_specs, split_net, split_weights
 
 if TYPE_CHECKING:  # they need torchcaffe, hence torch, which takes seconds to import
-    from entropy.split_folder.pictures import Pictures, Progress
+    from entropy.split_folder.pictures import Pictures
 
 _OUTSIDE = "the pictures stay where they are; with --copy-pictures the folder can be taken to another machine"
 
@@ -87,7 +88,7 @@ class _Parts:
     inputs: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-def write(
+def writing(
     plan: Plan | Path | str,
     net: Path | str,
     weights: Path | str,
@@ -97,8 +98,7 @@ def write(
     task: Task | None = None,
     bias_lr: float = 2.0,
     bias_decay: float = 0.0,
-    progress: Progress | None = None,
-) -> Written:
+) -> Generator[Progress, None, Written]:
     """Write a folder in which stock Caffe trains every filter at its own rate.
 
     Beside the split net, its weights and its solver there are the plain (unsplit) net with the same head, the same
@@ -114,7 +114,6 @@ def write(
     out : the folder; made when missing, files in it are replaced.
     task : the new task; needed for a deploy net.
     bias_lr, bias_decay : lr_mult and decay_mult of biases about which the net says nothing.
-    progress : shows progress of copying pictures, such as ``tqdm.tqdm``.
 
     Raises
     ------
@@ -146,8 +145,12 @@ def write(
     written = Written(
         out, plan.model_copy(update={"split": split.layers}), plain, split, parts.notes, inputs=parts.inputs
     )
-    _write_files(written, parts, trainer, progress)
+    yield from _writing_files(written, parts, trainer)
     return written
+
+
+write = at_once(writing)
+"""`writing` at once: ``write(plan, net, weights, out=folder)`` gives what was written."""
 
 
 def _refuse_overwriting(out: Path, parts: _Parts, *inputs: Path | str | None) -> None:
@@ -259,13 +262,13 @@ def in_channels(net: NetParameter, weights: Weights) -> dict[str, int]:
     return found
 
 
-def _write_files(written: Written, parts: _Parts, trainer: SolverParameter, progress: Progress | None) -> None:
-    from entropy.split_folder.pictures import copy_pictures
+def _writing_files(written: Written, parts: _Parts, trainer: SolverParameter) -> Generator[Progress, None, None]:
+    from entropy.split_folder.pictures import copying_pictures
 
     out = written.folder
     refuse_what_caffe_would(written, trainer)
     for name, pictures in parts.copies.items():
-        copy_pictures(pictures, out, name, parts.preprocessing, progress)
+        yield from copying_pictures(pictures, out, name, parts.preprocessing)
     for name, text in parts.texts.items():
         atomic.write_text(out / name, text)
     if parts.mean_image is not None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from tqdm import tqdm
 
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
@@ -48,6 +50,19 @@ def with_bar(work: Generator[Progress, None, Result], quiet: bool = False) -> Re
         return stop.value
     finally:
         work.close()
+
+
+def at_once(work: Callable[Arguments, Generator[Progress, None, Result]]) -> Callable[Arguments, Result]:
+    """The function that does the work of a generator function to its end, without telling its progress.
+
+    It takes the same arguments, raises the same errors, and returns what the generator returns.
+    """
+
+    @wraps(work)
+    def done(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        return with_bar(work(*args, **kwargs), quiet=True)
+
+    return done
 
 
 def _size() -> dict[str, Any]:

@@ -9,8 +9,9 @@ import pytest
 
 from entropy import ScanError, measure, read_csv, read_table, write_table
 from entropy.measuring.histograms import entropy_bits
-from entropy.measuring.measurement import FewImagesWarning
+from entropy.measuring.measurement import FewImagesWarning, measuring
 from entropy.measuring.scan_file import ScanTables, read_means
+from prototxt.common.progress import Progress
 
 BINS = 16
 
@@ -138,6 +139,17 @@ def test_a_missing_csv(tmp_path):
 def test_few_images_are_warned_of(small):
     with pytest.warns(FewImagesWarning, match="400 images are few for 256 bins.*at most 40 bins"):
         measure(small.scan)
+
+
+def test_the_warning_points_to_who_measured(small):
+    with pytest.warns(FewImagesWarning) as caught:
+        measure(small.scan)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_measuring_tells_which_layer_it_has_reached(small):
+    steps = list(measuring(small.scan, ["conv1", "branch/conv2", "fc3"], bins=BINS))
+    assert steps == [Progress(done, 3, "measuring: layers") for done in range(4)]
 
 
 def test_bad_scans(small, tmp_path):

@@ -13,7 +13,9 @@ import pytest
 from entropy import CheckError, PlanError, SolverSettings, Task, check, measure, merge, plan, read_plan, write
 from entropy.commands.reporting import describe_written
 from entropy.split_folder.checking import without_dropout
+from entropy.split_folder.writing import writing
 from prototxt.common.errors import InputError
+from prototxt.common.progress import Progress
 from prototxt.formats.schema import NetParameter, SolverParameter
 from prototxt.formats.solverstate import read_solverstate
 from prototxt.formats.text import parse_net, read_net, read_solver, write_message
@@ -358,11 +360,15 @@ def test_a_folder_with_copied_pictures_can_be_taken_elsewhere(small, made, tmp_p
         images=small.images, test_images=tmp_path / "list.txt", head="fc_new", preprocessing=tmp_path / "pixels.json",
         copy_pictures=True, batch=4,
     )  # fmt: skip
-    seen = []
-    result = write(
-        made, small.net, small.weights, out=tmp_path / "here", task=task, progress=lambda e: seen.append(len(e)) or e
-    )
-    assert seen == [12, 1]
+
+    def steps_and_result():
+        yield (yield from writing(made, small.net, small.weights, out=tmp_path / "here", task=task))
+
+    *steps, result = steps_and_result()
+    assert steps == [
+        *(Progress(done, 12, "copying: train pictures") for done in range(13)),
+        *(Progress(done, 1, "copying: test pictures") for done in range(2)),
+    ]
     assert not any("--copy-pictures" in note for note in result.notes)
     elsewhere = shutil.move(tmp_path / "here", tmp_path / "a" / "b" / "there")
     check(elsewhere, use_caffe=False)

@@ -13,7 +13,7 @@ from collections.abc import Generator
 
 import pytest
 
-from prototxt.common.progress import Progress, with_bar
+from prototxt.common.progress import Progress, at_once, with_bar
 
 
 def work(log: list[str], fail: bool = False) -> Generator[Progress, None, str]:
@@ -38,6 +38,16 @@ def test_the_bar_shows_what_and_how_far(capsys: pytest.CaptureFixture[str]) -> N
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert with_bar(work([]), quiet=True) == "result"
     assert capsys.readouterr().err == ""
+
+
+def test_at_once_it_says_nothing_and_gives_what_the_work_returns(capsys: pytest.CaptureFixture[str]) -> None:
+    log: list[str] = []
+    assert at_once(work)(log) == "result"
+    assert log == ["closed"]
+    assert capsys.readouterr().err == ""
+    with pytest.raises(KeyboardInterrupt):
+        at_once(work)(log, fail=True)
+    assert log == ["closed", "closed"]
 
 
 def test_work_without_steps_has_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
