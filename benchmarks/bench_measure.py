@@ -18,6 +18,7 @@ import numpy as np
 import tyro
 
 import entropy
+from entropy.measuring import scan_layout as layout
 from entropy.measuring.streaming import MeanHistograms
 
 LAYERS = {"conv1": 64, "conv2": 192, "conv3": 384, "conv4": 256, "conv5": 256}
@@ -29,21 +30,22 @@ def write_scan(path: Path, images: int) -> None:
     """Means as a ReLU leaves them: many zeros, the others gamma distributed, every filter on a scale of its own."""
     rng = np.random.default_rng(0)
     with h5py.File(path, "w") as file:
-        file.attrs.update({"format": "deepvis-scan", "format_version": 1})
-        layers = file.create_group("layers")
-        layers.attrs["names"] = list(LAYERS)
+        file.attrs.update({layout.FORMAT: layout.SCAN_FORMAT, layout.FORMAT_VERSION: layout.VERSION})
+        layers = file.create_group(layout.LAYERS)
+        layers.attrs[layout.NAMES] = list(LAYERS)
         for name, units in LAYERS.items():
             group = layers.create_group(name)
-            group.attrs.update({"name": name, "type": "Convolution", "units": units})
-            table = group.create_dataset("means_post", (images, units), np.float32, chunks=(256, units))
+            group.attrs.update({layout.NAME: name, layout.TYPE: "Convolution", layout.UNITS: units})
+            table = group.create_dataset(layout.MEANS_POST, (images, units), np.float32, chunks=(256, units))
             histograms, scale = MeanHistograms.nothing(units), rng.uniform(0.1, 1, units).astype(np.float32)
             for start in range(0, images, BLOCK):
                 block = rng.standard_gamma(0.7, (min(BLOCK, images - start), units), np.float32) * scale
                 block[block < 0.05] = 0
                 table[start : start + BLOCK] = block
                 histograms.add(block)
-            group["means_post_counts"], group["means_post_zeros"] = histograms.counts, histograms.zeros
-            group["means_post_extremes"] = np.stack([histograms.min, histograms.max], axis=1)
+            names = layout.histograms_of(layout.MEANS_POST)
+            group[names.counts], group[names.zeros] = histograms.counts, histograms.zeros
+            group[names.extremes] = np.stack([histograms.min, histograms.max], axis=1)
 
 
 def megabytes(what: str) -> float:

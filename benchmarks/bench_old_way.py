@@ -28,6 +28,7 @@ from bench_scan_input import write_pictures
 from deepvis.model.model import Model
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
+from entropy.measuring import scan_layout as layout
 from prototxt.common.progress import with_bar
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import write_weights
@@ -120,7 +121,7 @@ def check(best: dict[str, np.ndarray], file: Path) -> None:
     """Raise an AssertionError if the scan has other best values than the old way."""
     with h5py.File(file) as scanned:
         for layer, values in best.items():
-            found = scanned[f"layers/{layer}/top_value"][()]
+            found = layout.group_of(scanned, layer)[layout.GREATEST.value][()]
             np.testing.assert_allclose(found, values, rtol=0.02, atol=0.02 * np.abs(values).max(), err_msg=layer)
 
 

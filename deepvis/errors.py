@@ -13,10 +13,6 @@ class ModelError(InputError):
     """What was given as a model is none, or its parts do not fit together."""
 
 
-class ScanError(InputError):
-    """A scan cannot be made, or a file is no scan or not one of this model."""
-
-
 class ExportError(InputError):
     """What a scan found cannot be written in the form or to the place that was asked for."""
 

@@ -1,4 +1,4 @@
-"""What can go wrong between a scan and a split net, as sentences for the user."""
+"""What can go wrong from a scan to a split net, as sentences for the user."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from prototxt.common.errors import InputError
 
 
 class ScanError(InputError):
-    """A scan file or a table made from it cannot be used."""
+    """A scan cannot be made; or a file is no scan, not one of this model, or no table that was made from one."""
 
 
 class PlanError(InputError):

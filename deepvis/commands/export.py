@@ -12,7 +12,7 @@ import tyro
 from deepvis.commands.option_types import Number, Place, Switch, Text
 from deepvis.compute.facts import BINNING
 from deepvis.engines.trace import HitTracer
-from deepvis.errors import ScanError, SettingsError
+from deepvis.errors import SettingsError
 from deepvis.export.job import Job
 from deepvis.export.run import export
 from deepvis.model.model import Model
@@ -20,6 +20,8 @@ from deepvis.scan.reader import Scan
 from deepvis.session.model_of_settings import opening_settings
 from deepvis.settings.settings import Settings, override, read_settings
 from entropy import read_plan
+from entropy.errors import ScanError
+from entropy.measuring import scan_layout as layout
 from prototxt.common.progress import with_bar
 
 ERRORS_SHOWN = 3
@@ -135,7 +137,7 @@ def _from_plan(settings: Settings, scan: Scan) -> dict[str, Any]:
     if file is None:
         return {}
     plan = read_plan(file)
-    if plan.weights_hash not in ("", scan.file.attrs["model_hash"]):
+    if plan.weights_hash not in ("", scan.file.attrs[layout.MODEL_HASH]):
         sentence = f"{file}: was made for other weights than these; measure and plan again"
         if settings.plan:
             raise ScanError(sentence)

@@ -11,7 +11,7 @@ import tyro
 
 from deepvis.commands.option_types import ModelPlace, Number, Place, Switch, Text
 from deepvis.commands.pixels import AS_THE_MODEL_SAYS, PixelOptions, in_words
-from deepvis.errors import ScanError, SettingsError
+from deepvis.errors import SettingsError
 from deepvis.scan.checkpoint import folder_of
 from deepvis.scan.joining import merge_scans
 from deepvis.scan.processes import started_processes
@@ -21,6 +21,7 @@ from deepvis.session.model_of_settings import for_pairs, opening_settings
 from deepvis.settings.settings import override, read_settings
 from deepvis.sources import open_images
 from deepvis.sources.opening import Cutting
+from entropy.errors import ScanError
 from prototxt.common.progress import Progress, with_bar
 
 ERRORS_SHOWN = 3

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepvis.compute.filter_table import FilterTable
-from deepvis.errors import ScanError
 from deepvis.model.model import Model
 from deepvis.scan.reader import Scan
+from entropy.errors import ScanError
+from entropy.measuring import scan_layout as layout
 from entropy.measuring.binning import BinChoice, Means, Rule, choose_bins
 from entropy.measuring.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning, entropy_bits
 from entropy.measuring.scan_file import read_histograms
@@ -122,7 +123,7 @@ def _fill(means: Means, binning: Binning) -> LayerHistogram:
 
 def _means(scan: Scan, layer: str, before: bool = False) -> Means:
     """The means of a layer: its table, or the histograms that were kept in its place."""
-    kept = None if scan.keeps_means else read_histograms(scan.file, layer, "means_pre" if before else "means_post")
+    kept = None if scan.keeps_means else read_histograms(scan.file, layer, layout.means_table(not before))
     if kept is not None:
         return StreamedMeans(kept)
     table = scan.means(layer, before)

@@ -22,6 +22,7 @@ from deepvis.export.atlas import COLOURS, templates
 from deepvis.export.unit_entries import BARS, HEIGHT, UnitEntry, bars, class_name, top_classes
 from deepvis.scan.reader import Scan
 from deepvis.state.resolve import DisplayState
+from entropy.measuring import scan_layout as layout
 from prototxt.common.atomic import write_text
 from prototxt.common.errors import InputError
 from prototxt.common.progress import Progress
@@ -159,7 +160,7 @@ def _of_file(facts: Facts) -> list[tuple[str, str]]:
     lines = [
         ("scan", f"{facts.path} ({'stale: ' + facts.stale if facts.stale else 'of these weights and preprocessing'})")
     ]
-    names = {"model_hash": "weights", "preprocessing_hash": "preprocessing", "images_hash": "pictures"}
+    names = {layout.MODEL_HASH: "weights", layout.PREPROCESSING_HASH: "preprocessing", layout.IMAGES_HASH: "pictures"}
     return lines + [(f"scan: {word}", str(attributes[name])) for name, word in names.items() if name in attributes]
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from deepvis.compute.facts import Facts
 from deepvis.compute.order import class_selectivity
 from deepvis.controllers.sources import Sources
-from deepvis.errors import ScanError
 from deepvis.state.resolve import DisplayState
+from entropy.errors import ScanError
 
 Array = NDArray[np.float64]
 

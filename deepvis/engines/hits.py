@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
-from deepvis.errors import ScanError
 from deepvis.scan.reader import Scan
+from entropy.errors import ScanError
 from prototxt.common.progress import Progress
 from prototxt.pixels.preprocess import Box
 

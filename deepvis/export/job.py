@@ -18,6 +18,7 @@ from deepvis.errors import ExportError, ImageError
 from deepvis.export.pictures import BACK_PICTURES, Blocks
 from deepvis.export.visit import Seen, visit
 from deepvis.scan.reader import Scan
+from entropy.measuring import scan_layout as layout
 from entropy.measuring.binning import Rule
 from entropy.measuring.histograms import DEFAULT_BINS, DEFAULT_QUANTILE
 from prototxt.common.progress import Progress
@@ -75,13 +76,13 @@ class Job:
     @property
     def per_unit(self) -> int:
         """Patches that a unit can have at most."""
-        kept = int(self.scan.file.attrs["top"])
+        kept = int(self.scan.file.attrs[layout.TOP])
         return kept if self.count is None else min(self.count, kept)
 
     def record(self, form: str) -> dict[str, Any]:
         """Where the export comes from: form, scan, hashes and versions."""
         attributes = self.scan.file.attrs
-        same = ("net", "model_hash", "preprocessing_hash", "images_hash")
+        same = (layout.NET, layout.MODEL_HASH, layout.PREPROCESSING_HASH, layout.IMAGES_HASH)
         return {
             "form": form,
             "scan": str(self.scan.path.resolve()),

@@ -20,10 +20,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from deepvis.errors import ScanError
 from deepvis.scan.head import SHOWN, Head, differences
 from deepvis.scan.parts import Listing
 from deepvis.scan.totals import Totals
+from entropy.errors import ScanError
 from prototxt.common.atomic import write_bytes, write_text
 
 SUFFIX = ".partial"

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from deepvis.scan.top_images import EMPTY, pack_arrays, unpack
+from entropy.measuring import scan_layout as layout
 
 QUANTILES = (0.999, 0.99, 0.9, 0.5)
 TOP_CLASSES = 5
@@ -28,7 +29,7 @@ def add_quantiles(group: h5py.Group, used: np.ndarray, samples: int) -> None:
     used : (n,) numbers of the images that could be used, ascending.
     samples : images at each quantile.
     """
-    table = group["maxima"]
+    table = group[layout.MAXIMA]
     units = table.shape[1]
     keys = np.full((units, len(QUANTILES), samples), EMPTY, np.int64)
     starts = [_first_rank(quantile, len(used), samples) for quantile in QUANTILES]
@@ -43,7 +44,7 @@ def add_quantiles(group: h5py.Group, used: np.ndarray, samples: int) -> None:
             for place, start in enumerate(starts):
                 part = ordered[:, ::-1][:, start : start + samples]
                 keys[first + column : first + column + len(part), place, : part.shape[1]] = part
-    group["quantile_value"], group["quantile_image"] = unpack(keys)
+    group[layout.QUANTILE_VALUE], group[layout.QUANTILE_IMAGE] = unpack(keys)
 
 
 def _first_rank(quantile: float, images: int, samples: int) -> int:
@@ -66,8 +67,9 @@ def add_classes(group: h5py.Group, labels: np.ndarray, counts: np.ndarray) -> No
     labels : (N,) class of every image; -1 where it is not known or the image could not be used.
     counts : (classes,) images of every class among ``labels``.
     """
-    sums = np.zeros((len(counts), group["means_post"].shape[1]))
-    for start, rows in _blocks(group["means_post"]):
+    table = group[layout.MEANS_POST]
+    sums = np.zeros((len(counts), table.shape[1]))
+    for start, rows in _blocks(table):
         own = labels[start : start + len(rows)]
         order = np.argsort(own, kind="stable")
         order = order[own[order] >= 0]
@@ -76,10 +78,10 @@ def add_classes(group: h5py.Group, labels: np.ndarray, counts: np.ndarray) -> No
             sums[classes] += np.add.reduceat(rows[order].astype(np.float64), firsts, axis=0)
     with np.errstate(invalid="ignore"):
         means = (sums / counts[:, None]).astype(np.float32)
-    group["class_mean"] = means
+    group[layout.CLASS_MEAN] = means
     ranked = np.argsort(np.where(counts[:, None] > 0, -means, np.inf), axis=0, kind="stable").T
     best = ranked[:, : min(TOP_CLASSES, int((counts > 0).sum()))]
-    group["top_class"] = best.astype(np.int32)
+    group[layout.TOP_CLASS] = best.astype(np.int32)
 
 
 def add_correlation(group: h5py.Group, used: np.ndarray) -> None:
@@ -90,7 +92,7 @@ def add_correlation(group: h5py.Group, used: np.ndarray) -> None:
     group : of a layer of C units.
     used : (N,) whether an image could be used.
     """
-    table = group["means_post"]
+    table = group[layout.MEANS_POST]
     mean = np.zeros(table.shape[1])
     for start, rows in _blocks(table):
         mean += rows[used[start : start + len(rows)]].sum(0, dtype=np.float64)
@@ -102,7 +104,7 @@ def add_correlation(group: h5py.Group, used: np.ndarray) -> None:
     deviation = np.sqrt(products.diagonal())
     deviation[deviation <= 1e-12 * np.abs(mean)] = np.nan
     products /= deviation[:, None] * deviation
-    group["correlation"] = products.clip(-1, 1).astype(np.float32)
+    group[layout.CORRELATION] = products.clip(-1, 1).astype(np.float32)
 
 
 def add_importance(group: h5py.Group, table: str, used: np.ndarray) -> None:
@@ -110,7 +112,7 @@ def add_importance(group: h5py.Group, table: str, used: np.ndarray) -> None:
     total = np.zeros(group[table].shape[1])
     for start, rows in _blocks(group[table]):
         total += rows[used[start : start + len(rows)]].sum(0, dtype=np.float64)
-    group[f"importance_{table}"] = total / used.sum()
+    group[layout.mean_importance(table)] = total / used.sum()
 
 
 def _blocks(table: h5py.Dataset) -> Iterator[tuple[int, np.ndarray]]:

@@ -13,16 +13,16 @@ import h5py
 import numpy as np
 
 from deepvis.model.model import Model, UnitLayer
-from deepvis.scan.layout import FIELD_TABLES, FORMAT, MEANS, TABLES, VERSION, group_name
+from entropy.measuring import scan_layout as layout
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.text import to_text
 
 PACKAGES = ("deepvis-caffe", "torch", "numpy", "opencv-python", "h5py")
 # What must be the same for images to be part of one scan, and what users call it.
 COMPARED = {
-    "net": "net",
-    "net_hash": "layers of the net",
-    "model_hash": "weights",
+    layout.NET: "net",
+    layout.NET_HASH: "layers of the net",
+    layout.MODEL_HASH: "weights",
     "layers": "layers scanned",
     "top": "top",
     "tables": "tables kept",
@@ -45,15 +45,15 @@ class Wanted:
     ----------
     layers : names; None for all.
     top : K, images for every unit.
-    tables : of `deepvis.scan.layout.TABLES`, in that order.
+    tables : of `entropy.measuring.scan_layout.TABLES`, in that order.
     bottom : the images with the least values.
     correlation : of every two units of a layer.
-    histograms : which of `deepvis.scan.layout.MEANS` are kept as histograms.
+    histograms : which of `entropy.measuring.scan_layout.MEANS` are kept as histograms.
     """
 
     layers: tuple[str, ...] | None = None
     top: int = 9
-    tables: tuple[str, ...] = ("means_post", "maxima")
+    tables: tuple[str, ...] = (layout.MEANS_POST, layout.MAXIMA)
     bottom: bool = True
     correlation: bool = False
     histograms: tuple[str, ...] = ()
@@ -105,7 +105,7 @@ class Head:
     @property
     def pictures(self) -> int:
         """How many pictures make one image: 2 for pairs, else 1."""
-        return 1 if json.loads(self.attributes["preprocessing"]).get("pair", "none") == "none" else 2
+        return 1 if json.loads(self.attributes[layout.PREPROCESSING]).get("pair", "none") == "none" else 2
 
     @property
     def units(self) -> int:
@@ -121,8 +121,9 @@ class Head:
 
     def identity(self, **more: Any) -> dict[str, Any]:
         """What must be equal for images to become part of one scan, as JSON can hold it."""
-        known = {key: str(self.attributes[key]) for key in ("net", "net_hash", "model_hash") if key in self.attributes}
-        preprocessing = json.loads(self.attributes["preprocessing"])
+        of_net = (layout.NET, layout.NET_HASH, layout.MODEL_HASH)
+        known = {key: str(self.attributes[key]) for key in of_net if key in self.attributes}
+        preprocessing = json.loads(self.attributes[layout.PREPROCESSING])
         return {
             **known,
             **{f"preprocessing {name}": value for name, value in preprocessing.items()},
@@ -145,35 +146,41 @@ def net_hash(net: NetParameter) -> str:
 def head_of_model(model: Model, layers: Sequence[UnitLayer], wanted: Wanted, classes: Sequence[str]) -> Head:
     """Describe a scan that is about to be made of some layers, in the order of the net, of images of ``classes``."""
     attributes = {
-        "format": FORMAT,
-        "format_version": VERSION,
-        "net": model.name,
-        "net_hash": net_hash(model.test_net),
-        "model_hash": model.hash,
-        "preprocessing": model.preprocessing.to_json(),
-        "preprocessing_hash": model.preprocessing.hash,
-        "top": wanted.top,
-        "versions": json.dumps({package: version(package) for package in PACKAGES}),
+        layout.FORMAT: layout.SCAN_FORMAT,
+        layout.FORMAT_VERSION: layout.VERSION,
+        layout.NET: model.name,
+        layout.NET_HASH: net_hash(model.test_net),
+        layout.MODEL_HASH: model.hash,
+        layout.PREPROCESSING: model.preprocessing.to_json(),
+        layout.PREPROCESSING_HASH: model.preprocessing.hash,
+        layout.TOP: wanted.top,
+        layout.VERSIONS: json.dumps({package: version(package) for package in PACKAGES}),
     }
     return Head(attributes, tuple(map(_layer_head, layers)), tuple(classes), wanted)
 
 
 def head_of_file(file: h5py.File) -> Head:
     """Describe the scan that a file holds."""
-    attributes = {name: value for name, value in file.attrs.items() if name not in ("images_hash", "quantiles")}
+    of_images = (layout.IMAGES_HASH, layout.QUANTILES)
+    attributes = {name: value for name, value in file.attrs.items() if name not in of_images}
+    names = layout.layer_names(file)
     layers = []
-    for name in file["layers"].attrs["names"]:
-        group = file["layers"][group_name(str(name))]
+    for name in names:
+        group = layout.group_of(file, name)
         own = dict(group.attrs)
-        arrays = {key: group[key][()] for key in FIELD_TABLES if key in group}
-        shape = tuple(int(length) for length in own["map_shape"])
-        layers.append(LayerHead(str(name), int(own["units"]), shape, own, arrays))
-    first = file["layers"][group_name(layers[0].name)]
-    classes = tuple(file["classes"].asstr()[()]) if "classes" in file else ()
-    tables = tuple(table for table in TABLES if table in first)
-    names = tuple(layer.name for layer in layers)
-    histograms = tuple(name for name in MEANS if f"{name}_counts" in first)
-    wanted = Wanted(names, int(attributes["top"]), tables, "bottom_image" in first, "correlation" in first, histograms)
+        arrays = {key: group[key][()] for key in layout.FIELD_TABLES if key in group}
+        shape = tuple(int(length) for length in own[layout.MAP_SHAPE])
+        layers.append(LayerHead(name, int(own[layout.UNITS]), shape, own, arrays))
+    classes = tuple(file[layout.CLASSES].asstr()[()]) if layout.CLASSES in file else ()
+    first = layout.group_of(file, names[0])
+    wanted = Wanted(
+        names,
+        int(attributes[layout.TOP]),
+        tuple(table for table in layout.TABLES if table in first),
+        layout.LEAST.image in first,
+        layout.CORRELATION in first,
+        tuple(table for table in layout.MEANS if layout.histograms_of(table).counts in first),
+    )
     return Head(attributes, tuple(layers), classes, wanted)
 
 
@@ -203,26 +210,26 @@ def _short(value: Any) -> str:
 
 def _layer_head(layer: UnitLayer) -> LayerHead:
     attributes = {
-        "name": layer.name,
-        "type": layer.type,
-        "blob": str(layer.value),
-        "units": layer.units,
-        "map_shape": np.array(layer.map_shape, np.int64),
+        layout.NAME: layer.name,
+        layout.TYPE: layer.type,
+        layout.BLOB: str(layer.value),
+        layout.UNITS: layer.units,
+        layout.MAP_SHAPE: np.array(layer.map_shape, np.int64),
     }
     if layer.layout.time_axis is not None:
-        attributes["time_axis"] = layer.layout.time_axis
+        attributes[layout.TIME_AXIS] = layer.layout.time_axis
     if layer.seen != (0,):
-        attributes["inputs_seen"] = np.array(layer.seen, np.int64)
+        attributes[layout.INPUTS_SEEN] = np.array(layer.seen, np.int64)
     arrays = _field_tables(layer)
     if arrays and layer.field is not None:
-        attributes["rf_size"] = np.array(layer.field.size, np.float64)
-        attributes["rf_stride"] = np.array(layer.field.stride, np.float64)
-        attributes["rf_start"] = np.array(layer.field.start, np.float64)
+        attributes[layout.RF_SIZE] = np.array(layer.field.size, np.float64)
+        attributes[layout.RF_STRIDE] = np.array(layer.field.stride, np.float64)
+        attributes[layout.RF_START] = np.array(layer.field.start, np.float64)
     return LayerHead(layer.name, layer.units, layer.map_shape, attributes, arrays)
 
 
 def _field_tables(layer: UnitLayer) -> dict[str, np.ndarray]:
-    """What every position along each axis of the map sees, half-open, as `FIELD_TABLES`; empty where it is not known.
+    """What every position along each axis of the map sees, half-open, by `layout.FIELD_TABLES`; empty if unknown.
 
     A layer without positions sees one stretch of each axis of the input.
     """
@@ -230,8 +237,8 @@ def _field_tables(layer: UnitLayer) -> dict[str, np.ndarray]:
     if layer.field is None or len(lengths) not in (0, len(layer.field.parts)):
         return {}
     axes = len(layer.field.parts)
-    found = {name: np.array([[0, 1]], np.int32) for name in FIELD_TABLES[-2:]}  # an axis that the input has not
-    for axis, name in enumerate(FIELD_TABLES[-axes:]):
+    found = {name: np.array([[0, 1]], np.int32) for name in layout.FIELD_TABLES[-2:]}  # an axis that the input has not
+    for axis, name in enumerate(layout.FIELD_TABLES[-axes:]):
         places = (
             [(0,) * axis + (place,) + (0,) * (axes - axis - 1) for place in range(lengths[axis])] if lengths else [()]
         )

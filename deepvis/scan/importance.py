@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from deepvis.model.model import Model, UnitLayer
+from entropy.measuring import scan_layout as layout
 from prototxt.net.graph import Value
 from torchcaffe.network import Network
 
@@ -58,8 +59,8 @@ def run_with_importance(
     ]
     biases = [layout.maps(_gradient(gradients, values, value)) for layout, value in zip(layouts, befores, strict=True)]
     return values, {
-        "taylor": torch.cat([product.flatten(2).mean(2) for product in map(_as_maps, products)], 1).abs(),
-        "mas": torch.cat([gradient.flatten(2).sum(2) for gradient in map(_as_maps, biases)], 1).abs(),
+        layout.TAYLOR: torch.cat([product.flatten(2).mean(2) for product in map(_as_maps, products)], 1).abs(),
+        layout.MAS: torch.cat([gradient.flatten(2).sum(2) for gradient in map(_as_maps, biases)], 1).abs(),
     }
 
 

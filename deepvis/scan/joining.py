@@ -8,13 +8,13 @@ from pathlib import Path
 
 import h5py
 
-from deepvis.errors import ScanError
 from deepvis.scan.head import Head, differences, head_of_file
 from deepvis.scan.parts import FilePart, Listing
 from deepvis.scan.reader import Scan
 from deepvis.scan.writer import write_scan
 from deepvis.sources import ImageSource, SomeImages
 from deepvis.sources.names import place_of
+from entropy.errors import ScanError
 from prototxt.common.atomic import atomic_path
 from prototxt.common.progress import Progress
 

@@ -10,11 +10,11 @@ from typing import Protocol
 import h5py
 import numpy as np
 
-from deepvis.errors import ScanError
 from deepvis.scan.head import Head, LayerHead
-from deepvis.scan.layout import MEANS, group_name
 from deepvis.scan.top_images import EMPTY, pack_arrays
 from deepvis.scan.totals import LIMBED, Totals
+from entropy.errors import ScanError
+from entropy.measuring import scan_layout as layout
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,15 @@ class FilePart:
     """
 
     def __init__(self, file: h5py.File, head: Head) -> None:
-        self.groups = [file["layers"][group_name(layer.name)] for layer in head.layers]
-        if any("exact_sums" not in group for group in self.groups):
+        self.groups = [layout.group_of(file, layer.name) for layer in head.layers]
+        if any(layout.EXACT_SUMS not in group for group in self.groups):
             raise ScanError(f"{file.filename}: was made by an older version that kept no exact sums; scan again")
-        images = file["images"]
-        self.listing = Listing(Path(images.attrs["root"]), tuple(images["path"].asstr()[()]), images["label"][()])
-        self.sizes = np.concatenate([images[name][()] for name in ("size", "second_size") if name in images], 1)
-        messages = images["error"].asstr()[()] if "error" in images else []
-        self.errors = list(zip(images["error_image"][()].tolist() if len(messages) else [], messages, strict=True))
+        images = file[layout.IMAGES]
+        root, paths = Path(images.attrs[layout.ROOT]), tuple(images[layout.PATH].asstr()[()])
+        self.listing = Listing(root, paths, images[layout.LABEL][()])
+        self.sizes = np.concatenate([images[name][()] for name in layout.SIZES if name in images], 1)
+        messages = images[layout.ERROR].asstr()[()] if layout.ERROR in images else []
+        self.errors = list(zip(images[layout.ERROR_IMAGE][()].tolist() if len(messages) else [], messages, strict=True))
         self.totals = self._totals(head)
 
     def rows(self, table: str, layer: int, start: int, stop: int) -> np.ndarray:
@@ -88,34 +89,38 @@ class FilePart:
 
 def _layer_totals(group: h5py.Group, layer: LayerHead) -> tuple[np.ndarray, ...]:
     """What `Totals` has of a layer, in its order."""
-    sums, squares = group["exact_sums"][()]
+    sums, squares = group[layout.EXACT_SUMS][()]
     return (
-        *_entries(group, "top", 1, layer.map_shape),
-        *_entries(group, "bottom", -1, layer.map_shape),
+        *_entries(group, layout.GREATEST, 1, layer.map_shape),
+        *_entries(group, layout.LEAST, -1, layer.map_shape),
         sums,
         squares,
-        group["zero_count"][()],
-        group["min"][()].astype(np.float32),
-        group["max"][()].astype(np.float32),
+        group[layout.ZERO_COUNT][()],
+        group[layout.MIN][()].astype(np.float32),
+        group[layout.MAX][()].astype(np.float32),
         *_histograms(group),
     )
 
 
 def _histograms(group: h5py.Group) -> Iterator[np.ndarray]:
     """The histograms of means of a layer, as `Totals` has them."""
-    kept = [name for name in MEANS if f"{name}_counts" in group]
-    nothing = Totals.nothing(int(group.attrs["units"]), 1)
-    for name in ("counts", "extremes", "zeros"):
-        arrays = [group[f"{kind}_{name}"][()] for kind in kept]
-        yield np.stack(arrays, axis=1) if arrays else getattr(nothing, f"mean_{name}")
+    kept = [names for names in map(layout.histograms_of, layout.MEANS) if names.counts in group]
+    if not kept:
+        nothing = Totals.nothing(int(group.attrs[layout.UNITS]), 1)
+        yield from (nothing.mean_counts, nothing.mean_extremes, nothing.mean_zeros)
+    for names in zip(*kept, strict=True):
+        yield np.stack([group[name][()] for name in names], axis=1)
 
 
-def _entries(group: h5py.Group, which: str, sign: int, map_shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Keys and flat positions of the ``top`` or ``bottom`` tables of a layer; empty ones if they were not kept."""
-    if f"{which}_image" not in group:
-        return np.full(group["top_image"].shape, EMPTY, np.int64), np.zeros(group["top_image"].shape, np.int64)
-    values, images = group[f"{which}_value"][()], group[f"{which}_image"][()].astype(np.int64)
-    places = group[f"{which}_position"][()].clip(0).astype(np.int64)
+def _entries(
+    group: h5py.Group, names: layout.Ranked, sign: int, map_shape: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Keys and flat positions of the greatest or least values of a layer; empty ones if they were not kept."""
+    if names.image not in group:
+        shape = group[layout.GREATEST.image].shape
+        return np.full(shape, EMPTY, np.int64), np.zeros(shape, np.int64)
+    values, images = group[names.value][()], group[names.image][()].astype(np.int64)
+    places = group[names.position][()].clip(0).astype(np.int64)
     empty = images < 0
     keys = np.where(empty, EMPTY, pack_arrays(np.where(empty, 0, sign * values), images.clip(0)))
     flat = np.zeros(images.shape, np.int64)

@@ -11,7 +11,7 @@ from datetime import timedelta
 import torch
 import torch.distributed
 
-from deepvis.errors import ScanError
+from entropy.errors import ScanError
 
 # One process may be hours behind another, and the first waits while the file is put together.
 PATIENCE = timedelta(days=7)

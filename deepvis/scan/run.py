@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from deepvis.errors import ImageError, ScanError
+from deepvis.errors import ImageError
 from deepvis.model.model import Model, UnitLayer, pick_device
 from deepvis.scan.checkpoint import Checkpoint, discard, folder_of
 from deepvis.scan.head import Head, Wanted, head_of_file, head_of_model
 from deepvis.scan.joining import new_images, open_to_extend
-from deepvis.scan.layout import IMPORTANCE, MEANS, TABLES
 from deepvis.scan.parts import FilePart, Listing
 from deepvis.scan.processes import ALONE, Processes
 from deepvis.scan.reader import Scan
@@ -23,6 +22,8 @@ from deepvis.scan.unit_pass import UnitPass
 from deepvis.scan.writer import write_scan
 from deepvis.sources import ImageSource
 from deepvis.sources.loader import Loaded, batches
+from entropy.errors import ScanError
+from entropy.measuring import scan_layout as layout
 from prototxt.common.atomic import atomic_path, remove_leftovers
 from prototxt.common.errors import FormatError
 from prototxt.common.progress import Progress
@@ -108,10 +109,10 @@ def scan(
     place = pick_device(processes.device(device))
     if correlation and not means:
         raise ScanError("correlations are computed from the table of means; keep it, or leave the correlation out")
-    asked = {"means_post": means, "means_pre": means and before, "maxima": quantiles}
-    asked |= dict.fromkeys(IMPORTANCE, importance)
-    tables = tuple(table for table in TABLES if asked.get(table))
-    kinds = MEANS[: 1 + before] if histograms or not means else ()
+    asked = {layout.MEANS_POST: means, layout.MEANS_PRE: means and before, layout.MAXIMA: quantiles}
+    asked |= dict.fromkeys(layout.IMPORTANCE, importance)
+    tables = tuple(table for table in layout.TABLES if asked[table])
+    kinds = layout.MEANS[: 1 + before] if histograms or not means else ()
     wanted = Wanted(None if layers is None else tuple(layers), top, tables, bottom, correlation, kinds)
     identity: dict[str, Any] = {"batch": batch}
     old: list[FilePart] = []
@@ -122,7 +123,7 @@ def scan(
             file = stack.enter_context(Scan(out)).file
             earlier = head_of_file(file)
             wanted, classes = earlier.wanted, earlier.classes
-            identity["extends"] = str(file.attrs["images_hash"])
+            identity["extends"] = str(file.attrs[layout.IMAGES_HASH])
         chosen = choose_layers(model, wanted.layers)
         head = head_of_model(model, chosen, wanted, images.classes or classes)
         if extend:

@@ -10,6 +10,7 @@ import torch
 
 from deepvis.scan.exact_sum import LIMBS, ExactSums, mean_and_variance
 from deepvis.scan.top_images import EMPTY, renumber, strongest
+from entropy.measuring import scan_layout as layout
 from entropy.measuring.streaming import CELLS, MeanHistograms, merge_histograms
 
 LIMBED = ("sums", "squares")  # whose units are their second axis
@@ -84,11 +85,11 @@ class Totals:
         """
         mean, variance = mean_and_variance(self.sums, self.squares, counts)
         return {
-            "mean": mean,
-            "std": np.sqrt(variance),
-            "min": self.min.astype(np.float64),
-            "max": self.max.astype(np.float64),
-            "zeros": self.zeros / counts,
+            layout.MEAN: mean,
+            layout.STD: np.sqrt(variance),
+            layout.MIN: self.min.astype(np.float64),
+            layout.MAX: self.max.astype(np.float64),
+            layout.ZEROS: self.zeros / counts,
         }
 
 

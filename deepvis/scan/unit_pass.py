@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepvis.errors import ScanError
 from deepvis.model.model import Model, UnitLayer, into_activation
 from deepvis.scan.head import Wanted
 from deepvis.scan.importance import run_with_importance
-from deepvis.scan.layout import IMPORTANCE
 from deepvis.scan.reduction import Moments, Reduced, first_maximum, first_minimum, mean_maps, reduce_maps
 from deepvis.scan.top_images import TopImages
 from deepvis.scan.totals import Totals, stacked
 from deepvis.sources import ImageSource
 from deepvis.sources.loader import Loaded
+from entropy.errors import ScanError
+from entropy.measuring import scan_layout as layout
 from prototxt.common.errors import NetError
 from prototxt.net.graph import Value
 
@@ -44,7 +44,7 @@ class UnitPass:
         self.driving = [into_activation(model, layer) for layer in layers]
         values = [layer.value for layer in layers] + [value for value in self.driving if wanted.bottom]
         self._asked = {*wanted.tables, *wanted.histograms}
-        values += [layer.before for layer in layers if "means_pre" in self._asked]
+        values += [layer.before for layer in layers if layout.MEANS_PRE in self._asked]
         self.keep = list(dict.fromkeys(values))
         chains = zip(layers, self.driving, strict=True)
         self._layouts = {value: layer.layout for layer, own in chains for value in (layer.value, layer.before, own)}
@@ -90,9 +90,9 @@ class UnitPass:
         if self.wanted.bottom:
             self._add_minima(values, reduced, numbers)
         self.moments.update(reduced)
-        rows |= {"means_post": _means(reduced, maps), "maxima": maxima}
-        if "means_pre" in self._asked:
-            rows["means_pre"] = self._means_before(values, rows["means_post"])
+        rows |= {layout.MEANS_POST: _means(reduced, maps), layout.MAXIMA: maxima}
+        if layout.MEANS_PRE in self._asked:
+            rows[layout.MEANS_PRE] = self._means_before(values, rows[layout.MEANS_POST])
         found = {name: rows[name].float().cpu().numpy() for name in self._asked}
         for name, histograms in self.histograms.items():
             histograms.add(found[name])
@@ -117,7 +117,7 @@ class UnitPass:
 
     def _forward(self, blobs: Tensor) -> tuple[dict[Value, Tensor], dict[str, Tensor]]:
         """Maps (B, C, …) of the values that are wanted, and rows of the tables that take a backward pass."""
-        if IMPORTANCE.isdisjoint(self.wanted.tables):
+        if not any(table in self.wanted.tables for table in layout.IMPORTANCE):
             rows: dict[str, Tensor] = {}
             values = self.network.run(self.model.feed.inputs(blobs), keep=self.keep)
         else:

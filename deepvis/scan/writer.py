@@ -12,19 +12,19 @@ import numpy as np
 from deepvis.scan.derived import QUANTILES, add_classes, add_correlation, add_importance, add_quantiles, class_counts
 from deepvis.scan.exact_sum import LIMBS
 from deepvis.scan.head import Head, LayerHead, Wanted
-from deepvis.scan.layout import IMPORTANCE, READ, UNREADABLE, group_name, position_axes
 from deepvis.scan.parts import Listing, Part
 from deepvis.scan.top_images import unpack
 from deepvis.scan.totals import Totals, joined
 from deepvis.sources import UNKNOWN
 from deepvis.sources.images import hash_of
 from deepvis.sources.names import below
+from entropy.measuring import scan_layout as layout
 from entropy.measuring.streaming import CELLS
 from prototxt.common.progress import Progress
 
 COPIED_ROWS = 1024
 # Rows and columns of a piece of a table in the file: means are read by rows, maxima by columns.
-CHUNKS = {"maxima": (1024, 16)}
+CHUNKS = {layout.MAXIMA: (1024, 16)}
 ROW_CHUNK = 256
 
 
@@ -53,7 +53,7 @@ def write_scan(path: Path, head: Head, parts: Sequence[Part]) -> Iterator[Progre
             first += len(part.listing)
         _write_images(file, parts)
         totals = joined([part.totals for part in parts], [len(part.listing) for part in parts])
-        used = file["images/status"][()] == READ
+        used = file[layout.IMAGES][layout.STATUS][()] == layout.READ
         for group, (layer, columns) in zip(groups, head.columns(), strict=True):
             _write_totals(group, layer, totals.of_units(columns), int(used.sum()), head.wanted)
         yield from _write_derived(file, head, groups, used)
@@ -91,19 +91,19 @@ def join_listings(listings: Sequence[Listing]) -> Listing:
 def _write_head(file: h5py.File, head: Head, listing: Listing) -> None:
     for name, value in head.attributes.items():
         file.attrs[name] = value
-    file.attrs["images_hash"] = hash_of(listing.paths, listing.labels.tolist())
-    group = file.create_group("images")
-    group.attrs["root"] = str(listing.root.absolute())
-    group.create_dataset("path", data=list(listing.paths), dtype=h5py.string_dtype())
-    group["label"] = listing.labels
+    file.attrs[layout.IMAGES_HASH] = hash_of(listing.paths, listing.labels.tolist())
+    group = file.create_group(layout.IMAGES)
+    group.attrs[layout.ROOT] = str(listing.root.absolute())
+    group.create_dataset(layout.PATH, data=list(listing.paths), dtype=h5py.string_dtype())
+    group[layout.LABEL] = listing.labels
     if head.classes:
-        file.create_dataset("classes", data=list(head.classes), dtype=h5py.string_dtype())
-    layers = file.create_group("layers")
-    layers.attrs.create("names", [layer.name for layer in head.layers], dtype=h5py.string_dtype())
+        file.create_dataset(layout.CLASSES, data=list(head.classes), dtype=h5py.string_dtype())
+    layers = file.create_group(layout.LAYERS)
+    layers.attrs.create(layout.NAMES, [layer.name for layer in head.layers], dtype=h5py.string_dtype())
 
 
 def _make_group(file: h5py.File, layer: LayerHead, head: Head, images: int) -> h5py.Group:
-    group = file.create_group(f"layers/{group_name(layer.name)}")
+    group = file[layout.LAYERS].create_group(layout.group_name(layer.name))
     for name, value in layer.attributes.items():
         group.attrs[name] = value
     for name, array in layer.arrays.items():
@@ -140,56 +140,61 @@ def _copy_tables(part: Part, head: Head, groups: Sequence[h5py.Group], first: in
 
 def _write_images(file: h5py.File, parts: Sequence[Part]) -> None:
     sizes = np.concatenate([part.sizes for part in parts])
-    file["images/size"] = sizes[:, :2]
+    group = file[layout.IMAGES]
+    group[layout.SIZE] = sizes[:, :2]
     if sizes.shape[1] > 2:
-        file["images/second_size"] = sizes[:, 2:]
-    file["images/status"] = np.where(sizes.any(1), READ, UNREADABLE).astype(np.uint8)
+        group[layout.SECOND_SIZE] = sizes[:, 2:]
+    group[layout.STATUS] = np.where(sizes.any(1), layout.READ, layout.UNREADABLE).astype(np.uint8)
     starts = np.cumsum([0] + [len(part.listing) for part in parts])
     errors = [(index + start, text) for part, start in zip(parts, starts, strict=False) for index, text in part.errors]
-    file["images/error_image"] = np.array([index for index, _ in errors], np.int32)
-    file["images"].create_dataset("error", (len(errors),), h5py.string_dtype(), [text for _, text in errors])
+    group[layout.ERROR_IMAGE] = np.array([index for index, _ in errors], np.int32)
+    group.create_dataset(layout.ERROR, (len(errors),), h5py.string_dtype(), [text for _, text in errors])
 
 
 def _write_totals(group: h5py.Group, layer: LayerHead, totals: Totals, used: int, wanted: Wanted) -> None:
-    for which, sign in (("top", 1), ("bottom", -1))[: 1 + wanted.bottom]:
-        values, images = unpack(getattr(totals, f"{which}_keys"))
-        group[f"{which}_value"] = sign * values + np.float32(0)
-        group[f"{which}_image"] = images
-        positions = getattr(totals, f"{which}_positions")
-        group[f"{which}_position"] = _positions(positions, images, layer.map_shape)
-    group.create_dataset("exact_sums", data=np.stack([totals.sums, totals.squares]), compression="gzip", shuffle=True)
-    group["zero_count"] = totals.zeros
-    for kind, name in enumerate(wanted.histograms):
-        counts = totals.mean_counts[:, kind]
-        group.create_dataset(f"{name}_counts", data=counts, compression="gzip", compression_opts=1, shuffle=True)
-        group[f"{name}_extremes"], group[f"{name}_zeros"] = totals.mean_extremes[:, kind], totals.mean_zeros[:, kind]
+    ranked = [(layout.GREATEST, 1, totals.top_keys, totals.top_positions)]
+    if wanted.bottom:
+        ranked.append((layout.LEAST, -1, totals.bottom_keys, totals.bottom_positions))
+    for names, sign, keys, positions in ranked:
+        values, images = unpack(keys)
+        group[names.value] = sign * values + np.float32(0)
+        group[names.image] = images
+        group[names.position] = _positions(positions, images, layer.map_shape)
+    sums = np.stack([totals.sums, totals.squares])
+    group.create_dataset(layout.EXACT_SUMS, data=sums, compression="gzip", shuffle=True)
+    group[layout.ZERO_COUNT] = totals.zeros
+    for kind, table in enumerate(wanted.histograms):
+        own, counts = layout.histograms_of(table), totals.mean_counts[:, kind]
+        group.create_dataset(own.counts, data=counts, compression="gzip", compression_opts=1, shuffle=True)
+        group[own.extremes], group[own.zeros] = totals.mean_extremes[:, kind], totals.mean_zeros[:, kind]
     counts = np.full(layer.units, used * layer.positions, np.int64)
     for name, array in totals.statistics(counts).items():
         group[name] = array
 
 
 def _write_derived(file: h5py.File, head: Head, groups: Sequence[h5py.Group], used: np.ndarray) -> Iterator[Progress]:
-    labels = np.where(used, file["images/label"][()], UNKNOWN)
+    labels = np.where(used, file[layout.IMAGES][layout.LABEL][()], UNKNOWN)
     counts = class_counts(labels)
     if len(counts):
-        file["class_count"] = counts
-    if "maxima" in head.tables:
-        file.attrs["quantiles"] = np.array(QUANTILES)
+        file[layout.CLASS_COUNT] = counts
+    if layout.MAXIMA in head.tables:
+        file.attrs[layout.QUANTILES] = np.array(QUANTILES)
     for done, (group, layer) in enumerate(zip(groups, head.layers, strict=True)):
         yield Progress(done, len(groups), f"scan: {layer.name}")
-        if "maxima" in head.tables:
+        if layout.MAXIMA in head.tables:
             add_quantiles(group, used.nonzero()[0], head.top)
-        if len(counts) and "means_post" in head.tables:
+        if len(counts) and layout.MEANS_POST in head.tables:
             add_classes(group, labels, counts)
         if head.wanted.correlation:
             add_correlation(group, used)
-        for table in IMPORTANCE.intersection(head.tables):
-            add_importance(group, table, used)
+        for table in layout.IMPORTANCE:
+            if table in head.tables:
+                add_importance(group, table, used)
 
 
 def _positions(flat: np.ndarray, images: np.ndarray, map_shape: tuple[int, ...]) -> np.ndarray:
     """(C, K, axes) int32 of flat indices; axes that the map has not are 0, entries without an image -1."""
-    axes = position_axes(map_shape)
+    axes = layout.position_axes(map_shape)
     positions = np.zeros((*flat.shape, axes), np.int32)
     if map_shape:
         positions[..., axes - len(map_shape) :] = np.stack(np.unravel_index(flat, map_shape), axis=-1)

@@ -10,6 +10,7 @@ from deepvis.errors import ModelError
 from deepvis.model.files import CONVERSION, WEIGHTS
 from deepvis.scan.head import net_hash
 from deepvis.scan.reader import Scan
+from entropy.measuring import scan_layout as layout
 from prototxt.common.errors import InputError
 from prototxt.common.progress import Progress
 from prototxt.formats.text import read_net
@@ -38,7 +39,8 @@ def model_of_scan(
     ModelError : if the model is not found; the sentence says what was looked for and where.
     """
     with Scan(scan) as read:
-        wanted, net, hash_of_net = (str(read.file.attrs[name]) for name in ("model_hash", "net", "net_hash"))
+        of_model = (layout.MODEL_HASH, layout.NET, layout.NET_HASH)
+        wanted, net, hash_of_net = (layout.text_of(read.file.attrs.get(name, "")) for name in of_model)
     if wanted == opened:
         return {}
     what = f"which model is {scan.name} of?"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from entropy.errors import PlanError
 from entropy.measuring.measurement import largest_h
+from entropy.measuring.scan_layout import Importance
 from entropy.measuring.table import Table
 from prototxt.formats.weights import read_model, weights_hash
 from prototxt.split.layouts import filter_rows, unit_count
@@ -126,7 +127,7 @@ def _weight(source: Source) -> Array:
     return _per_layer(table, scores)
 
 
-MeasureName = Literal["entropy", "miller-madow", "inverse", "mean", "std", "random", "weight", "taylor", "mas"]
+MeasureName = Literal["entropy", "miller-madow", "inverse", "mean", "std", "random", "weight", Importance]
 MEASURES: dict[MeasureName, Measure] = {
     "entropy": Measure("H", "bits", _entropy),
     "miller-madow": Measure("H with the Miller-Madow correction", "bits", _miller_madow),

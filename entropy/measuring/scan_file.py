@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entropy.errors import ScanError
+from entropy.measuring import scan_layout as layout
 from entropy.measuring.binning import Means
 from entropy.measuring.streamed_means import StreamedMeans
 from entropy.measuring.streaming import MeanHistograms
 from entropy.measuring.table_means import TableMeans
 
-FORMAT_VERSION = 1
-IMPORTANCE = ("taylor", "mas")
 Kept = Literal["auto", "table", "histograms"]
 ROWS = 2048  # of a table in the file, read at once; whole pieces of the file
 CONVOLUTIONS = ("Convolution", "Deconvolution")
@@ -32,7 +31,8 @@ class ScanTables:
     ----------
     means : layer name to what can be measured of its means, in net order: (N, units) arrays, tables in the file, or
         histograms (`entropy.measuring.binning.Means`); images that could not be used are left out.
-    importance : measure (of `IMPORTANCE`) to layer name to (units,), those that the scan has of all these layers.
+    importance : measure (of `scan_layout.IMPORTANCE`) to layer name to (units,), those that the scan has of all these
+        layers.
     model_hash, images_hash, preprocessing_hash : as in the scan's root attributes.
     """
 
@@ -61,50 +61,85 @@ def read_means(
     ScanError : no such file, no scan, an unknown layer (all known ones are named), or no table of that kind.
     """
     path = Path(path)
+    with open_scan(path) as file:
+        try:
+            return _read_tables(file, str(path), layers, layout.means_table(after), kept)
+        except OSError as error:
+            raise _broken(path, error) from error
+
+
+def open_scan(path: Path) -> h5py.File:
+    """Open a scan for reading.
+
+    Raises
+    ------
+    ScanError : no such file, cut off, no scan, or of a version that is not known.
+    """
     if not path.is_file():
         raise ScanError(f"{path}: no such file; make one with: deepvis scan")
     try:
-        with h5py.File(path, "r") as file:
-            return _read_tables(file, str(path), layers, "means_post" if after else "means_pre", kept)
+        file = h5py.File(path, "r")
     except OSError as error:
-        raise ScanError(f"{path}: not a readable HDF5 file ({error}); make it again with: deepvis scan") from error
+        raise _broken(path, error) from error
+    try:
+        _check_format(file, path)
+    except ScanError:
+        file.close()
+        raise
+    return file
 
 
-def read_histograms(file: h5py.File, layer: str, table: str = "means_post") -> MeanHistograms | None:
+def _broken(path: Path, error: OSError) -> ScanError:
+    return ScanError(f"{path}: is not a whole HDF5 file ({error}); make it again with: deepvis scan")
+
+
+def _check_format(file: h5py.File, path: Path) -> None:
+    if layout.text_of(file.attrs.get(layout.FORMAT, "")) != layout.SCAN_FORMAT or layout.LAYERS not in file:
+        raise ScanError(
+            f"{path}: is an HDF5 file, but no scan (its attribute {layout.FORMAT} is not {layout.SCAN_FORMAT!r}); make "
+            "one with: deepvis scan"
+        )
+    version = int(file.attrs.get(layout.FORMAT_VERSION, layout.VERSION))
+    if version > layout.VERSION:
+        raise ScanError(
+            f"{path}: has format version {version}, this program knows up to {layout.VERSION}; update it, or scan again"
+        )
+
+
+def read_histograms(file: h5py.File, layer: str, table: str = layout.MEANS_POST) -> MeanHistograms | None:
     """Read the histograms of a layer's means from an opened scan; None where it kept none.
 
     Parameters
     ----------
     table : whose histograms, ``means_post`` or ``means_pre``.
     """
-    group = file["layers"][_encode(layer)]
-    if f"{table}_counts" not in group:
+    group, names = layout.group_of(file, layer), layout.histograms_of(table)
+    if names.counts not in group:
         return None
-    extremes = group[f"{table}_extremes"][()]
-    return MeanHistograms(group[f"{table}_counts"][()], extremes[:, 0], extremes[:, 1], group[f"{table}_zeros"][()])
+    extremes = group[names.extremes][()]
+    return MeanHistograms(group[names.counts][()], extremes[:, 0], extremes[:, 1], group[names.zeros][()])
 
 
 def _read_tables(file: h5py.File, path: str, layers: Sequence[str] | None, dataset: str, kept: Kept) -> ScanTables:
-    if _text(file.attrs.get("format", "")) != "deepvis-scan" or "layers" not in file:
-        raise ScanError(f"{path}: an HDF5 file, but no scan (its attribute format is not 'deepvis-scan')")
-    if int(file.attrs.get("format_version", 1)) > FORMAT_VERSION:
-        raise ScanError(
-            f"{path}: has format version {file.attrs['format_version']}; this program knows {FORMAT_VERSION}: update it"
-        )
-    known = [_text(name) for name in file["layers"].attrs["names"]]
-    groups = {name: file["layers"][_encode(name)] for name in known}
+    groups = {name: layout.group_of(file, name) for name in _chosen(file, path, layers)}
+    means = _means(file, path, groups, dataset, kept)
+    hashes = {key: layout.text_of(file.attrs.get(key, "")) for key in layout.HASHES}
+    return ScanTables(means, importance=_importance(groups), source=path, **hashes)
+
+
+def _chosen(file: h5py.File, path: str, layers: Sequence[str] | None) -> list[str]:
+    """The layers that are wanted, in the order of the net."""
+    known = layout.layer_names(file)
     if layers is None:
-        wanted = [name for name in known if _text(groups[name].attrs["type"]) in CONVOLUTIONS]
-        if not wanted:
+        types = {name: layout.text_of(layout.group_of(file, name).attrs[layout.TYPE]) for name in known}
+        convolutions = [name for name in known if types[name] in CONVOLUTIONS]
+        if not convolutions:
             raise ScanError(f"{path}: holds no convolution layer; name layers with --layers, of: {', '.join(known)}")
-    else:
-        strangers = [name for name in layers if name not in groups]
-        if strangers:
-            raise ScanError(f"{path}: no layer {', '.join(map(repr, strangers))}; it holds {', '.join(known)}")
-        wanted = [name for name in known if name in layers]
-    means = _means(file, path, {name: groups[name] for name in wanted}, dataset, kept)
-    hashes = {key: _text(file.attrs.get(key, "")) for key in ("model_hash", "images_hash", "preprocessing_hash")}
-    return ScanTables(means, importance=_importance({name: groups[name] for name in wanted}), source=path, **hashes)
+        return convolutions
+    strangers = [name for name in layers if name not in known]
+    if strangers:
+        raise ScanError(f"{path}: no layer {', '.join(map(repr, strangers))}; it holds {', '.join(known)}")
+    return [name for name in known if name in layers]
 
 
 def _means(file: h5py.File, path: str, groups: Mapping[str, h5py.Group], dataset: str, kept: Kept) -> dict[str, Means]:
@@ -137,25 +172,18 @@ def _table(path: str, group: h5py.Group, dataset: str, used: NDArray[np.bool_] |
     return TableMeans(blocks, images if used is None else int(used.sum()), units, f"{path}: layer {name!r}")
 
 
-def _importance(groups: dict[str, h5py.Group]) -> dict[str, dict[str, NDArray[np.float64]]]:
+def _importance(groups: Mapping[str, h5py.Group]) -> dict[str, dict[str, NDArray[np.float64]]]:
+    names = {measure: layout.mean_importance(measure) for measure in layout.IMPORTANCE}
     return {
-        measure: {name: group[f"importance_{measure}"][()].astype(np.float64) for name, group in groups.items()}
-        for measure in IMPORTANCE
-        if all(f"importance_{measure}" in group for group in groups.values())
+        measure: {layer: group[name][()].astype(np.float64) for layer, group in groups.items()}
+        for measure, name in names.items()
+        if all(name in group for group in groups.values())
     }
 
 
 def _used_images(file: h5py.File) -> NDArray[np.bool_] | None:
     """Which images are part of the scan; None for all (the others' rows of the tables are not numbers)."""
-    if "images" not in file or "status" not in file["images"]:
+    if layout.IMAGES not in file or layout.STATUS not in file[layout.IMAGES]:
         return None
-    used = file["images"]["status"][()] == 0
+    used = file[layout.IMAGES][layout.STATUS][()] == layout.READ
     return None if used.all() else used
-
-
-def _encode(name: str) -> str:
-    return name.replace("%", "%25").replace("/", "%2F")
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from entropy.measuring.scan_layout import IMPORTANCE
 from prototxt.common import atomic
 
 
@@ -166,4 +167,4 @@ COLUMNS: dict[str, Callable[[str], Any]] = {
     "bins": int,
 }
 # Only in tables that were measured with confidence intervals, or from a scan with importance.
-OPTIONAL_COLUMNS: dict[str, Callable[[str], Any]] = {"h_low": float, "h_high": float, "taylor": float, "mas": float}
+OPTIONAL_COLUMNS: dict[str, Callable[[str], Any]] = dict.fromkeys(("h_low", "h_high", *IMPORTANCE), float)

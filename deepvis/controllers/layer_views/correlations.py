@@ -13,9 +13,9 @@ from deepvis.compute.matrix import ROWS, MatrixLayout, correlating, order_by_lik
 from deepvis.controllers.contents import GridContent
 from deepvis.controllers.layer_views.registry import layer_view
 from deepvis.controllers.sources import Sources
-from deepvis.errors import ScanError
 from deepvis.scan.reader import Scan
 from deepvis.state.resolve import DisplayState
+from entropy.errors import ScanError
 
 Array = NDArray[np.float32]
 _SCALE = ColourScale(-1.0, 1.0, DIVERGING)

@@ -14,9 +14,9 @@ from deepvis.compute.unit_tiles import draw_arrays, empty_canvas
 from deepvis.controllers.contents import GridContent
 from deepvis.controllers.layer_views.registry import layer_view
 from deepvis.controllers.sources import Sources
-from deepvis.errors import ScanError
 from deepvis.scan.reader import Scan
 from deepvis.state.resolve import DisplayState
+from entropy.errors import ScanError
 
 _ROWS = 40  # pixels, height of a histogram
 

@@ -10,13 +10,14 @@ from deepvis.compute.facts import Facts
 from deepvis.controllers.grid_units import is_live, making_frames, making_order
 from deepvis.controllers.sources import LayerValues, Sources
 from deepvis.engines.engine import Engine, Frame
-from deepvis.errors import ScanError, SettingsError
+from deepvis.errors import SettingsError
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.session.session import Session
 from deepvis.sources import open_images
 from deepvis.state.resolve import resolve
 from deepvis.state.viewer import ViewerModel
+from entropy.errors import ScanError
 from prototxt.common.progress import with_bar
 from prototxt.net.graph import Value
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deepvis.errors import ExportError, ImageError, ScanError
+from deepvis.errors import ExportError, ImageError
 from deepvis.export.arikpoz import HEADER
 from deepvis.export.folder import RECORD, atomic_folder, file_names
 from deepvis.export.job import Job
@@ -22,6 +22,7 @@ from deepvis.export.unit_entries import top_classes
 from deepvis.export.unit_folders import open_unit_pictures
 from deepvis.scan.patches import cut_patch
 from deepvis.sources.decode import read_image
+from entropy.errors import ScanError
 from prototxt.common.errors import FormatError
 from prototxt.common.progress import with_bar
 

@@ -9,11 +9,11 @@ import h5py
 import numpy as np
 import pytest
 
-from deepvis.errors import ScanError
 from deepvis.scan import derived
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import Images
+from entropy.errors import ScanError
 from prototxt.common.progress import with_bar
 
 LABELS = (2, 0, 0, -1, 4, 2, 2, 0, 4, 4, 4, 2, -1)

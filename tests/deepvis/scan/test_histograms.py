@@ -8,11 +8,11 @@ import pytest
 
 import entropy
 from deepvis.compute.facts import measure_layer
-from deepvis.errors import ScanError
 from deepvis.export.unit_entries import top_classes
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import Images
+from entropy.errors import ScanError
 from entropy.measuring.histograms import Binning
 from entropy.measuring.scan_file import read_histograms
 from entropy.measuring.streamed_means import StreamedMeans

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from deepvis.errors import ScanError
 from deepvis.scan.importance import score
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from entropy.errors import ScanError
 from prototxt.common.progress import with_bar
 from prototxt.net.graph import Value
 

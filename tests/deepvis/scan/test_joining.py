@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import deepvis.__main__ as command
-from deepvis.errors import ScanError
 from deepvis.scan.joining import merge_scans
 from deepvis.scan.processes import Processes
 from deepvis.scan.run import scan
 from deepvis.sources import Images
+from entropy.errors import ScanError
 from prototxt.common.progress import with_bar
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import write_weights

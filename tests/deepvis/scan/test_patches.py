@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from deepvis.errors import ImageError, ScanError
+from deepvis.errors import ImageError
 from deepvis.scan.patches import GREY, cut_patch, visible_box
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
+from entropy.errors import ScanError
 from prototxt.common.progress import with_bar
 from prototxt.pixels.preprocess import Preprocessing
 

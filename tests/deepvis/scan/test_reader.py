@@ -11,13 +11,25 @@ import h5py
 import numpy as np
 import pytest
 
-from deepvis.errors import ScanError
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import open_images
+from entropy.errors import ScanError
+from entropy.measuring import scan_layout as layout
 from prototxt.common.progress import with_bar
 from prototxt.formats.weights import weights_hash
 from prototxt.pixels.preprocess import Preprocessing
+
+DOCUMENT = (Path(__file__).parents[3] / "docs/scan-format.md").read_text()
+CONSTANTS = [value for name, value in vars(layout).items() if name.isupper() and name != "SCAN_FORMAT"]
+NAMES = {value for value in CONSTANTS if isinstance(value, str)}
+NAMES |= {name for value in CONSTANTS if isinstance(value, tuple) for name in value}
+NAMES |= {name for table in layout.MEANS for name in layout.histograms_of(table)}
+NAMES |= {layout.mean_importance(table) for table in layout.IMPORTANCE}
+
+
+def undocumented(names: set[str]) -> list[str]:
+    return [name for name in sorted(names) if not re.search(rf"`[^`\n]*\b{name}\b", DOCUMENT)]
 
 
 @pytest.fixture
@@ -112,7 +124,6 @@ def test_files_that_are_no_scan(scan_file: Path, tmp_path: Path) -> None:
 
 
 def test_everything_in_a_file_is_documented(make_model, make_pictures, tmp_path: Path) -> None:
-    text = (Path(__file__).parents[3] / "docs/scan-format.md").read_text()
     images = replace(make_pictures(4), classes_of=(0, 1, 1, 0), classes=("cat", "dog"))
     images.path(1).write_text("no picture")
     model = replace(make_model(), classes=("cat", "dog", "owl"))
@@ -127,5 +138,12 @@ def test_everything_in_a_file_is_documented(make_model, make_pictures, tmp_path:
             )
         )
     assert len(names) > 50
+    assert names <= NAMES
     names = {re.sub("^means_pre_", "means_post_", name) for name in names}  # one line stands for both
-    assert [name for name in sorted(names) if not re.search(rf"`[^`\n]*\b{name}\b", text)] == []
+    assert undocumented(names) == []
+
+
+def test_the_layout_and_the_document_have_the_same_names() -> None:
+    assert undocumented({re.sub("^means_pre_", "means_post_", name) for name in NAMES}) == []
+    tables = re.findall(r"^\| (`.*?) \|", DOCUMENT, re.MULTILINE)
+    assert {name for cells in tables for name in re.findall(r"`(\w+)`", cells)} <= NAMES

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 import deepvis.scan.checkpoint as checkpoint
-from deepvis.errors import ScanError
 from deepvis.scan.run import scan
 from deepvis.scan.signals import stopping_at_signals
 from deepvis.sources import Images, open_images
+from entropy.errors import ScanError
 from prototxt.common.errors import FormatError
 from prototxt.common.progress import with_bar
 from prototxt.formats.text import write_message

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepvis.errors import ImageError, ModelError, ScanError
+from deepvis.errors import ImageError, ModelError
 from deepvis.model.model import Model
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.sources import Images
+from entropy.errors import ScanError
 from prototxt.common.errors import FormatError
 from prototxt.common.progress import with_bar
 
