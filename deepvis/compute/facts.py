@@ -16,13 +16,10 @@ from deepvis.compute.filter_table import FilterTable
 from deepvis.model.model import Model
 from deepvis.scan.reader import Scan
 from entropy.errors import ScanError
-from entropy.measuring import scan_layout as layout
 from entropy.measuring.binning import BinChoice, Means, Rule, choose_bins
-from entropy.measuring.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning, entropy_bits
-from entropy.measuring.scan_file import read_histograms
-from entropy.measuring.streamed_means import StreamedMeans
+from entropy.measuring.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning
+from entropy.measuring.scan_file import means_of
 from entropy.measuring.table import Table
-from entropy.measuring.table_means import TableMeans
 from prototxt.pixels.preprocess import Box
 
 PATCHES = 9
@@ -101,7 +98,7 @@ def measure_layer(
     width: float | None = None,
 ) -> LayerHistogram:
     """Make the histograms of a layer's units; ``bins``, ``quantile`` and ``width`` as in `entropy.measure`."""
-    means = _means(scan, layer)
+    means = means_of(scan.file, [layer])[layer]
     return _fill(means, choose_bins({layer: means}, quantile, "layer", BinChoice(bins, width))[layer])
 
 
@@ -109,25 +106,12 @@ def measure_as_table(scan: Scan, layer: str, table: Table) -> LayerHistogram:
     """Make the histograms of a layer's units in the bins that ``table`` of `entropy.measure` has for them."""
     rows = table.layer == layer
     binning = Binning.of(int(rows.sum()), table.low[rows], table.high[rows], table.bins[rows])
-    return _fill(_means(scan, layer, before=not table.provenance.after), binning)
+    return _fill(means_of(scan.file, [layer], table.provenance.after)[layer], binning)
 
 
 def _fill(means: Means, binning: Binning) -> LayerHistogram:
-    """Count; H and the order of equal H are those of `entropy.measure`."""
     found = means.measure(binning)
-    bits = np.minimum(entropy_bits(found.counts), np.log2(binning.bins))
-    ranks = np.empty(len(bits), np.int64)
-    ranks[np.lexsort((found.mean, found.std, bits))] = np.arange(1, len(bits) + 1)
-    return LayerHistogram(binning.low, binning.high, found.counts, bits, ranks)
-
-
-def _means(scan: Scan, layer: str, before: bool = False) -> Means:
-    """The means of a layer: its table, or the histograms that were kept in its place."""
-    kept = None if scan.keeps_means else read_histograms(scan.file, layer, layout.means_table(not before))
-    if kept is not None:
-        return StreamedMeans(kept)
-    table = scan.means(layer, before)
-    return TableMeans.of_array(table[np.isfinite(table).all(1)], f"{scan.path}: layer {layer!r}")
+    return LayerHistogram(binning.low, binning.high, found.counts, found.h, found.rank)
 
 
 class Facts:

@@ -67,6 +67,11 @@ class Binning:
         """The largest number of bins."""
         return int(self.bins.max())
 
+    @property
+    def most_bits(self) -> NDArray[np.float64]:
+        """(C,) the greatest H that there can be."""
+        return np.log2(self.bins)
+
     @cached_property
     def edges(self) -> NDArray[np.float64]:
         """(C, most + 1) edges; those beyond a filter's last bin, and of filters without a range, are infinite."""
@@ -158,6 +163,13 @@ def entropy_bits(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     logs = np.log2(shares, out=np.zeros_like(shares), where=counts > 0)
     bits = -(shares * logs).sum(axis=1)
     return np.clip(bits, 0.0, np.log2(counts.shape[1]))
+
+
+def rank_by_h(h: NDArray[np.float64], std: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Rank filters, (M,) each: 1 for the smallest H; equal H are ordered by std, then by mean, then as they stand."""
+    rank = np.empty(len(h), np.int64)
+    rank[np.lexsort((mean, std, h))] = np.arange(1, len(h) + 1)
+    return rank
 
 
 def miller_madow_bits(counts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from entropy.errors import ScanError
 from entropy.measuring.binning import BinChoice, Means, Rule, Scope, as_means, choose_bins
 from entropy.measuring.bootstrap import DEFAULT_CONFIDENCE, bootstrap_interval
-from entropy.measuring.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning, entropy_bits, miller_madow_bits
+from entropy.measuring.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning, miller_madow_bits, rank_by_h
 from entropy.measuring.scan_file import Kept, ScanTables, read_means
 from entropy.measuring.table import Interval, Provenance, Table
 from prototxt.common.progress import Progress, at_once
@@ -160,12 +160,11 @@ def _measure_layer(name: str, means: Means, binning: Binning, interval: Interval
     ends = {}
     if interval.resamples:
         low, high = bootstrap_interval(found.counts, interval.resamples, interval.confidence, interval.seed)
-        most = np.log2(binning.bins)
-        ends = {"h_low": np.minimum(low, most), "h_high": np.minimum(high, most)}
+        ends = {"h_low": np.minimum(low, binning.most_bits), "h_high": np.minimum(high, binning.most_bits)}
     return {
         "layer": np.array([name] * means.units),
         "index": np.arange(means.units),
-        "h": np.minimum(entropy_bits(found.counts), np.log2(binning.bins)),
+        "h": found.h,
         "h_miller_madow": miller_madow_bits(found.counts),
         "mean": found.mean,
         "std": found.std,
@@ -181,17 +180,19 @@ def _measure_layer(name: str, means: Means, binning: Binning, interval: Interval
 def _with_comparisons(columns: dict[str, NDArray[Any]], scope: Scope, provenance: Provenance) -> Table:
     h, layer = columns["h"], columns["layer"]
     hmax = largest_h(layer, h, "network" if scope == "network" else "layer")
-    number = np.array([list(provenance.ranges).index(name) for name in layer])
-    order = np.lexsort((columns["index"], number, columns["mean"], columns["std"], h))
-    rank = np.empty(len(h), np.int64)
-    rank[order] = np.arange(1, len(h) + 1)
     ties = np.empty(len(h), np.int64)
     for name in provenance.ranges:
         rows = layer == name
         _, inverse, counts = np.unique(h[rows], return_inverse=True, return_counts=True)
         ties[rows] = counts[inverse] - 1
     relative = np.divide(h, hmax, out=np.zeros_like(h), where=hmax > 0)
-    return Table(**columns, h_relative=relative, rank=rank, ties=ties, provenance=provenance)
+    return Table(
+        **columns,
+        h_relative=relative,
+        rank=rank_by_h(h, columns["std"], columns["mean"]),
+        ties=ties,
+        provenance=provenance,
+    )
 
 
 def largest_h(

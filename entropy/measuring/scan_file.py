@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -63,7 +65,10 @@ def read_means(
     path = Path(path)
     with open_scan(path) as file:
         try:
-            return _read_tables(file, str(path), layers, layout.means_table(after), kept)
+            names = _chosen(file, layers)
+            means = means_of(file, names, after, kept, partial(h5py.File, path.absolute(), "r"))
+            hashes = {key: layout.text_of(file.attrs.get(key, "")) for key in layout.HASHES}
+            return ScanTables(means, importance=_importance(file, names), source=str(path), **hashes)
         except OSError as error:
             raise _broken(path, error) from error
 
@@ -106,6 +111,39 @@ def _check_format(file: h5py.File, path: Path) -> None:
         )
 
 
+def means_of(
+    file: h5py.File,
+    layers: Sequence[str],
+    after: bool = True,
+    kept: Kept = "auto",
+    reopen: Callable[[], AbstractContextManager[h5py.File]] | None = None,
+) -> dict[str, Means]:
+    """Give what can be measured of the means of layers that an opened scan holds.
+
+    Parameters
+    ----------
+    after, kept : as in `read_means`.
+    reopen : gives the scan again, each time that a table is read; by default ``file`` has to stay open.
+
+    Raises
+    ------
+    ScanError : a layer has no table, or histograms, of that kind.
+    """
+    dataset = layout.means_table(after)
+    if kept != "histograms" and all(dataset in layout.group_of(file, name) for name in layers):
+        return {name: _table(file, name, dataset, reopen or partial(nullcontext, file)) for name in layers}
+    histograms = {name: read_histograms(file, name, dataset) for name in layers if kept != "table"}
+    found = {name: StreamedMeans(each) for name, each in histograms.items() if each is not None and each.images}
+    missing = [name for name in layers if name not in found]
+    if missing:
+        what = {"histograms": f"histograms of {dataset}", "auto": f"table {dataset} and no histograms of it"}
+        raise ScanError(
+            f"{file.filename}: layer {missing[0]!r} has no {what.get(kept, f'table {dataset}')}; scan again with it, "
+            "or use the other one"
+        )
+    return dict(found)
+
+
 def read_histograms(file: h5py.File, layer: str, table: str = layout.MEANS_POST) -> MeanHistograms | None:
     """Read the histograms of a layer's means from an opened scan; None where it kept none.
 
@@ -120,16 +158,9 @@ def read_histograms(file: h5py.File, layer: str, table: str = layout.MEANS_POST)
     return MeanHistograms(group[names.counts][()], extremes[:, 0], extremes[:, 1], group[names.zeros][()])
 
 
-def _read_tables(file: h5py.File, path: str, layers: Sequence[str] | None, dataset: str, kept: Kept) -> ScanTables:
-    groups = {name: layout.group_of(file, name) for name in _chosen(file, path, layers)}
-    means = _means(file, path, groups, dataset, kept)
-    hashes = {key: layout.text_of(file.attrs.get(key, "")) for key in layout.HASHES}
-    return ScanTables(means, importance=_importance(groups), source=path, **hashes)
-
-
-def _chosen(file: h5py.File, path: str, layers: Sequence[str] | None) -> list[str]:
+def _chosen(file: h5py.File, layers: Sequence[str] | None) -> list[str]:
     """The layers that are wanted, in the order of the net."""
-    known = layout.layer_names(file)
+    path, known = file.filename, layout.layer_names(file)
     if layers is None:
         types = {name: layout.text_of(layout.group_of(file, name).attrs[layout.TYPE]) for name in known}
         convolutions = [name for name in known if types[name] in CONVOLUTIONS]
@@ -142,37 +173,23 @@ def _chosen(file: h5py.File, path: str, layers: Sequence[str] | None) -> list[st
     return [name for name in known if name in layers]
 
 
-def _means(file: h5py.File, path: str, groups: Mapping[str, h5py.Group], dataset: str, kept: Kept) -> dict[str, Means]:
-    tables = all(dataset in group for group in groups.values())
-    if tables and kept != "histograms":
-        used = _used_images(file)
-        return {name: _table(path, group, dataset, used, name) for name, group in groups.items()}
-    histograms = {name: read_histograms(file, name, dataset) for name in groups if kept != "table"}
-    found = {name: StreamedMeans(each) for name, each in histograms.items() if each is not None and each.images}
-    missing = [name for name in groups if name not in found]
-    if missing:
-        what = {"histograms": f"histograms of {dataset}", "auto": f"table {dataset} and no histograms of it"}
-        raise ScanError(
-            f"{path}: layer {missing[0]!r} has no {what.get(kept, f'table {dataset}')}; scan again with it, or use the "
-            "other one"
-        )
-    return dict(found)
-
-
-def _table(path: str, group: h5py.Group, dataset: str, used: NDArray[np.bool_] | None, name: str) -> TableMeans:
-    file_path, place, (images, units) = Path(path).absolute(), f"{group.name}/{dataset}", group[dataset].shape
+def _table(
+    file: h5py.File, layer: str, dataset: str, reopen: Callable[[], AbstractContextManager[h5py.File]]
+) -> TableMeans:
+    table, used = layout.group_of(file, layer)[dataset], _used_images(file)
+    place, (images, units) = table.name, table.shape
 
     def blocks() -> Iterator[NDArray[np.floating]]:
-        with h5py.File(file_path, "r") as file:
-            table = file[place]
+        with reopen() as file:
             for start in range(0, images, ROWS):
-                block = table[start : start + ROWS]
+                block = file[place][start : start + ROWS]
                 yield block if used is None else block[used[start : start + ROWS]]
 
-    return TableMeans(blocks, images if used is None else int(used.sum()), units, f"{path}: layer {name!r}")
+    return TableMeans(blocks, images if used is None else int(used.sum()), units, f"{file.filename}: layer {layer!r}")
 
 
-def _importance(groups: Mapping[str, h5py.Group]) -> dict[str, dict[str, NDArray[np.float64]]]:
+def _importance(file: h5py.File, layers: Sequence[str]) -> dict[str, dict[str, NDArray[np.float64]]]:
+    groups = {layer: layout.group_of(file, layer) for layer in layers}
     names = {measure: layout.mean_importance(measure) for measure in layout.IMPORTANCE}
     return {
         measure: {layer: group[name][()].astype(np.float64) for layer, group in groups.items()}

@@ -78,7 +78,7 @@ class StreamedMeans:
         edges[:, 0] = -np.inf
         edges[np.arange(self.units), np.where(binning.high > binning.low, binning.bins, 1)] = np.inf
         counts = np.diff(self.below(edges), axis=1).astype(np.int64)
-        return Measured(counts, *self._moments(), self._zeros / self.images)
+        return Measured(binning, counts, *self._moments(), self._zeros / self.images)
 
     def values(self) -> NDArray[np.floating]:
         """Raise a `ScanError`: there are none."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from entropy.errors import ScanError
-from entropy.measuring.histograms import Binning
+from entropy.measuring.histograms import Binning, entropy_bits, rank_by_h
 
 Array = NDArray[np.float64]
 Block = NDArray[np.floating]
@@ -23,15 +24,27 @@ class Measured:
 
     Parameters
     ----------
+    binning : the bins of every unit.
     counts : (C, bins) int64, images in every bin.
     mean, std : (C,) float64, of the means over images.
     zeros : (C,) float64, share of images whose mean is exactly 0.
     """
 
+    binning: Binning
     counts: NDArray[np.int64]
     mean: Array
     std: Array
     zeros: Array
+
+    @cached_property
+    def h(self) -> Array:
+        """(C,) H in bits, at most what the unit's own number of bins allows."""
+        return np.minimum(entropy_bits(self.counts), self.binning.most_bits)
+
+    @property
+    def rank(self) -> NDArray[np.int64]:
+        """(C,) rank of H among the units of the layer (`entropy.measuring.histograms.rank_by_h`)."""
+        return rank_by_h(self.h, self.std, self.mean)
 
 
 @dataclass(frozen=True)
@@ -98,7 +111,7 @@ class TableMeans:
             squares += np.einsum("ij,ij->j", wide, wide) + away**2 * (done * rows / (done + rows))
             mean += away * (rows / (done + rows))
             done += rows
-        return Measured(counts, mean, np.sqrt(squares / done), zeros / done)
+        return Measured(binning, counts, mean, np.sqrt(squares / done), zeros / done)
 
 
 class _Tail:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from entropy.measuring.histograms import entropy_bits, histogram_counts, miller_madow_bits, value_range
+from entropy.measuring.histograms import entropy_bits, histogram_counts, miller_madow_bits, rank_by_h, value_range
 
 means_tables = arrays.arrays(
     np.float32,
@@ -77,3 +77,11 @@ def test_every_filter_may_have_a_range_of_its_own():
     means = np.array([[0, 0], [1, 10], [2, 20], [3, 30]], np.float32)
     counts = histogram_counts(means, np.zeros(2), np.array([4, 40]), 4)
     np.testing.assert_array_equal(counts, np.ones((2, 4)))
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([0.0, 0.5, 1.0])] * 3), min_size=1, max_size=30))
+def test_ranks_of_equal_h_follow_std_then_mean_then_place(filters):
+    expected = sorted(range(len(filters)), key=lambda place: (*filters[place], place))
+    rank = rank_by_h(*np.array(filters).T)
+    assert np.argsort(rank).tolist() == expected
+    assert sorted(rank.tolist()) == list(range(1, len(filters) + 1))
