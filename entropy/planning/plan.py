@@ -19,6 +19,7 @@ from entropy.measuring.measures import MEASURES, MeasureName, Source, scores_by
 from entropy.measuring.table import Table
 from entropy.planning.expression import parse_expression
 from entropy.planning.quantize import DEFAULT_LEVELS, QuantizationError, quantize
+from entropy.planning.split_parts import disagreement
 from entropy.planning.thresholds import Wish, find_threshold
 from entropy.planning.transfer import TRANSFER
 from prototxt.common import atomic
@@ -45,6 +46,9 @@ class LayerPlan(BaseModel):
 
 class Plan(BaseModel):
     """A learning-rate multiplier for every filter, and where it came from; the content of ``plan.json``.
+
+    The multipliers are those of ``layers``. What ``split`` repeats of them, part by part, is compared when a plan is
+    read (`read_plan`), and not asked for anywhere else.
 
     Parameters
     ----------
@@ -89,7 +93,11 @@ class Plan(BaseModel):
     @property
     def multipliers(self) -> dict[str, Array]:
         """Layer name to the realised multiplier of each filter, (units,) float64 in [0, 1]."""
-        return {name: np.array(layer.realised) for name, layer in self.layers.items()}
+        return self.rates(exact=False)
+
+    def rates(self, exact: bool) -> dict[str, Array]:
+        """Layer name to (units,) float64 multipliers: as the transfer function gave them (``exact``), or realised."""
+        return {name: np.array(layer.requested if exact else layer.realised) for name, layer in self.layers.items()}
 
     @property
     def errors(self) -> dict[str, QuantizationError]:
@@ -248,7 +256,8 @@ def read_plan(path: Path | str) -> Plan:
 
     Raises
     ------
-    PlanError : missing, no JSON, an unknown or missing field, or a layer whose two lists differ in length.
+    PlanError : missing, no JSON, an unknown or missing field, a layer whose two lists differ in length, or parts of
+        split layers that are not those of the multipliers.
     """
     path = Path(path)
     try:
@@ -263,4 +272,7 @@ def read_plan(path: Path | str) -> Plan:
         if len(layer.requested) != len(layer.realised):
             raise PlanError(f"{path}: layer {name!r} has {len(layer.requested)} requested and {len(layer.realised)} "
                             "realised multipliers; make it again with: python -m entropy plan")  # fmt: skip
+    wrong = disagreement(result.multipliers, result.split) if result.split else ""
+    if wrong:
+        raise PlanError(f"{path}: {wrong}; undo the change, or make the folder again with: python -m entropy write")
     return result

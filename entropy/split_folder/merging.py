@@ -79,7 +79,8 @@ def merge(
     Raises
     ------
     CheckError : a frozen filter changed: the snapshot is of another run.
-    PlanError : ``weights`` is not the caffemodel that the plan was made for, or only one of net and weights is given.
+    PlanError : ``weights`` is not the caffemodel that the plan was made for, or only one of net and weights is given;
+        or the folder's plan does not say what belongs together.
     NetError : the snapshot does not belong to the split net.
     """
     folder, out = Path(folder), Path(out)
@@ -89,9 +90,9 @@ def merge(
     plain, split = read_net(folder / names.PLAIN_NET), Split(read_net(folder / names.SPLIT_NET), plan.split)
     before, after = read_weights(folder / names.SPLIT_WEIGHTS), read_weights(snapshot)
     check_frozen(split.net, before, after, snapshot)
-    whole = merge_weights(after, plan.split)
+    whole = put_together(after, plan, plain, folder)
     trained = out
-    result = Merged(changes=_changes(plan, plain, merge_weights(before, plan.split), whole))
+    result = Merged(changes=_changes(plan, plain, put_together(before, plan, plain, folder), whole))
     if net is None or weights is None:
         _write(result, out, plain, whole, "the training net with the new head")
     else:
@@ -116,6 +117,26 @@ def _write(result: Merged, path: Path, net: NetParameter, weights: Weights, what
     layers = {layer.name for layer in net.layer}
     write_weights(path, net, {name: blobs for name, blobs in weights.items() if name in layers})
     result.files[path] = what
+
+
+def put_together(weights: Weights, plan: Plan, plain: NetParameter, folder: Path) -> Weights:
+    """Merge weights of the split net of a folder into those of its plain net.
+
+    Raises
+    ------
+    PlanError : the folder's plan does not say of which layer a part is one; its weights would be lost.
+    NetError : the weights are not those of the split net.
+    """
+    whole = merge_weights(weights, plan.split)
+    layers = {layer.name for layer in plain.layer}
+    strangers = [name for name in whole if name not in layers]
+    if strangers:
+        raise PlanError(
+            f"{folder / names.PLAN}: split does not say of which layer {strangers[0]!r} is a part, and "
+            f"{names.PLAIN_NET} has no layer of that name; undo the change, or make the folder again with: python -m "
+            "entropy write"
+        )
+    return whole
 
 
 def check_frozen(net: NetParameter, before: Weights, after: Weights, snapshot: Path | str) -> None:

@@ -9,7 +9,7 @@ from entropy.planning.frozen import refuse_clipping
 from entropy.planning.plan import Plan, read_plan
 from entropy.split_folder import folder as names
 from entropy.split_folder.data_paths import seen_from
-from entropy.split_folder.merging import check_frozen
+from entropy.split_folder.merging import check_frozen, put_together
 from entropy.split_folder.solver_file import read_choice
 from entropy.split_folder.writing import Written, in_channels, refuse_what_caffe_would, write_nets
 from prototxt.common import atomic
@@ -17,7 +17,7 @@ from prototxt.formats.schema import NetParameter, SolverParameter
 from prototxt.formats.solverstate import SolverState, read_solverstate, write_solverstate
 from prototxt.formats.text import read_net, write_message
 from prototxt.formats.weights import Weights, read_weights, weights_hash
-from prototxt.split import Split, merge_state, merge_weights, split_net, split_state, split_weights, without_frozen
+from prototxt.split import Split, merge_state, split_net, split_state, split_weights, without_frozen
 
 
 def replan(
@@ -65,7 +65,7 @@ def replan(
     model = _model_of(state, snapshot)
     after = read_weights(model, before.net)
     check_frozen(before.net, read_weights(folder / names.SPLIT_WEIGHTS), after, model)
-    whole = merge_weights(after, old.split)
+    whole = put_together(after, old, plain, folder)
     _check_origin(plan, whole, model, weights)
     trainer = read_choice(folder / names.SOLVER)
     assert isinstance(trainer, SolverParameter)

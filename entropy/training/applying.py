@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from entropy.errors import PlanError
 from entropy.planning.frozen import refuse_clipping, with_global_statistics
 from entropy.planning.plan import Array, Plan
@@ -54,7 +52,7 @@ def apply_plan(solver: Solver, plan: Plan, *, exact: bool = True) -> None:
             "the solver trains a split net, whose rates stand in its prototxt; make one of solver_plain.prototxt"
         )
     net = solver.network.net
-    rates = {name: np.array(layer.requested if exact else layer.realised) for name, layer in plan.layers.items()}
+    rates = plan.rates(exact)
     check_rates(net, rates)
     refuse_clipping(solver.param, plan, "the solver")
     _refuse_moving_statistics(net, rates)

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from entropy.errors import PlanError
 from entropy.planning.plan import Array, Plan
 
@@ -115,7 +113,7 @@ def scale_updates(
     """
     if any(isinstance(getattr(hook, "__self__", None), ScaledUpdates) for hook in _hooks_of(optimizer)):
         raise PlanError("the optimizer's updates are scaled already, and rates would multiply; remove() those first")
-    multipliers = _multipliers(plan, exact)
+    multipliers = plan.rates(exact) if isinstance(plan, Plan) else plan
     if isinstance(modules, Path | str):
         modules = modules_of_conversion(modules, list(multipliers))
     found = _find_rates(_unwrapped(model), multipliers, modules or {})
@@ -159,12 +157,6 @@ def modules_of_conversion(folder: Path | str, layers: Sequence[str]) -> dict[str
         names = [record.modules[layer] for layer in (name, *learning) if layer in record.modules]
         found[name] = tuple(dict.fromkeys(names))
     return found
-
-
-def _multipliers(plan: Plan | Mapping[str, Array], exact: bool) -> Mapping[str, Array]:
-    if not isinstance(plan, Plan):
-        return plan
-    return {name: np.array(layer.requested if exact else layer.realised) for name, layer in plan.layers.items()}
 
 
 def _find_rates(model: nn.Module, multipliers: Mapping[str, Array], modules: Modules) -> dict[Parameter, torch.Tensor]:

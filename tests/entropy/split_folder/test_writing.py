@@ -1,6 +1,7 @@
 """Written folders: check, training, merging; and everything that is refused."""
 
 import dataclasses
+import json
 import re
 import shutil
 from pathlib import Path
@@ -202,6 +203,25 @@ def test_merging_needs_the_source_that_the_plan_is_for(folder, small):
             folder, folder / "split.caffemodel", folder / "x.caffemodel", net=folder / "deploy.prototxt",
             weights=folder / "plain.caffemodel",
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda split: split[0]["parts"].pop(), "layer 'conv1': filter .* is in no part in split; undo the change"),
+        (lambda split: split.pop(), "split does not say of which layer 'scale2__g0_lr0' is a part, and net_plain"),
+        (lambda split: split.clear(), "split does not say of which layer 'conv1__g0_lr0' is a part, and net_plain"),
+    ],
+)  # fmt: skip
+def test_a_plan_that_was_edited_is_refused_before_anything_is_written(change, message, folder, small):
+    content = json.loads((folder / "plan.json").read_text())
+    change(content["split"])
+    (folder / "plan.json").write_text(json.dumps(content))
+    before = sorted(folder.iterdir())
+    for source in ({}, {"net": small.net, "weights": small.weights}):
+        with pytest.raises(PlanError, match=rf"{folder.name}/plan\.json: {message}"):
+            merge(folder, folder / "split.caffemodel", folder / "merged.caffemodel", **source)
+    assert sorted(folder.iterdir()) == before
 
 
 def test_a_plan_for_other_weights_is_refused(small, made, tmp_path):
