@@ -10,7 +10,7 @@ from deepvis.commands.option_types import Place, Switch
 from deepvis.errors import SettingsError
 from deepvis.model.model import opening
 from deepvis.pixels.doctor import OWN, Diagnosis, Row, diagnose
-from deepvis.pixels.mean_file import read_mean_image
+from deepvis.pixels.mean_file import read_mean
 from deepvis.sources import open_images
 from prototxt.common.atomic import write_text
 from prototxt.common.progress import with_bar
@@ -61,7 +61,7 @@ def examine(
             model,
             open_images(images, options.class_folders, model.classes),
             geometry=None if own_geometry else geometry,
-            mean_image=None if options.mean_file is None else read_mean_image(options.mean_file),
+            mean_image=None if options.mean_file is None else read_mean(options.mean_file),
             limit=options.limit,
             device=options.device,
             workers=workers,

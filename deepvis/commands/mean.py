@@ -13,14 +13,15 @@ import tyro
 from deepvis.commands.doctor import DoctorOptions, examine
 from deepvis.commands.option_types import Number, Place, Switch
 from deepvis.errors import SettingsError
+from deepvis.pixels import text
 from deepvis.pixels.array_mean import array_mean, holds_arrays
 from deepvis.pixels.dataset_mean import CHANNEL_ORDERS, PixelSums, dataset_mean
-from deepvis.pixels.text import crop_rule, resize_rule
 from deepvis.sources import Images, ImageSource, open_images
 from deepvis.sources.opening import Cutting
 from prototxt.common.atomic import atomic_path, write_text
 from prototxt.common.progress import with_bar
 from prototxt.formats.blob import write_blob
+from prototxt.pixels.change import change_preprocessing
 from prototxt.pixels.preprocess import Preprocessing
 
 NO_DOCTOR = DoctorOptions()
@@ -64,7 +65,9 @@ def mean_command(
     """
     if mean_image is not None and mean_image.suffix not in WRITERS:
         raise SettingsError(f"--mean-image {mean_image}: must end with {' or '.join(WRITERS)}")
-    geometry = Preprocessing(**resize_rule(resize, "--resize"), **crop_rule(crop, "--crop"))
+    geometry = change_preprocessing(
+        Preprocessing(), resize_to=text.resize_to(resize, "--resize"), crop=text.crop(crop, "--crop")
+    )
     if doctor.doctor is not None:
         examine(doctor, images, geometry, out, workers)
         return

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import numpy as np
 import tyro
 
-from deepvis.commands.option_types import Factor, Place, Text
+from deepvis.commands.option_types import Place, Text
 from deepvis.errors import SettingsError
-from deepvis.pixels.mean_file import read_mean_image
-from deepvis.pixels.text import crop_rule, numbers, resize_rule
+from deepvis.pixels import text
+from deepvis.pixels.mean_file import read_mean
+from prototxt.pixels.change import Changes, OfPixels
 from prototxt.pixels.preprocess import Preprocessing
-
-if TYPE_CHECKING:
-    from deepvis.model.model import Model
 
 
 @dataclass(frozen=True)
@@ -30,13 +27,14 @@ class PixelOptions:
     statistics: Place = None
     """Mean and standard deviation from what `deepvis mean --out` wrote, in the model's channel order and scale."""
     mean: Text = None
-    """One number per channel of the input, after the raw scale: 104,117,123."""
+    """One number per channel of the input, or one for all, after the raw scale: 104,117,123; or none."""
     mean_file: Place = None
-    """Mean image for pixels 0-255 in the order of the input's channels, .binaryproto or .npy, as Caffe's mean_file."""
+    """Mean image for pixels 0-255 in the order of the input's channels, .binaryproto or .npy, as Caffe's mean_file; or
+    a .npy with one number per channel."""
     std: Text = None
-    """One number per channel of the input, after the raw scale: 58.4,57.1,57.4."""
-    raw_scale: Factor = None
-    """Factor on the pixels 0-255: 1 for Caffe, 0.00392156862745098 for nets trained in PyTorch."""
+    """One number per channel of the input, or one for all, after the raw scale: 58.4,57.1,57.4; or none."""
+    raw_scale: Annotated[str | None, tyro.conf.arg(metavar="X", help_behavior_hint="")] = None
+    """Factor on the pixels 0-255: 1 for Caffe, 1/255 for nets trained in PyTorch."""
     channel_order: Annotated[Literal["RGB", "BGR", "GRAY", "STORED"] | None, tyro.conf.arg(help_behavior_hint="")] = (
         None
     )
@@ -48,32 +46,37 @@ class PixelOptions:
     pair: Annotated[Literal["none", "channels", "width", "inputs"] | None, tyro.conf.arg(help_behavior_hint="")] = None
     """For siamese nets: the two pictures enter one behind the other along the channels, side by side, or apart."""
 
-    def apply_to(self, model: Model) -> Model:
-        """Give the model with its preprocessing changed; a `SettingsError` or `PreprocessingError` says what is off."""
-        changes = self._changes(model.preprocessing)
-        return model.with_preprocessing(**changes) if changes else model
+    def changes(self, channel_order: str) -> Changes:
+        """Give what the options change; a `SettingsError` says which of them cannot be understood.
 
-    def _changes(self, current: Preprocessing) -> dict[str, Any]:
-        plain = {name: getattr(self, name) for name in ("raw_scale", "channel_order", "pair")}
-        changes: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
-        if self.resize is not None:
-            changes |= resize_rule(self.resize, "--resize")
-        if self.crop is not None:
-            changes |= crop_rule(self.crop, "--crop")
-        if self.statistics is not None:
-            scale = changes.get("raw_scale", current.raw_scale)
-            changes |= _statistics(self.statistics, changes.get("channel_order", current.channel_order), scale)
+        Parameters
+        ----------
+        channel_order : of the input where no option names one.
+        """
         if self.mean is not None and self.mean_file is not None:
             raise SettingsError("--mean and --mean-file are two means; give one of them")
+        changes = Changes()
+        if self.statistics is not None:
+            changes |= _statistics(self.statistics, self.channel_order or channel_order)
         if self.mean_file is not None:
-            scale = changes.get("raw_scale", current.raw_scale)
-            changes |= {"mean": (), "mean_image": read_mean_image(self.mean_file) * np.float32(scale)}
-        if self.mean is not None:
-            changes |= {"mean": numbers(self.mean, "--mean"), "mean_image": None}
-        if self.std is not None:
-            changes["std"] = numbers(self.std, "--std")
+            changes["mean"] = OfPixels(read_mean(self.mean_file))
+        for name, read in _TYPED.items():
+            value = getattr(self, name)
+            if value is not None:
+                changes |= read(value)
         return changes
 
+
+_TYPED: Mapping[str, Callable[[str], Changes]] = {
+    "channel_order": lambda word: {"channel_order": word},
+    "pair": lambda word: {"pair": word},
+    "raw_scale": lambda typed: {"raw_scale": text.factor(typed, "--raw-scale")},
+    "mean": lambda typed: {"mean": text.numbers(typed, "--mean")},
+    "std": lambda typed: {"std": text.numbers(typed, "--std")},
+    "resize": lambda typed: {"resize_to": text.resize_to(typed, "--resize")},
+    "crop": lambda typed: {"crop": text.crop(typed, "--crop")},
+}
+"""What every option changes whose value is typed."""
 
 AS_THE_MODEL_SAYS = PixelOptions()
 
@@ -88,15 +91,16 @@ def in_words(preprocessing: Preprocessing) -> str:
     )
 
 
-def _statistics(file: Path, channel_order: str, raw_scale: float) -> dict[str, Any]:
+def _statistics(file: Path, channel_order: str) -> Changes:
+    """The mean and the standard deviation that a file has for pixels 0-1."""
     try:
         values = json.loads(file.read_text(encoding="utf-8"))[channel_order]
-        mean, std = ([255 * raw_scale * value for value in values[key]] for key in ("mean", "std"))
+        mean, std = ([255 * value for value in values[key]] for key in ("mean", "std"))
     except OSError as error:
         raise SettingsError(f"{file}: cannot be read ({error.strerror}); make it with: deepvis mean --out") from error
     except (ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"{file}: is not what `deepvis mean --out` writes; make it again") from error
-    return {"mean": tuple(mean), "std": tuple(std), "mean_image": None}
+    return {"mean": OfPixels(mean), "std": OfPixels(std)}
 
 
 def _joined(values: Sequence[float]) -> str:

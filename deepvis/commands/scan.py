@@ -12,12 +12,13 @@ import tyro
 from deepvis.commands.option_types import ModelPlace, Number, Place, Switch, Text
 from deepvis.commands.pixels import AS_THE_MODEL_SAYS, PixelOptions, in_words
 from deepvis.errors import SettingsError
+from deepvis.model.model import Model
 from deepvis.scan.checkpoint import folder_of
 from deepvis.scan.joining import merge_scans
 from deepvis.scan.processes import started_processes
 from deepvis.scan.run import Summary, scan
 from deepvis.scan.signals import stopping_at_signals
-from deepvis.session.model_of_settings import for_pairs, opening_settings
+from deepvis.session.model_of_settings import opening_unchanged, prepared
 from deepvis.settings.settings import override, read_settings
 from deepvis.sources import open_images
 from deepvis.sources.opening import Cutting
@@ -126,14 +127,10 @@ def scan_command(
         raise SettingsError("give the pictures to scan: --images FOLDER, or images = … in the settings file")
     if out.is_dir():
         raise ScanError(f"{out}: is a folder; give the name of a file, such as {out / 'scan.h5'}")
-    found = with_bar(opening_settings(wishes))
-    source = open_images(wishes.images, class_folders, found.classes, Cutting(found.frames, every))
-    opened = pixels.apply_to(for_pairs(found, source))
-    if opened.assumed:
-        print(
-            f"{opened.path} says nothing of its preprocessing; assumed: {in_words(opened.preprocessing)}",
-            file=sys.stderr,
-        )
+    own = with_bar(opening_unchanged(wishes))
+    source = open_images(wishes.images, class_folders, own.classes, Cutting(own.frames, every))
+    opened = prepared(own, wishes, source, pixels.changes)
+    _tell_preprocessing(own, opened)
     with started_processes() as processes:
         work = scan(
             opened,
@@ -174,6 +171,18 @@ def merge_command(scans: Annotated[tuple[Path, ...], tyro.conf.Positional], *, o
     if len(scans) < 2:
         raise ScanError("give two or more scans to merge, such as: deepvis scan merge a.h5 b.h5 --out all.h5")
     print(f"{out}: {with_bar(merge_scans(scans, out))} images")
+
+
+def _tell_preprocessing(own: Model, opened: Model) -> None:
+    """Say how pictures become the input, where the model does not say it or settings and options change it."""
+    if own.assumed:
+        but = "" if opened.assumed else " but for what settings and options say"
+        start = f"{own.path} says nothing of its preprocessing; assumed{but}"
+    elif opened.preprocessing != own.preprocessing:
+        start = f"{own.path}: its preprocessing, changed by settings or options"
+    else:
+        return
+    print(f"{start}: {in_words(opened.preprocessing)}", file=sys.stderr)
 
 
 def _with_bar(out: Path, work: Generator[Progress, None, Summary], quiet: bool) -> Summary:

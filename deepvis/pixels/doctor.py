@@ -17,6 +17,7 @@ from deepvis.pixels.dataset_mean import PixelSums, dataset_mean
 from deepvis.sources import ImageSource, SomeImages
 from deepvis.sources.loader import batches
 from prototxt.common.progress import Progress
+from prototxt.pixels.change import OfPixels, change_preprocessing
 from prototxt.pixels.preprocess import CAFFE_IMAGENET_MEAN, Preprocessing
 
 TRIAL = 16  # images before a variant can be dropped
@@ -153,7 +154,7 @@ def diagnose(
     model : a classifier; its last output must have a score, or with Softmax a probability, for every class.
     images : pictures with labels; those without are left out.
     geometry : resize rule and crop; the model's own if None.
-    mean_image : (C, H, W) in the order of the input's channels, for pixels 0-255: one more mean to try.
+    mean_image : (C, H, W) or (C,) in the order of the input's channels, for pixels 0-255: one more mean to try.
     limit : images to use at most.
     batch : images per forward pass.
     device : as in `pick_device`.
@@ -220,17 +221,18 @@ def variants(model: Model, sums: PixelSums, mean_image: NDArray[np.float32] | No
         if mean_image is not None:
             for spread, scale in spreads.items():
                 base = _plain(order, (0.0,) * channels, *scale)
-                changed = replace(base, mean=(), mean_image=mean_image * np.float32(base.raw_scale))
-                found.append(Variant(order, FILE, spread, changed))
+                found.append(Variant(order, FILE, spread, change_preprocessing(base, mean=OfPixels(mean_image))))
     return list({variant.preprocessing: variant for variant in reversed(found)}.values())[::-1]
 
 
 def _plain(order: str, mean: Sequence[float], scale: float, std: Sequence[float] | None) -> Preprocessing:
     """Preprocessing of pixels that are cut already; mean and std for R, G, B (or grey) in 0-255."""
     step = -1 if order == "BGR" else 1
-    shifted = tuple(value * scale for value in mean)[::step]
-    widths = () if std is None else tuple(value * scale for value in std)[::step]
-    return Preprocessing(order, scale, mean=shifted if any(shifted) else (), std=widths)
+    return change_preprocessing(
+        Preprocessing(order, scale),
+        mean=OfPixels(mean[::step]) if any(mean) else (),
+        std=() if std is None else OfPixels(std[::step]),
+    )
 
 
 def _own(model: Model) -> Variant:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from deepvis.errors import SettingsError
 from deepvis.model.feed import by
 from deepvis.model.model import Model
-from deepvis.pixels.mean_file import read_mean
-from deepvis.pixels.text import crop_rule, factor, numbers, resize_rule
-from prototxt.pixels.preprocess import Preprocessing
-from prototxt.pixels.preprocess_rules import CHANNELS, INTERPOLATIONS
-
-Changes = Mapping[str, Any]
+from deepvis.pixels.change import change_model
+from deepvis.pixels.mean_file import SUFFIXES, read_mean
+from deepvis.pixels.text import crop, factor, numbers, resize_to
+from prototxt.pixels.change import Changes, OfPixels
+from prototxt.pixels.preprocess import CHANNELS, Preprocessing
+from prototxt.pixels.preprocess_rules import INTERPOLATIONS
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ class PixelField:
     title : its label.
     hint : what may be typed.
     show : the text of its value.
-    read : the fields of `Preprocessing` that a text changes; an `InputError` says what is wrong with it.
+    read : what a text changes; an `InputError` says what is wrong with it.
     suggestions : texts to choose from; ``closed`` if nothing else is allowed.
     """
 
@@ -41,13 +37,15 @@ class PixelField:
     closed: bool = False
 
 
-def edited(model: Model, field: str, text: str) -> Preprocessing:
+def edited(model: Model, field: str, text: str, mean: str = "") -> Preprocessing:
     """Give the preprocessing of a model with one field changed.
 
     Parameters
     ----------
     field : name in `FIELDS`.
     text : as it was typed.
+    mean : what stands in the field of the mean. A mean file is for pixels before the raw scale: where it names one, an
+        edit of the raw scale takes the file along.
 
     Raises
     ------
@@ -55,31 +53,10 @@ def edited(model: Model, field: str, text: str) -> Preprocessing:
         or the net's input.
     """
     own = model.preprocessing
-    changes = dict(FIELDS[field].read(text.strip(), own))
-    if CHANNELS[changes.get("channel_order", own.channel_order)] != CHANNELS[own.channel_order]:
-        changes |= {"mean": (), "mean_image": None, "std": ()}  # they are of other channels
-    changed = replace(own, **changes)
-    check_input(model, changed)
-    return changed
-
-
-def check_input(model: Model, preprocessing: Preprocessing) -> None:
-    """Raise a `SettingsError` if no picture can become the net's input in this way."""
-    shape = model.input_shape
-    if len(shape) != 3 or preprocessing.channel_order == "STORED" or model.feed.steps:
-        return
-    if preprocessing.channels != shape[0]:
-        raise SettingsError(
-            f"channel order {preprocessing.channel_order} makes {preprocessing.channels} channels, the net takes"
-            f" {shape[0]}"
-        )
-    height, width = shape[1], shape[2] // 2 if preprocessing.pair == "width" else shape[2]
-    size = preprocessing.crop or (preprocessing.resize_to if preprocessing.resize == "stretch" else ())
-    if size and size != (height, width):
-        raise SettingsError(f"pictures become {by(size)}, the net takes {by((height, width))} (height x width)")
-    image = preprocessing.mean_image
-    if image is not None and (image.shape[1] < height or image.shape[2] < width):
-        raise SettingsError(f"the mean image is {by(image.shape[1:])}, smaller than the input {by((height, width))}")
+    changes = FIELDS[field].read(text.strip(), own)
+    if field == "raw_scale" and _names_file(mean):
+        changes |= FIELDS["mean"].read(mean.strip(), own)
+    return change_model(model, **changes).preprocessing
 
 
 def orders_of(model: Model) -> tuple[str, ...]:
@@ -105,20 +82,14 @@ def _show_scale(preprocessing: Preprocessing) -> str:
     return f"1/{below:g}" if below and 1 / below == scale else repr(scale).removesuffix(".0")
 
 
-def _per_channel(text: str, preprocessing: Preprocessing, where: str) -> tuple[float, ...]:
-    """Numbers; one stands for all channels."""
-    values = () if text in ("", "none") else numbers(text, where)
-    return values * max(CHANNELS[preprocessing.channel_order], 1) if len(values) == 1 else values
-
-
 def _read_mean(text: str, preprocessing: Preprocessing) -> Changes:
     if text == _show_mean(preprocessing):
         return {}
-    file = Path(text).expanduser()
-    if file.suffix not in (".npy", ".binaryproto"):
-        return {"mean": _per_channel(text, preprocessing, "mean"), "mean_image": None}
-    mean = read_mean(file) * np.float32(preprocessing.raw_scale)
-    return {"mean": tuple(mean.tolist()), "mean_image": None} if mean.ndim == 1 else {"mean": (), "mean_image": mean}
+    return {"mean": OfPixels(read_mean(Path(text).expanduser())) if _names_file(text) else numbers(text, "mean")}
+
+
+def _names_file(text: str) -> bool:
+    return Path(text.strip()).suffix in SUFFIXES
 
 
 FIELDS: dict[str, PixelField] = {
@@ -139,7 +110,7 @@ FIELDS: dict[str, PixelField] = {
     "mean": PixelField(
         "Mean",
         "after the raw scale, a number for each channel or one for all; or none; or the name of a .binaryproto or .npy"
-        " file with a mean image for pixels 0-255 in the order of the input's channels",
+        " file with a mean for pixels before the raw scale, in the order of the input's channels",
         _show_mean,
         _read_mean,
     ),
@@ -147,13 +118,13 @@ FIELDS: dict[str, PixelField] = {
         "Std",
         "after the raw scale, a number for each channel or one for all; or none",
         lambda preprocessing: _show_numbers(preprocessing.std),
-        lambda text, own: {"std": _per_channel(text, own, "std")},
+        lambda text, _: {"std": numbers(text, "std")},
     ),
     "resize": PixelField(
         "Resize",
         "none, one number (length of the shorter side), or height, width",
         lambda preprocessing: ", ".join(map(str, preprocessing.resize_to)) or "none",
-        lambda text, _: resize_rule(text, "resize"),
+        lambda text, _: {"resize_to": resize_to(text, "resize")},
     ),
     "interpolation": PixelField(
         "Interpolation",
@@ -167,7 +138,12 @@ FIELDS: dict[str, PixelField] = {
         "Crop",
         "height, width cut from the middle, or none",
         lambda preprocessing: ", ".join(map(str, preprocessing.crop)) or "none",
-        lambda text, _: crop_rule(text, "crop"),
+        lambda text, _: {"crop": crop(text, "crop")},
     ),
 }
 """Every field by its name, in the order in which they work."""
+
+
+def texts(preprocessing: Preprocessing) -> dict[str, str]:
+    """Show every field."""
+    return {name: field.show(preprocessing) for name, field in FIELDS.items()}

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from deepvis.errors import SettingsError
 from prototxt.formats.blob import read_blob
 
+SUFFIXES = (".npy", ".binaryproto")
+
 
 def read_mean(file: Path) -> NDArray[np.float32]:
     """Read a mean image, or one number per channel.
@@ -20,7 +22,7 @@ def read_mean(file: Path) -> NDArray[np.float32]:
 
     Returns
     -------
-    (C, H, W) or (C,) float32, in the order and scale of the file.
+    (C, H, W) or (C,) float32, as the file has it: `prototxt.pixels.change.OfPixels`.
 
     Raises
     ------
@@ -35,12 +37,4 @@ def read_mean(file: Path) -> NDArray[np.float32]:
     array = array[0] if array.ndim == 4 and len(array) == 1 else array
     if array.ndim not in (1, 3):
         raise SettingsError(f"{file}: has shape {array.shape}; a mean must be (channels, height, width) or (channels,)")
-    return array
-
-
-def read_mean_image(file: Path) -> NDArray[np.float32]:
-    """Read a mean image, (C, H, W); errors as in `read_mean`, also for one number per channel."""
-    array = read_mean(file)
-    if array.ndim != 3:
-        raise SettingsError(f"{file}: has shape {array.shape}; it must be (channels, height, width)")
     return array

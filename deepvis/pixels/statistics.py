@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from deepvis.errors import ImageError
 from deepvis.pixels.array_mean import array_mean
 from deepvis.pixels.dataset_mean import dataset_mean
 from deepvis.sources import ImageSource
 from prototxt.common.progress import Progress
+from prototxt.pixels.change import OfPixels, change_preprocessing
 from prototxt.pixels.preprocess import Preprocessing
 
 
@@ -53,11 +54,5 @@ def measured(
         count, errors = sums.images, sums.errors
     if min(std) == 0:
         raise ImageError(f"{images.root}: all values of a channel are equal; the images have no standard deviation")
-    scale = preprocessing.raw_scale
-    filled = replace(
-        preprocessing,
-        mean=tuple(value * scale for value in mean),
-        mean_image=None,
-        std=tuple(value * scale for value in std),
-    )
+    filled = change_preprocessing(preprocessing, mean=OfPixels(mean), std=OfPixels(std))
     return Measured(filled, count, tuple(errors))

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from deepvis.errors import SettingsError
 
 
-def resize_rule(text: str, where: str) -> dict[str, Any]:
-    """Read ``none``, ``256`` or ``256,341`` as the fields ``resize`` and ``resize_to`` of a `Preprocessing`.
+def resize_to(text: str, where: str) -> tuple[int, ...]:
+    """Read ``none``, ``256`` or ``256,341`` as what `prototxt.pixels.change.change_preprocessing` resizes to.
 
     Parameters
     ----------
     where : what it was typed for; here and below a `SettingsError` names it.
     """
-    lengths = _whole_numbers(text, where, (1, 2))
-    rules = {0: "none", 1: "shorter side", 2: "stretch"}
-    return {"resize": rules[len(lengths)], "resize_to": lengths}
+    return _whole_numbers(text, where, (1, 2))
 
 
-def crop_rule(text: str, where: str) -> dict[str, Any]:
-    """Read ``none`` or ``227,227`` as the field ``crop``."""
-    return {"crop": _whole_numbers(text, where, (2,))}
+def crop(text: str, where: str) -> tuple[int, ...]:
+    """Read ``none`` or ``227,227``."""
+    return _whole_numbers(text, where, (2,))
 
 
 def numbers(text: str, where: str) -> tuple[float, ...]:
-    """Read numbers with commas between."""
+    """Read ``none``, or numbers with commas between."""
+    if text.strip() in ("", "none"):
+        return ()
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise SettingsError(f"{where} {text}: must be numbers with commas between, one per channel") from None
+        raise SettingsError(
+            f"{where} {text}: must be numbers with commas between, one per channel, or one for all, or none"
+        ) from None
 
 
 def factor(text: str, where: str) -> float:

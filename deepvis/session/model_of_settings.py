@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 
 from deepvis.model.assumed import SINGLE, of_pairs
 from deepvis.model.files import Building
 from deepvis.model.model import Model, opening
-from deepvis.pixels.settings import preprocessing_changes
+from deepvis.pixels.change import change_model
+from deepvis.pixels.settings import settings_changes
 from deepvis.settings.settings import Settings
 from deepvis.sources import Images
 from prototxt.common.progress import Progress
+from prototxt.pixels.change import Changes
 
 
 def opening_settings(settings: Settings) -> Generator[Progress, None, Model]:
     """Do `opening` with what the settings say, of the preprocessing too."""
-    model = yield from opening(
+    return prepared((yield from opening_unchanged(settings)), settings)
+
+
+def opening_unchanged(settings: Settings) -> Generator[Progress, None, Model]:
+    """Do `opening` with what the settings say; the preprocessing is the model's own, for `prepared`."""
+    return opening(
         settings.model,
         settings.weights,
         settings.preprocessing,
@@ -25,8 +32,30 @@ def opening_settings(settings: Settings) -> Generator[Progress, None, Model]:
         settings.pair,
         Building(settings.arch, settings.input_shape),
     )
-    changes = preprocessing_changes(settings, model.preprocessing)
-    return model.with_preprocessing(**changes) if changes else model
+
+
+def prepared(
+    model: Model, settings: Settings, images: Images | None = None, options: Callable[[str], Changes] | None = None
+) -> Model:
+    """Give a model with all that is wished of its preprocessing.
+
+    Parameters
+    ----------
+    model : with its own preprocessing.
+    settings : whose wishes go before the model's own preprocessing.
+    images : what it is for: pairs tell of a model of which nothing is known how they enter it (`for_pairs`).
+    options : gives, for the channel order so far, what goes before the settings.
+
+    Raises
+    ------
+    SettingsError, PreprocessingError, FormatError : if the wishes do not go together or with the net's input.
+    """
+    changes = settings_changes(settings)
+    if images is not None and settings.pair is None:
+        model = for_pairs(model, images)
+    if options is not None:
+        changes |= options(changes.get("channel_order", model.preprocessing.channel_order))
+    return change_model(model, **changes)
 
 
 def for_pairs(model: Model, source: Images) -> Model:

@@ -16,7 +16,7 @@ from deepvis.export.unit_folders import UnitPictures, open_unit_pictures
 from deepvis.model.files import BASELINE
 from deepvis.model.model import Model
 from deepvis.scan.reader import Scan
-from deepvis.session.model_of_settings import for_pairs, opening_settings
+from deepvis.session.model_of_settings import opening_unchanged, prepared
 from deepvis.session.session import Session
 from deepvis.settings.settings import BUNDLED_MODEL, Settings, override
 from deepvis.sources import open_images
@@ -49,9 +49,9 @@ def opening_session(settings: Settings) -> Generator[Progress, None, Opened]:
     ------
     InputError : if the model or the pictures cannot be opened.
     """
-    model = yield from opening_settings(settings)
-    images = None if settings.images is None else open_images(settings.images, cutting=Cutting(model.frames))
-    model = model if images is None else for_pairs(model, images)
+    own = yield from opening_unchanged(settings)
+    images = None if settings.images is None else open_images(settings.images, cutting=Cutting(own.frames))
+    model = prepared(own, settings, images)
     engine = engine_of(settings, model)
     pictures, of_pictures = _open_unit_pictures(settings)
     after, of_after = _open_after(settings, model)

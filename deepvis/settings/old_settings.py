@@ -61,7 +61,8 @@ def translate(
             unknown.append(name)
     new |= _images(values, root) | _pair(values, file)
     new |= {name: value for name, value in values.items() if name in known}
-    return _tidy(new), _tell(file, taken, replaced, unknown)
+    new = _tidy(new)
+    return new, _tell(file, taken, replaced, unknown) + _of_mean_file(new)
 
 
 def _of_model(values: Mapping[str, Any], file: Path, run: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
@@ -106,6 +107,18 @@ def _tidy(new: dict[str, Any]) -> dict[str, Any]:
     if isinstance(new.get("layer_names"), Mapping):
         new["layer_names"] = dict(new["layer_names"])
     return {name: value for name, value in new.items() if not (name in _PATHS and value == "")}
+
+
+def _of_mean_file(new: Mapping[str, Any]) -> str:
+    """Say that a mean file may have to be another one: theirs is subtracted as it is, after any raw scale."""
+    scale = new.get("raw_scale")
+    if not isinstance(new.get("mean"), str) or scale in (None, 1.0):
+        return ""
+    return (
+        f"\n{new['mean']}: there a mean file was subtracted as it is, after the raw scale ({scale * 255:g} on pixels"
+        " 0-1); here a mean file is for pixels 0-255 and is scaled with them. If this one is not, divide its values by"
+        f" {scale:g}, or give mean a number per channel, which counts after the raw scale."
+    )
 
 
 def _tell(file: Path, taken: list[str], replaced: list[str], unknown: list[str]) -> str:

@@ -41,8 +41,9 @@ class Settings(BaseModel):
     )
     preprocessing: Path | None = Field(default=None, description="JSON of a Preprocessing; None: the model's own")
     classes: Path | None = Field(default=None, description="text file, one class name per line; None: the model's own")
-    mean: Path | tuple[float, ...] | None = Field(
-        default=None, description="mean image (.binaryproto, .npy) or a number per channel; None: the model's own"
+    mean: Path | float | tuple[float, ...] | None = Field(
+        default=None,
+        description="mean image (.binaryproto, .npy), one number, or one per channel; None: the model's own",
     )
     std: float | tuple[float, ...] | None = Field(
         default=None, description="one number, or one per channel; None: the model's own"
@@ -57,7 +58,7 @@ class Settings(BaseModel):
         default=None, description="how the two pictures of a pair enter a siamese net; None: the model's own"
     )
     resize_to: tuple[Positive, ...] | None = Field(
-        default=None, description="(height, width), or (shorter side,); None: the model's own"
+        default=None, description="(height, width), (shorter side,), or () for none; None: the model's own"
     )
     images: Path | None = Field(default=None, description="folder, list, LMDB or video; None: the sample photographs")
     scan: Path | None = Field(default=None, description="scan.h5; None: the one beside the model")

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 
 from prototxt.pixels.json_arrays import array_from_json, array_to_json
-from prototxt.pixels.preprocess_rules import CHANNELS, check, image_shape
+from prototxt.pixels.preprocess_rules import CHANNELS as CHANNELS
 from prototxt.pixels.preprocess_rules import PreprocessingError as PreprocessingError
+from prototxt.pixels.preprocess_rules import check, image_shape
 
 # The mean of ImageNet's training pictures per channel in BGR, 0-255, as BVLC's reference nets use it.
 CAFFE_IMAGENET_MEAN = (104.00698793, 116.66876762, 122.67891434)
@@ -87,7 +88,7 @@ class Preprocessing:
 
         Parameters
         ----------
-        mean, std : per channel, for pixels 0-1 in RGB.
+        mean, std : for pixels 0-1 in RGB, a number per channel or one for all; empty for none.
         input_shape : (batch, 3 or 1, height, width).
         resize : length of the shorter side; by default 256/224 of the crop's longer side, as the torchvision
             models are evaluated (224 → 256, 299 → 342).
@@ -100,8 +101,8 @@ class Preprocessing:
         return cls(
             channel_order="RGB" if channels == 3 else "GRAY",
             raw_scale=1 / 255,
-            mean=tuple(mean),
-            std=tuple(std),
+            mean=per_channel(mean, channels),
+            std=per_channel(std, channels),
             resize="shorter side",
             resize_to=(resize or round(max(height, width) * 256 / 224),),
             interpolation="area",
@@ -324,6 +325,11 @@ class Preprocessing:
             return cls(**values)
         except (TypeError, ValueError) as error:
             raise PreprocessingError(f"preprocessing: a value has the wrong type ({error})") from error
+
+
+def per_channel(numbers: Sequence[float], channels: int) -> tuple[float, ...]:
+    """Give a number for every channel where there is one for all; 0 channels stand for nobody knows how many."""
+    return tuple(numbers) * channels if len(numbers) == 1 and channels else tuple(numbers)
 
 
 def read_preprocessing(path: Path) -> Preprocessing:

@@ -110,7 +110,7 @@ def test_a_factory(tmp_path: Path, monkeypatch) -> None:
             "--input-shape 1,3,big,63: must be whole numbers",
         ),
         ("--arch alexnet64 --random-weights --mean 0.5,half", "--mean 0.5,half: must be numbers"),
-        ("--arch alexnet64 --random-weights --mean 0.5", "preprocessing"),
+        ("--arch alexnet64 --random-weights --mean 0.5,0.4", "preprocessing"),
         (
             "--arch alexnet64 --random-weights --input-shape 1,3,20,20",
             "cannot process an input of shape (1, 3, 20, 20)",

@@ -12,7 +12,7 @@ from deepvis.controllers.panes.registry import pane
 from deepvis.controllers.sources import Sources
 from deepvis.engines.engine import Activations
 from deepvis.model.model import Model
-from deepvis.pixels.fields import FIELDS, orders_of
+from deepvis.pixels.fields import orders_of, texts
 from deepvis.state.resolve import DisplayState
 from prototxt.pixels.preprocess import Preprocessing
 
@@ -58,7 +58,7 @@ def make_pixels(state: DisplayState, sources: Sources) -> Iterator[PixelsContent
     yield PixelsContent(
         own,
         orders_of(opened),
-        {name: shown.show(own) for name, shown in FIELDS.items()},
+        texts(own),
         _note(model, opened),
         () if found is None else channels_of(found, own.channel_order),
     )

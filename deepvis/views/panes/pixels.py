@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -30,8 +30,9 @@ from deepvis.controllers.tasks import Task
 from deepvis.controllers.viewer import ViewerController
 from deepvis.errors import ImageError
 from deepvis.model.model import Model
+from deepvis.pixels.change import check_input
 from deepvis.pixels.doctor import OWN, Diagnosis, Row, diagnose
-from deepvis.pixels.fields import FIELDS, check_input, edited
+from deepvis.pixels.fields import FIELDS, edited, texts
 from deepvis.pixels.statistics import Measured, measured
 from deepvis.views import theme
 from deepvis.views.panes.registry import pane_widget
@@ -190,14 +191,23 @@ class PixelsPane(QWidget):
 
     def _follow(self, content: PixelsContent) -> None:
         """Write what is true into every field."""
-        for name, edit in self.edits.items():
+        self._write(content.texts)
+
+    def _write(self, shown: Mapping[str, str]) -> None:
+        """Write into fields; this is no edit of theirs."""
+        for name, text in shown.items():
+            edit = self.edits[name]
             edit.blockSignals(True)
             if isinstance(edit, QLineEdit):
-                edit.setText(content.texts[name])
+                edit.setText(text)
             else:
-                edit.setCurrentText(content.texts[name])
+                edit.setCurrentText(text)
             edit.blockSignals(False)
             self._tell(name, "")
+
+    def _text(self, name: str) -> str:
+        edit = self.edits[name]
+        return edit.text() if isinstance(edit, QLineEdit) else edit.currentText()
 
     def _tell(self, name: str, sentence: str) -> None:
         self.errors[name].setText(sentence)
@@ -207,14 +217,17 @@ class PixelsPane(QWidget):
 
     def _typed(self, name: str, text: str) -> None:
         """Use what is typed as soon as it is a value; else say at the field what is wrong."""
+        before = self._model.preprocessing
         try:
-            changed = edited(self._model, name, text)
+            changed = edited(self._model, name, text, self._text("mean"))
         except InputError as error:
             self._tell(name, str(error).removeprefix("preprocessing: "))
             return
         self._tell(name, "")
-        if changed != self._model.preprocessing:
+        if changed != before:
             self._mine = changed
+            if name == "channel_order":
+                self._write({other: now for other, now in texts(changed).items() if now != texts(before)[other]})
             self._controller.set_preprocessing(changed)
 
     def take(self, preprocessing: Preprocessing) -> None:
@@ -285,8 +298,8 @@ class PixelsPane(QWidget):
     def _choose_mean(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Mean image", "", "Mean images (*.binaryproto *.npy)")
         if path:
+            self._write({"mean": path})
             self._typed("mean", path)
-            self._mine = None
 
     def _take_row(self, row: Row) -> None:
         self.take(row.variant.preprocessing)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import deepvis.__main__ as command
-from deepvis.commands.pixels import read_mean_image
+from deepvis.pixels.mean_file import read_mean
 from deepvis.scan.reader import Scan
 from deepvis.sources import Images
 from entropy import FewImagesWarning, measure
@@ -93,6 +93,20 @@ def test_scan_says_what_it_assumed(model_folder: Path, make_pictures, capsys: py
     )
 
 
+def test_scan_says_what_it_changed_and_what_it_still_assumes(model_folder: Path, make_pictures, capsys) -> None:
+    scan = ("scan", model_folder, "--images", make_pictures(1).root, "--device", "cpu")
+    assert run(*scan, "--raw-scale", "1/255") == 0
+    assert (
+        "small.prototxt says nothing of its preprocessing; assumed but for what settings and options say: channel order"
+        " BGR, raw scale 0.00392157, mean 104.007,116.669,122.679, std none" in capsys.readouterr().err
+    )
+    assert run(*scan, "--preprocessing", model_folder / "pixels.json", "--channel-order", "STORED", "--std", "2") == 2
+    assert (
+        "small.prototxt: its preprocessing, changed by settings or options: channel order STORED, raw scale 1,"
+        " mean none, std 2, resize none, crop 9,11" in capsys.readouterr().err
+    )
+
+
 def test_options_change_the_preprocessing(model_folder: Path, make_pictures) -> None:
     images = make_pictures(3)
     assert run("mean", "--images", images.root, "--crop", "9,11", "--out", "mean.json") == 0
@@ -122,12 +136,12 @@ def test_a_mean_image_goes_from_mean_to_scan(model_folder: Path, make_pictures, 
         with Scan("scan.h5") as opened:
             used = opened.preprocessing
         assert used.mean == ()
-        np.testing.assert_array_equal(used.mean_image, read_mean_image(Path(name)) / 2)
+        np.testing.assert_array_equal(used.mean_image, read_mean(Path(name)) / 2)
     Path("odd.npy").write_bytes(b"no array")
-    np.save("flat.npy", np.zeros(3))
+    np.save("flat.npy", np.zeros((9, 11)))
     scan = ("scan", model_folder, "--images", images, "--mean-file")
     assert "odd.npy: cannot be read" in error(capsys, *scan, "odd.npy")
-    assert "flat.npy: has shape (3,); it must be (channels, height, width)" in error(capsys, *scan, "flat.npy")
+    assert "flat.npy: has shape (9, 11); a mean must be (channels, height, width)" in error(capsys, *scan, "flat.npy")
     assert "none.binaryproto" in error(capsys, *scan, "none.binaryproto")
     assert "--mean and --mean-file are two means" in error(capsys, *scan, "mean.npy", "--mean", "1,2,3")
 

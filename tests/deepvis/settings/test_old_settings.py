@@ -9,15 +9,12 @@ import pytest
 
 from deepvis.errors import SettingsError
 from deepvis.model.model import open_model
-from deepvis.pixels.settings import preprocessing_changes
 from deepvis.session.model_of_settings import opening_settings
 from deepvis.settings.old_names import OLD_NAMES, Renamed, Replaced
 from deepvis.settings.settings import Settings, read_settings, to_python
 from prototxt.common.progress import with_bar
-from prototxt.formats.blob import write_blob
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import write_weights
-from prototxt.pixels.preprocess import Preprocessing
 
 YOSINSKI = """
 caffevis_caffe_root      = '/path/to/caffe'
@@ -156,24 +153,14 @@ def test_the_old_pixels_become_the_same_blob(make_model, tmp_path: Path) -> None
     np.testing.assert_allclose(opened.to_blob(picture), expected, atol=1e-4)
 
 
-def test_means_of_every_kind(tmp_path: Path) -> None:
-    image = np.arange(3 * 4 * 5, dtype=np.float32).reshape(1, 3, 4, 5)
-    write_blob(tmp_path / "mean.binaryproto", image)
-    np.save(tmp_path / "channels.npy", np.array([1.0, 2.0, 3.0]))
-    own = Preprocessing("BGR", mean=(9, 9, 9))
-    of_file = preprocessing_changes(Settings(mean=tmp_path / "mean.binaryproto"), own)
-    np.testing.assert_array_equal(of_file["mean_image"], image[0])
-    assert preprocessing_changes(Settings(mean=tmp_path / "channels.npy"), own)["mean"] == (1, 2, 3)
-    assert preprocessing_changes(Settings(mean=(4, 5, 6), std=2.0), own) == {
-        "mean": (4, 5, 6),
-        "mean_image": None,
-        "std": (2, 2, 2),
-    }
-    assert preprocessing_changes(Settings(channel_order="GRAY"), own)["mean"] == ()
-    np.save(tmp_path / "odd.npy", np.zeros((2, 2)))
-    for name, words in (("odd.npy", "has shape"), ("none.npy", "cannot be read")):
-        with pytest.raises(SettingsError, match=words):
-            preprocessing_changes(Settings(mean=tmp_path / name), own)
+def test_a_mean_file_after_a_raw_scale_is_told_of(tmp_path: Path) -> None:
+    """There the file was subtracted as it is, here it is scaled with the pixels."""
+    messages: list[str] = []
+    for number, scale in enumerate(("255.0", "1.0")):
+        text = ARIKPOZ.replace("raw_scale = 255.0", f"raw_scale = {scale}")
+        read_settings(write(tmp_path / f"{number}.py", text), messages.append)
+    assert "a mean file was subtracted" not in messages[0]
+    assert "mean.npy: there a mean file was subtracted as it is, after the raw scale (1 on pixels 0-1)" in messages[1]
 
 
 def test_a_grey_net_of_the_old_toolbox(make_model, tmp_path: Path) -> None:

@@ -216,9 +216,24 @@ def test_a_mean_image_from_a_file(qtbot, opened, tmp_path, monkeypatch):
     pane._choose_mean()
     idle(qtbot, window)
     np.testing.assert_array_equal(window.controller.session.engine.model.preprocessing.mean_image, image)
-    assert pane.edits["mean"].text() == "image 3 x 9 x 11"
-    retype(qtbot, pane.edits["raw_scale"], "2")
+    assert pane.edits["mean"].text() == str(tmp_path / "mean.npy")
+    retype(qtbot, pane.edits["raw_scale"], "1/255")  # the file is for the pixels before it
     idle(qtbot, window)
     used = window.controller.session.engine.model.preprocessing
-    assert used.raw_scale == 2
-    np.testing.assert_array_equal(used.mean_image, image)
+    assert used.raw_scale == 1 / 255
+    np.testing.assert_array_equal(used.mean_image, image * np.float32(1 / 255))
+    pane.take(used)  # as when another pane gives it: the file is forgotten, the image stays
+    assert pane.edits["mean"].text() == "image 3 x 9 x 11"
+    retype(qtbot, pane.edits["raw_scale"], "1")
+    idle(qtbot, window)
+    used = window.controller.session.engine.model.preprocessing
+    np.testing.assert_array_equal(used.mean_image, image * np.float32(1 / 255))
+
+
+def test_what_an_order_of_more_channels_leaves_out_is_seen(qtbot, opened):
+    window, pane = opened()
+    orders = pane.edits["channel_order"]
+    orders.setCurrentText("STORED")
+    orders.textActivated.emit("STORED")
+    assert window.controller.session.engine.model.preprocessing.mean == ()
+    assert pane.edits["mean"].text() == "none"

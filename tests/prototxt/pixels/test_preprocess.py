@@ -28,6 +28,8 @@ def picture(height, width, seed=0):
 def test_from_pytorch_is_torchvisions_arithmetic():
     assert TORCH.resize_to == (256,)
     assert Preprocessing.from_pytorch((0,) * 3, (1,) * 3, (1, 3, 299, 299)).resize_to == (342,)
+    each = Preprocessing.from_pytorch((0.5,) * 3, (0.25,) * 3, (1, 3, 224, 224))
+    assert Preprocessing.from_pytorch((0.5,), (0.25,), (1, 3, 224, 224)) == each  # one number for all
     rgb = picture(256, 300)  # resizing changes nothing
     blob = TORCH.apply(rgb)
     crop = rgb[16:240, 38:262].astype(np.float64) / 255
