@@ -30,7 +30,8 @@ from converters.verification import write_files
 from prototxt.common.atomic import write_bytes, write_text
 from prototxt.common.errors import FormatError
 from prototxt.formats.weights import weights_hash
-from prototxt.pixels.preprocess import Preprocessing, preprocessing_in
+from prototxt.pixels.preprocess import Preprocessing
+from prototxt.pixels.preprocess_file import preprocessing_in
 
 FORMAT, VERSION = "conversion", 1
 RECORD = "conversion.json"

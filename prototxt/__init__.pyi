@@ -48,10 +48,10 @@ from .net.shapes import infer_shapes as infer_shapes
 from .net.windows import convolution_windows as convolution_windows
 from .net.windows import pooled_size as pooled_size
 from .net.windows import pooling_windows as pooling_windows
+from .pixels.field_types import PreprocessingError as PreprocessingError
 from .pixels.inputs import input_blob as input_blob
 from .pixels.preprocess import Preprocessing as Preprocessing
-from .pixels.preprocess import PreprocessingError as PreprocessingError
-from .pixels.preprocess import read_preprocessing as read_preprocessing
+from .pixels.preprocess_file import read_preprocessing as read_preprocessing
 from .pixels.samples import Clip as Clip
 from .pixels.samples import Pair as Pair
 from .pixels.samples import Planes as Planes

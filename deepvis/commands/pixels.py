@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
@@ -15,6 +15,7 @@ from deepvis.errors import SettingsError
 from deepvis.pixels import text
 from deepvis.pixels.mean_file import read_mean
 from prototxt.pixels.change import Changes, OfPixels
+from prototxt.pixels.field_types import ChannelOrder, PairRule
 from prototxt.pixels.preprocess import Preprocessing
 
 
@@ -35,15 +36,13 @@ class PixelOptions:
     """One number per channel of the input, or one for all, after the raw scale: 58.4,57.1,57.4; or none."""
     raw_scale: Annotated[str | None, tyro.conf.arg(metavar="X", help_behavior_hint="")] = None
     """Factor on the pixels 0-255: 1 for Caffe, 1/255 for nets trained in PyTorch."""
-    channel_order: Annotated[Literal["RGB", "BGR", "GRAY", "STORED"] | None, tyro.conf.arg(help_behavior_hint="")] = (
-        None
-    )
+    channel_order: Annotated[ChannelOrder | None, tyro.conf.arg(help_behavior_hint="")] = None
     """Order of the input's channels; STORED for nets that take arrays (.npy, LMDBs of other numbers of channels)."""
     resize: Text = None
     """none, one number (length of the shorter side), or height,width."""
     crop: Text = None
     """height,width cut from the centre, or none."""
-    pair: Annotated[Literal["none", "channels", "width", "inputs"] | None, tyro.conf.arg(help_behavior_hint="")] = None
+    pair: Annotated[PairRule | None, tyro.conf.arg(help_behavior_hint="")] = None
     """For siamese nets: the two pictures enter one behind the other along the channels, side by side, or apart."""
 
     def changes(self, channel_order: str) -> Changes:

@@ -20,7 +20,7 @@ from entropy.measuring.binning import BinChoice, Means, Rule, choose_bins
 from entropy.measuring.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning
 from entropy.measuring.scan_file import means_of
 from entropy.measuring.table import Table
-from prototxt.pixels.preprocess import Box
+from prototxt.pixels.geometry import Box
 
 PATCHES = 9
 BINNING = ("bins", "quantile", "width")  # what a plan says of its histograms, by the names of `measure_layer`

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deepvis.scan.reader import Scan
 from entropy.errors import ScanError
 from prototxt.common.progress import Progress
-from prototxt.pixels.preprocess import Box
+from prototxt.pixels.geometry import Box
 
 STEP = 64  # units between two yields
 

@@ -17,7 +17,7 @@ from deepvis.model.feed import Layout, Shape
 from deepvis.model.model import Model, pick_device
 from deepvis.scan.patches import in_plane
 from prototxt.net.graph import Value
-from prototxt.pixels.preprocess import Box
+from prototxt.pixels.geometry import Box
 from torchcaffe.network import Network
 
 Array = NDArray[np.float32]

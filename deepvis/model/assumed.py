@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deepvis.model.feed import Feed
+from prototxt.pixels.field_types import PairRule
 from prototxt.pixels.preprocess import Preprocessing
 
 PICTURES = (1, 3)  # channels of what is taken for a picture
 # By how pairs enter one input: its channels, and those of one picture of the pair.
-SINGLE = {"channels": {2: 1, 6: 3}, "width": {1: 1, 3: 3}}
+SINGLE: dict[PairRule, dict[int, int]] = {"channels": {2: 1, 6: 3}, "width": {1: 1, 3: 3}}
 
 
-def assumed_preprocessing(feed: Feed, pair: str | None = None) -> Preprocessing:
+def assumed_preprocessing(feed: Feed, pair: PairRule | None = None) -> Preprocessing:
     """Guess the preprocessing from the net's input: what BVLC's nets of its kind take.
 
     Three channels: BGR, 0-255, ImageNet's mean taken off, resized so that the crop is 227/256 of a side. One channel:
@@ -35,7 +36,7 @@ def assumed_preprocessing(feed: Feed, pair: str | None = None) -> Preprocessing:
     return replace(_of_pictures(channels, lengths[-2], lengths[-1]), pair=pair)
 
 
-def of_pairs(shape: Sequence[int], pair: str) -> Preprocessing:
+def of_pairs(shape: Sequence[int], pair: PairRule) -> Preprocessing:
     """Guess the preprocessing of a net whose input (channels, height, width) takes a ``pair`` of `SINGLE`."""
     _, height, width = shape
     single = _of_pictures(SINGLE[pair][shape[0]], height, width // 2 if pair == "width" else width)

@@ -25,8 +25,10 @@ from prototxt.net.graph import ACTIVATION_TYPES, UNIT_TYPES, NetGraph, Node, Val
 from prototxt.net.phases import filter_net
 from prototxt.net.receptive_field import FIRST_SPATIAL_AXIS, ReceptiveField, receptive_fields
 from prototxt.net.shapes import Shapes, infer_shapes
+from prototxt.pixels.field_types import PairRule
 from prototxt.pixels.inputs import input_blob
-from prototxt.pixels.preprocess import Preprocessing, read_preprocessing
+from prototxt.pixels.preprocess import Preprocessing
+from prototxt.pixels.preprocess_file import read_preprocessing
 from prototxt.pixels.samples import Clip, Planes, Sample, size_of
 from torchcaffe.network import Network
 
@@ -275,7 +277,7 @@ def opening(
     preprocessing: Path | None = None,
     classes: Path | None = None,
     cache: Path = CACHE,
-    pair: str | None = None,
+    pair: PairRule | None = None,
     building: Building | None = None,
 ) -> Generator[Progress, None, Model]:
     """Do `open_model` step by step: it takes seconds if a baseline must be converted first.

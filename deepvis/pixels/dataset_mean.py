@@ -16,7 +16,8 @@ from deepvis.errors import ImageError
 from deepvis.sources import ImageSource
 from deepvis.sources.loader import batches
 from prototxt.common.progress import Progress
-from prototxt.pixels.preprocess import Preprocessing, PreprocessingError
+from prototxt.pixels.field_types import PreprocessingError
+from prototxt.pixels.preprocess import Preprocessing
 from prototxt.pixels.samples import Clip, Pair, Planes, Sample
 
 BATCH = 32

@@ -18,6 +18,7 @@ from deepvis.sources import ImageSource, SomeImages
 from deepvis.sources.loader import batches
 from prototxt.common.progress import Progress
 from prototxt.pixels.change import OfPixels, change_preprocessing
+from prototxt.pixels.field_types import ChannelOrder
 from prototxt.pixels.preprocess import CAFFE_IMAGENET_MEAN, Preprocessing
 
 TRIAL = 16  # images before a variant can be dropped
@@ -213,7 +214,8 @@ def variants(model: Model, sums: PixelSums, mean_image: NDArray[np.float32] | No
     if min(deviations) > 0:
         spreads["data set std"] = (1 / 255, deviations)
     found = [] if model.assumed else [_own(model)]
-    for order in ("GRAY",) if grey else ("RGB", "BGR"):
+    orders: tuple[ChannelOrder, ...] = ("GRAY",) if grey else ("RGB", "BGR")
+    for order in orders:
         found += [
             Variant(order, mean, spread, _plain(order, values, *scale))
             for (mean, values), (spread, scale) in product(means.items(), spreads.items())
@@ -225,7 +227,7 @@ def variants(model: Model, sums: PixelSums, mean_image: NDArray[np.float32] | No
     return list({variant.preprocessing: variant for variant in reversed(found)}.values())[::-1]
 
 
-def _plain(order: str, mean: Sequence[float], scale: float, std: Sequence[float] | None) -> Preprocessing:
+def _plain(order: ChannelOrder, mean: Sequence[float], scale: float, std: Sequence[float] | None) -> Preprocessing:
     """Preprocessing of pixels that are cut already; mean and std for R, G, B (or grey) in 0-255."""
     step = -1 if order == "BGR" else 1
     return change_preprocessing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from deepvis.model.feed import by
 from deepvis.model.model import Model
@@ -12,8 +13,8 @@ from deepvis.pixels.change import change_model
 from deepvis.pixels.mean_file import SUFFIXES, read_mean
 from deepvis.pixels.text import crop, factor, numbers, resize_to
 from prototxt.pixels.change import Changes, OfPixels
-from prototxt.pixels.preprocess import CHANNELS, Preprocessing
-from prototxt.pixels.preprocess_rules import INTERPOLATIONS
+from prototxt.pixels.field_types import CHANNELS, Interpolation
+from prototxt.pixels.preprocess import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ FIELDS: dict[str, PixelField] = {
         "how pictures shrink: as Caffe's ImageData does, or nearest to the antialiased resize of PyTorch's training",
         lambda preprocessing: preprocessing.interpolation,
         lambda text, _: {"interpolation": text},
-        INTERPOLATIONS,
+        get_args(Interpolation),
         closed=True,
     ),
     "crop": PixelField(

@@ -7,8 +7,9 @@ from functools import singledispatch
 
 import numpy as np
 
+from prototxt.pixels.geometry import Box
 from prototxt.pixels.inputs import member_boxes
-from prototxt.pixels.preprocess import Box, Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 from prototxt.pixels.samples import Clip, Pair, Planes, Sample, size_of
 
 GREY = 128

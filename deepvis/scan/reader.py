@@ -18,7 +18,8 @@ from entropy.errors import ScanError
 from entropy.measuring import scan_layout as layout
 from entropy.measuring.scan_file import open_scan
 from prototxt.common.names import did_you_mean
-from prototxt.pixels.preprocess import Box, Preprocessing
+from prototxt.pixels.geometry import Box
+from prototxt.pixels.preprocess import Preprocessing
 from prototxt.pixels.samples import Sample, size_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prototxt.pixels.preprocess import Box
+from prototxt.pixels.geometry import Box
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from deepvis.errors import SettingsError
 from deepvis.settings.old_settings import is_old, translate
 from prototxt.common.names import did_you_mean
+from prototxt.pixels.field_types import ChannelOrder, PairRule
 
 FILE = "settings_local.py"
 BUNDLED_MODEL = Path(__file__).resolve().parents[2] / "models" / "indoor39"
@@ -51,10 +52,10 @@ class Settings(BaseModel):
     raw_scale: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="factor on the pixels 0-255 before the mean; None: the model's own"
     )
-    channel_order: Literal["RGB", "BGR", "GRAY", "STORED"] | None = Field(
+    channel_order: ChannelOrder | None = Field(
         default=None, description="order of the input's channels; None: the model's own"
     )
-    pair: Literal["none", "channels", "width", "inputs"] | None = Field(
+    pair: PairRule | None = Field(
         default=None, description="how the two pictures of a pair enter a siamese net; None: the model's own"
     )
     resize_to: tuple[Positive, ...] | None = Field(

@@ -29,7 +29,8 @@ from prototxt.formats.schema import LayerParameter, NetParameter, SolverParamete
 from prototxt.formats.text import read_net, write_message
 from prototxt.formats.weights import Weights, read_weights, weights_hash, write_weights
 from prototxt.lint import lint_net, lint_solver
-from prototxt.pixels.preprocess import Preprocessing, read_preprocessing
+from prototxt.pixels.preprocess import Preprocessing
+from prototxt.pixels.preprocess_file import read_preprocessing
 from prototxt.split import Split, fill_param_specs, split_net, split_weights
 
 if TYPE_CHECKING:  # they need torchcaffe, hence torch, which takes seconds to import

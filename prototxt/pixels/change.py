@@ -9,10 +9,8 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from prototxt.pixels.preprocess import CHANNELS, Preprocessing, PreprocessingError, per_channel
-
-RESIZE_RULES = {0: "none", 1: "shorter side", 2: "stretch"}
-"""Resize rule by how many numbers ``resize_to`` has."""
+from prototxt.pixels.field_types import CHANNELS, PreprocessingError, ResizeRule
+from prototxt.pixels.preprocess import RESIZE_RULES, Preprocessing, per_channel
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +30,7 @@ Numbers = float | Sequence[float] | OfPixels
 
 
 class Changes(TypedDict, total=False):
-    """What `change_preprocessing` is told; what is not there stays as it is."""
+    """What `change_preprocessing` is told, by people: it need not be right. What is not there stays as it is."""
 
     channel_order: str
     raw_scale: float
@@ -91,8 +89,8 @@ def _numbers(values: Numbers, scale: float, channels: int) -> tuple[float, ...]:
     return per_channel(numbers.tolist(), channels)
 
 
-def _resize_rule(resize_to: Sequence[int]) -> str:
-    if len(resize_to) not in RESIZE_RULES:
+def _resize_rule(resize_to: Sequence[int]) -> ResizeRule:
+    if len(resize_to) >= len(RESIZE_RULES):
         raise PreprocessingError(
             "preprocessing: resize_to must be (height, width), (length of the shorter side,) or () for none; got"
             f" {list(resize_to)}"

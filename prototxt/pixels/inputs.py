@@ -7,7 +7,8 @@ from functools import singledispatch
 
 import numpy as np
 
-from prototxt.pixels.preprocess import Preprocessing, PreprocessingError
+from prototxt.pixels.field_types import PreprocessingError
+from prototxt.pixels.preprocess import Preprocessing
 from prototxt.pixels.samples import Clip, Pair, Planes, Sample
 
 # How the blobs of a pair become one, by `Preprocessing.pair`.

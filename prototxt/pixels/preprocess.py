@@ -5,25 +5,39 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, Self
 
 import cv2
 import numpy as np
+from pydantic import ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
 
-from prototxt.pixels.json_arrays import array_from_json, array_to_json
-from prototxt.pixels.preprocess_rules import CHANNELS as CHANNELS
-from prototxt.pixels.preprocess_rules import PreprocessingError as PreprocessingError
-from prototxt.pixels.preprocess_rules import check, image_shape
+from prototxt.pixels.field_types import (
+    CHANNELS,
+    ChannelOrder,
+    Crop,
+    Factor,
+    Interpolation,
+    MeanImage,
+    Number,
+    PairRule,
+    Pixels,
+    PreprocessingError,
+    ResizeRule,
+    sentence,
+)
+from prototxt.pixels.geometry import Box, box_before, crop_centre, resize, shorter_side
+from prototxt.pixels.json_arrays import array_to_json
 
 # The mean of ImageNet's training pictures per channel in BGR, 0-255, as BVLC's reference nets use it.
 CAFFE_IMAGENET_MEAN = (104.00698793, 116.66876762, 122.67891434)
 
-Box = tuple[int, ...]
+RESIZE_RULES: tuple[ResizeRule, ...] = ("none", "shorter side", "stretch")
+"""Resize rules by how many numbers ``resize_to`` has."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, config=ConfigDict(extra="forbid", arbitrary_types_allowed=True))
 class Preprocessing:
     """How a picture becomes the input blob of a net.
 
@@ -53,28 +67,64 @@ class Preprocessing:
         ``"width"`` (side by side), ``"inputs"`` (the net has two inputs); ``"none"`` for a net that takes no pairs.
     """
 
-    channel_order: str = "BGR"
-    raw_scale: float = 1.0
-    mean: tuple[float, ...] = ()
-    mean_image: np.ndarray | None = None
-    std: tuple[float, ...] = ()
-    resize: str = "none"
-    resize_to: tuple[int, ...] = ()
-    interpolation: str = "bilinear"
-    crop: tuple[int, ...] = ()
-    pair: str = "none"
+    channel_order: ChannelOrder = "BGR"
+    raw_scale: Factor = 1.0
+    mean: tuple[Number, ...] = ()
+    mean_image: MeanImage = None
+    std: tuple[Factor, ...] = ()
+    resize: ResizeRule = "none"
+    resize_to: tuple[Pixels, ...] = ()
+    interpolation: Interpolation = "bilinear"
+    crop: Crop = ()
+    pair: PairRule = "none"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "raw_scale", float(self.raw_scale))  # 1 and 1.0 are one preprocessing, with one hash
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_sentences(cls, values: Any, make: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return make(values)
+        except ValidationError as error:
+            raise PreprocessingError(sentence(error)) from None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
         for name in ("mean", "std"):
-            object.__setattr__(self, name, tuple(float(x) for x in getattr(self, name)))
-        for name in ("resize_to", "crop"):
-            object.__setattr__(self, name, tuple(int(x) for x in getattr(self, name)))
-        if self.mean_image is not None:
-            mean_image = np.array(self.mean_image, np.float32, order="C")
-            mean_image.setflags(write=False)
-            object.__setattr__(self, "mean_image", mean_image)
-        check(self)
+            if not self._is_for_channels(len(getattr(self, name))):
+                raise PreprocessingError(
+                    f"preprocessing: {name} must have {self.channels} numbers for {self.channel_order} (or none);"
+                    f" got {list(getattr(self, name))}"
+                )
+        self._check_mean_image()
+        self._check_sizes()
+        return self
+
+    def _is_for_channels(self, count: int) -> bool:
+        """Whether there may be so many numbers: none, one for each channel, or for each channel of one of a pair."""
+        return self.channel_order == "STORED" or count in (0, self.channels, CHANNELS[self.channel_order])
+
+    def _check_mean_image(self) -> None:
+        image = self.mean_image
+        if image is None:
+            return
+        if self.mean or image.ndim != 3 or not len(image) or not self._is_for_channels(len(image)):
+            raise PreprocessingError(
+                f"preprocessing: mean_image must be ({self.channels}, height, width) and stand without mean; got shape"
+                f" {image.shape} and mean {list(self.mean)}"
+            )
+
+    def _check_sizes(self) -> None:
+        numbers = RESIZE_RULES.index(self.resize)
+        if len(self.resize_to) != numbers:
+            raise PreprocessingError(
+                f"preprocessing: resize {self.resize!r} takes {numbers} numbers above 0 in resize_to; got"
+                f" {list(self.resize_to)}"
+            )
+        smallest = (self.resize_to * 2)[:2]
+        if self.crop and smallest and (smallest[0] < self.crop[0] or smallest[1] < self.crop[1]):
+            raise PreprocessingError(
+                f"preprocessing: crop {list(self.crop)} does not fit pictures resized ({self.resize}) to"
+                f" {list(self.resize_to)}; take a smaller crop or a larger size"
+            )
 
     @classmethod
     def from_pytorch(
@@ -97,7 +147,7 @@ class Preprocessing:
         ------
         PreprocessingError : if the shape has not four axes, or the numbers do not fit its channels.
         """
-        channels, height, width = image_shape(input_shape)
+        channels, height, width = _image_shape(input_shape)
         return cls(
             channel_order="RGB" if channels == 3 else "GRAY",
             raw_scale=1 / 255,
@@ -122,7 +172,7 @@ class Preprocessing:
         ------
         PreprocessingError : if the shape has not four axes, or the numbers do not fit its channels.
         """
-        _, height, width = image_shape(input_shape)
+        _, height, width = _image_shape(input_shape)
         return cls(mean=tuple(mean), resize="stretch", resize_to=(resize, resize), crop=(height, width))
 
     @property
@@ -144,8 +194,7 @@ class Preprocessing:
             return height, width
         if self.resize == "stretch":
             return self.resize_to[0], self.resize_to[1]
-        side = self.resize_to[0]
-        return (side, side * width // height) if height <= width else (side * height // width, side)
+        return shorter_side(picture_size, self.resize_to[0])
 
     def input_size(self, picture_size: Sequence[int]) -> tuple[int, int]:
         """Return the (height, width) of the input blob that a picture (of a pair: one of the two) becomes."""
@@ -216,15 +265,7 @@ class Preprocessing:
         half-open (y0, x0, y1, x1): the smallest box of whole pixels that covers the region, clipped to the picture.
             (The edges of a resized pixel are mapped; that bilinear interpolation looks at neighbours is left out.)
         """
-        resized = self.resized_size(picture_size)
-        low, high = [], []
-        for axis in (0, 1):
-            offset = (resized[axis] - self.crop[axis]) // 2 if self.crop else 0
-            start, end = box[axis] + offset, box[axis + 2] + offset
-            length = picture_size[axis]
-            low.append(min(max(start * length // resized[axis], 0), length))
-            high.append(min(max(-(-end * length // resized[axis]), low[axis]), length))
-        return low[0], low[1], high[0], high[1]
+        return box_before(box, picture_size, self.resized_size(picture_size), self.crop)
 
     def _check_picture(self, rgb: np.ndarray) -> None:
         if self.pair != "none":
@@ -242,21 +283,8 @@ class Preprocessing:
 
     def cut(self, rgb: np.ndarray) -> np.ndarray:
         """Resize and crop a picture, (H, W, 3) or (H, W), uint8 or float32; errors as `apply`."""
-        size = rgb.shape[0], rgb.shape[1]
-        height, width = self.resized_size(size)
-        if (height, width) != size:
-            shrinks = height <= size[0] and width <= size[1]
-            how = cv2.INTER_AREA if self.interpolation == "area" and shrinks else cv2.INTER_LINEAR
-            rgb = cv2.resize(rgb, (width, height), interpolation=how)
-        if not self.crop:
-            return rgb
-        if height < self.crop[0] or width < self.crop[1]:
-            raise PreprocessingError(
-                f"preprocessing: a picture of {height}x{width} (height x width after resizing) is smaller than the crop"
-                f" {self.crop[0]}x{self.crop[1]}; choose larger pictures or a resize rule"
-            )
-        top, left = (height - self.crop[0]) // 2, (width - self.crop[1]) // 2
-        return rgb[top : top + self.crop[0], left : left + self.crop[1]]
+        resized = resize(rgb, self.resized_size(rgb.shape[:2]), self.interpolation)
+        return crop_centre(resized, self.crop) if self.crop else resized
 
     def _mean_of(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return the mean that fits a blob of ``shape``, broadcastable to it, float32."""
@@ -319,58 +347,12 @@ class Preprocessing:
             raise PreprocessingError(
                 f"preprocessing: unknown names {unknown}, missing names {missing}; it has exactly {known}"
             )
-        if values["mean_image"] is not None:
-            values["mean_image"] = _mean_image(values["mean_image"])
-        try:
-            return cls(**values)
-        except (TypeError, ValueError) as error:
-            raise PreprocessingError(f"preprocessing: a value has the wrong type ({error})") from error
+        return cls(**values)
 
 
 def per_channel(numbers: Sequence[float], channels: int) -> tuple[float, ...]:
     """Give a number for every channel where there is one for all; 0 channels stand for nobody knows how many."""
     return tuple(numbers) * channels if len(numbers) == 1 and channels else tuple(numbers)
-
-
-def read_preprocessing(path: Path) -> Preprocessing:
-    """Read a preprocessing from a file of its own or from a ``conversion.json``.
-
-    Raises
-    ------
-    PreprocessingError : if the file cannot be read, holds none, or holds one that contradicts itself; names the file.
-    """
-    what = "give the conversion.json that was written with the net, or a JSON file with its preprocessing"
-    try:
-        found = preprocessing_in(json.loads(path.read_text(encoding="utf-8")), path)
-    except OSError as error:
-        raise PreprocessingError(f"{path}: cannot be read ({error.strerror}); {what}") from error
-    except ValueError as error:
-        raise PreprocessingError(f"{path}: is no JSON text ({error}); {what}") from error
-    if found is None:
-        raise PreprocessingError(
-            f"{path}: says of no preprocessing; convert again with --mean and --std, or give a JSON file with it"
-        )
-    return found
-
-
-def preprocessing_in(content: Any, path: Path) -> Preprocessing | None:
-    """Find a preprocessing in what a JSON file holds: it, or a record with it; None for a record without one.
-
-    Parameters
-    ----------
-    content : of the file.
-    path : the file, which errors name; they are those of `Preprocessing.from_json`.
-    """
-    if content is None:
-        return None
-    if not isinstance(content, dict):
-        raise PreprocessingError(f"{path}: a preprocessing must be a JSON object; got {type(content).__name__}")
-    if "preprocessing" in content:
-        return preprocessing_in(content["preprocessing"], path)
-    try:
-        return Preprocessing.from_json(content)
-    except PreprocessingError as error:
-        raise PreprocessingError(f"{path}: {error}") from error
 
 
 def _parse(text: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -383,11 +365,11 @@ def _parse(text: str | Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _mean_image(value: Any) -> np.ndarray:
-    try:
-        return array_from_json(value)
-    except ValueError as error:
-        raise PreprocessingError(f"preprocessing: mean_image must be null or {error}") from error
+def _image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Channels, height and width of a net's input for pictures; a `PreprocessingError` if it is none."""
+    if len(shape) != 4 or shape[1] not in (1, 3):
+        raise PreprocessingError(f"preprocessing: the input must be (batch, 3 or 1, height, width); got {tuple(shape)}")
+    return int(shape[1]), int(shape[2]), int(shape[3])
 
 
 def _of_member(value: Any, whole: Preprocessing, place: int) -> Any:

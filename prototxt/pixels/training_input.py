@@ -9,7 +9,8 @@ import numpy as np
 
 from prototxt.formats.schema import LayerParameter
 from prototxt.net.build import layer
-from prototxt.pixels.preprocess import Preprocessing, PreprocessingError
+from prototxt.pixels.field_types import PreprocessingError
+from prototxt.pixels.preprocess import Preprocessing
 
 
 @dataclass(frozen=True)

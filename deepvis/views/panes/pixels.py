@@ -39,7 +39,8 @@ from deepvis.views.panes.registry import pane_widget
 from prototxt.common.atomic import write_text
 from prototxt.common.errors import InputError
 from prototxt.formats.schema import NetParameter
-from prototxt.pixels.preprocess import Preprocessing, read_preprocessing
+from prototxt.pixels.preprocess import Preprocessing
+from prototxt.pixels.preprocess_file import read_preprocessing
 
 _PLACES = {  # row and column of each field
     "channel_order": (0, 0),

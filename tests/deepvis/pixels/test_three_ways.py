@@ -172,7 +172,7 @@ def test_crop(make_model, way, crop):
     ("values", "sentence"),
     [
         ({"mean": (1, 2)}, "mean must have 3 numbers for BGR (or none); got [1.0, 2.0]"),
-        ({"std": (1, 0, 1)}, "raw_scale and std must be above 0; got 1.0 and [1.0, 0.0, 1.0]"),
+        ({"std": (1, 0, 1)}, "number 2 of std must be above 0; got 0.0"),
         ({"mean": "odd.npy"}, "odd.npy: has shape (9, 11); a mean must be (channels, height, width) or (channels,)"),
         ({"mean": "none.npy"}, "none.npy: cannot be read"),
         ({"mean": "small.npy"}, "the mean image is 5 x 12, smaller than the input 9 x 11"),

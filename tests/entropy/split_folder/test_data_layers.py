@@ -8,7 +8,8 @@ from entropy.split_folder.data_layers import ImageList, pixel_layers
 from prototxt.formats.blob import write_blob
 from prototxt.lint import lint_net
 from prototxt.net.build import net as make_net
-from prototxt.pixels.preprocess import Preprocessing, PreprocessingError
+from prototxt.pixels.field_types import PreprocessingError
+from prototxt.pixels.preprocess import Preprocessing
 from torchcaffe.network import Network
 
 PIXELS = {

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from prototxt.pixels.change import OfPixels, change_preprocessing
-from prototxt.pixels.preprocess import Preprocessing, PreprocessingError
+from prototxt.pixels.field_types import PreprocessingError
+from prototxt.pixels.preprocess import Preprocessing
 
 OWN = Preprocessing("BGR", mean=(1, 2, 3), std=(4, 5, 6), resize="stretch", resize_to=(20, 24), crop=(9, 11))
 
@@ -70,7 +71,7 @@ def test_a_mean_image_counts_before_the_raw_scale_and_takes_the_place_of_numbers
         ({"channel_order": "RBG"}, "channel_order must be one of"),
         ({"mean": (1, 2)}, "mean must have 3 numbers for BGR"),
         ({"std": OfPixels((1, 2))}, "std must have 3 numbers for BGR"),
-        ({"std": 0}, "raw_scale and std must be above 0"),
+        ({"std": 0}, "number 1 of std must be above 0; got 0"),
         ({"mean": OfPixels(np.zeros((3, 4)))}, r"mean_image must be \(3, height, width\)"),
         ({"mean": OfPixels(np.zeros((1, 20, 24)))}, r"mean_image must be \(3, height, width\)"),
         ({"resize_to": (1, 2, 3)}, r"resize_to must be \(height, width\), .* or \(\) for none; got \[1, 2, 3\]"),

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prototxt.pixels.field_types import PreprocessingError
 from prototxt.pixels.inputs import input_blob, member_boxes
-from prototxt.pixels.preprocess import Preprocessing, PreprocessingError
+from prototxt.pixels.preprocess import Preprocessing
 from prototxt.pixels.samples import Clip, Pair, Planes
 from prototxt.pixels.training_input import training_input
 
