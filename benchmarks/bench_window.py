@@ -37,6 +37,7 @@ from deepvis.session.session import Session
 from deepvis.sources import open_images
 from deepvis.sources.camera import Camera
 from deepvis.state.viewer import ViewerModel
+from deepvis.views.app import make_window
 from deepvis.views.application import make_application
 from deepvis.views.snapshot import wait_until_idle
 from deepvis.views.watchdog import Watchdog
@@ -248,7 +249,7 @@ def measure_window(app: QApplication, folder: Path, presses: int, rounds: int, s
     first = cv2.VideoCapture(str(video)).read()[1]
     cv2.imwrite(str(picture / "0.png"), first)
     model = ViewerModel(layer="conv1")
-    window = Window(Session(engine, open_images(picture), camera=Camera(str(video))), model)
+    window = make_window(Session(engine, open_images(picture), camera=Camera(str(video))), model)
     window.resize(1500, 930)
     window.show()
     window.activateWindow()

@@ -65,7 +65,7 @@ def values_of(pane: str, shown: Shown) -> tuple[Values, ...]:
 
     Parameters
     ----------
-    pane : a key of `deepvis.views.saveable.saveable`; empty for all of them.
+    pane : a key of `deepvis.views.window.Window.saveable`; empty for all of them.
 
     Returns
     -------

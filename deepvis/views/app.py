@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import cmap
 from pydantic import ValidationError
+from PySide6.QtCore import QSettings
 
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.panes.registry import PANES
@@ -15,12 +17,18 @@ from deepvis.errors import SettingsError
 from deepvis.session.bookmarks import user_folder
 from deepvis.session.links import Link, seen_again
 from deepvis.session.opening import opening_session
+from deepvis.session.session import Session
 from deepvis.settings.settings import Settings
 from deepvis.state.net_info import NetInfo
 from deepvis.state.viewer import ViewerModel
+from deepvis.views.actions.engines import choose_engine
+from deepvis.views.actions.opening import open_link, open_paths
+from deepvis.views.actions.registry import SUBMENUS, WINDOW_ACTIONS
+from deepvis.views.actions.saving import show_pane_menu
 from deepvis.views.application import make_application, resize_to_fit, window_memory
 from deepvis.views.keeping import remember_model
 from deepvis.views.window import Window
+from deepvis.views.window_protocol import WindowActions
 from prototxt.common.progress import Progress
 
 
@@ -46,7 +54,7 @@ def opening(settings: Settings, link: Link | None = None) -> Generator[Progress,
 
     def make() -> Window:
         make_application(settings.font_size)
-        window = Window(opened.session, model, window_memory(), settings.keymap, user_folder())
+        window = make_window(opened.session, model, window_memory(), settings.keymap, user_folder())
         resize_to_fit(window, settings.window_size)
         if link is not None and link.levels is not None:
             window.controller.begin_with(link.levels)
@@ -58,6 +66,18 @@ def opening(settings: Settings, link: Link | None = None) -> Generator[Progress,
         return window
 
     return make
+
+
+def make_window(
+    session: Session,
+    model: ViewerModel,
+    memory: QSettings | None = None,
+    keymap: str = "deepvis",
+    user_folder: Path | None = None,
+) -> Window:
+    """Make a window with all of its actions; the parameters are those of `Window`."""
+    actions = WindowActions(WINDOW_ACTIONS, SUBMENUS, open_paths, open_link, choose_engine, show_pane_menu)
+    return Window(session, model, actions, memory, keymap, user_folder)
 
 
 def first_state(settings: Settings, net: NetInfo, wishes: Mapping[str, Any] | None = None) -> ViewerModel:

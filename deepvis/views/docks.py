@@ -14,6 +14,7 @@ from deepvis.controllers.viewer import ViewerController
 from deepvis.state.resolve import DisplayState
 from deepvis.state.viewer import ViewerModel
 from deepvis.views.panes.registry import PANE_WIDGETS
+from deepvis.views.saveable import Saveable
 
 
 class _Dock(QDockWidget):
@@ -79,6 +80,11 @@ class Docks:
     def open_contents(self) -> dict[str, Any]:
         """What the open panes show, by name."""
         return {name: self._contents[name] for name in self.open_panes if name in self._contents}
+
+    @property
+    def saveable(self) -> dict[str, Saveable]:
+        """The open panes, by name."""
+        return {name: Saveable(PANES[name].title, self.widget(name)) for name in self.open_panes}
 
     def widget(self, name: str) -> Any:
         """The widget of an open pane; KeyError where it has never been opened."""

@@ -63,6 +63,11 @@ class GridHead(QWidget):
         all_units = state.layer.units
         self.count.setText(f"{state.grid.units} of {all_units}" if state.grid.units < all_units else f"{all_units}")
 
+    def edit_filter(self) -> None:
+        """Let the user type a filter."""
+        self.filter.setFocus()
+        self.filter.selectAll()
+
     def _list(self, field: str, choices: Sequence[tuple[str, str]], action: str) -> QComboBox:
         widget = QComboBox()
         widget.setFont(theme.small(self.font()))

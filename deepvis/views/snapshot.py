@@ -18,9 +18,9 @@ from deepvis.session.links import Link, seen_again
 from deepvis.session.opening import open_session
 from deepvis.settings.settings import Settings
 from deepvis.views.actions.saving import shown_values
-from deepvis.views.app import first_state, make_application
+from deepvis.views.app import first_state, make_window
+from deepvis.views.application import make_application
 from deepvis.views.rendering import writer_of
-from deepvis.views.saveable import saveable
 from deepvis.views.window import Window
 from prototxt.common.progress import Progress, with_bar
 
@@ -35,7 +35,7 @@ class Wanted:
     Parameters
     ----------
     picture : ``.png`` or another ending that `deepvis.views.rendering` knows; None for no picture.
-    pane : key of one of `deepvis.views.saveable.saveable`; empty for the whole window.
+    pane : key of one of `deepvis.views.window.Window.saveable`; empty for the whole window.
     density : pixels of the picture for a pixel of the window.
     values : ``.csv`` or ``.npz`` for the values of the pane, or of all of them; None for none.
     report : ``.html`` for a report of the unit; None for none.
@@ -72,7 +72,7 @@ def snapshot(
         raise ModelError(sentences[0])
     model = first_state(settings, opened.session.engine.net, {**seen, **(wishes or {})})
     app = make_application(settings.font_size)
-    window = Window(opened.session, model, keymap=settings.keymap)
+    window = make_window(opened.session, model, keymap=settings.keymap)
     if link is not None and link.levels is not None:
         window.controller.begin_with(link.levels)
     try:
@@ -97,7 +97,7 @@ def _draw(app: QApplication, window: Window, settings: Settings, wanted: Wanted)
 
 
 def _write(window: Window, wanted: Wanted) -> Generator[Progress, None, None]:
-    panes = saveable(window)
+    panes = window.saveable
     if wanted.pane and wanted.pane not in panes:
         raise SettingsError(f"there is no pane {wanted.pane!r} in the window; there are {', '.join(panes)}")
     widget = panes[wanted.pane].widget if wanted.pane else window

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
-from PySide6.QtGui import (
-    QAction,
-    QCloseEvent,
-    QContextMenuEvent,
-    QDragEnterEvent,
-    QDropEvent,
-    QKeySequence,
-    QResizeEvent,
-)
-from PySide6.QtWidgets import (
-    QLabel,
-    QMainWindow,
-    QMenu,
-    QSplitter,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QByteArray, QSettings, Signal
+from PySide6.QtGui import QCloseEvent, QContextMenuEvent, QDragEnterEvent, QDropEvent, QResizeEvent
+from PySide6.QtWidgets import QLabel, QMainWindow, QStackedWidget, QWidget
 from superqt import QElidingLabel
 
 from deepvis.compute.facts import Whole
 from deepvis.compute.frames import UnitFrames
 from deepvis.controllers.contents import ClassesContent, FactsContent, GridContent, ImageContent, StatusContent
 from deepvis.controllers.lanes import Problem
+from deepvis.controllers.values import Shown
 from deepvis.controllers.viewer import ViewerController
 from deepvis.engines.choices import choices
 from deepvis.session.links import is_link
@@ -38,41 +23,41 @@ from deepvis.session.session import Session
 from deepvis.state.resolve import DisplayState
 from deepvis.state.viewer import ViewerModel
 from deepvis.views import theme
-from deepvis.views.actions.engines import choose_engine
-from deepvis.views.actions.opening import open_link, open_paths
-from deepvis.views.actions.registry import SUBMENUS, WINDOW_ACTIONS
-from deepvis.views.actions.saving import show_pane_menu
 from deepvis.views.classes_pane import ClassesPane
+from deepvis.views.columns import GAP, Columns, stacked
 from deepvis.views.docks import Docks
 from deepvis.views.engine_menu import EngineMenu
 from deepvis.views.error_bar import ErrorBar
 from deepvis.views.facts_pane import FactsPane
 from deepvis.views.grid_pane import GridPane
 from deepvis.views.help_pane import HelpPane
-from deepvis.views.keys import MENUS, Command, commands_of
+from deepvis.views.keys import commands_of
 from deepvis.views.layer_bar import LayerBar
+from deepvis.views.menus import Menus
 from deepvis.views.options_pane import OptionsPane
 from deepvis.views.picture_pane import PicturePane
 from deepvis.views.question_bar import QuestionBar
+from deepvis.views.saveable import Saveable
 from deepvis.views.task_bar import TaskBar
 from deepvis.views.whole_picture import WholePicture
+from deepvis.views.window_protocol import WindowActions
 from deepvis.views.workers import Workers
 from prototxt.common.progress import Progress
 
-_SPLIT = 6  # pixels between panes
-_SHARES = (0.17, 0.22, 0.14)  # of the window's width at the start: left, right, far right; the middle takes the rest
-_NARROWEST = (210, 260, 260)  # pixels
-_ROWS = (14, 10, 10)
 _MIDDLES = {"grid": 0, "unit": 1, "back": 2}
+_SECONDS = 5  # that a message stands
 
 
 class Window(QMainWindow):
-    """The window of the thesis's Figure 3.1; it is the `deepvis.controllers.contents.View` of its controller.
+    """The window of the thesis's Figure 3.1.
+
+    It is the `deepvis.controllers.contents.View` of its controller, and the `WindowProtocol` of its actions.
 
     Parameters
     ----------
     session : what is looked at.
     model : the state.
+    actions : what it does besides changing the state; `deepvis.views.app.make_window` hands them over.
     memory : where the arrangement of the panes is kept; None keeps it nowhere.
     keymap : a name of `deepvis.views.keys.KEYMAPS`.
     user_folder : where bookmarks and recent models are kept; None keeps them nowhere.
@@ -84,11 +69,13 @@ class Window(QMainWindow):
         self,
         session: Session,
         model: ViewerModel,
+        actions: WindowActions,
         memory: QSettings | None = None,
         keymap: str = "deepvis",
         user_folder: Path | None = None,
     ) -> None:
         super().__init__()
+        self._actions = actions
         self.user_folder = user_folder
         self.setAcceptDrops(True)
         self._commands = commands_of(keymap)
@@ -133,66 +120,26 @@ class Window(QMainWindow):
         self.question_bar = QuestionBar()
 
     def _arrange(self) -> None:
-        top = QWidget()
-        column = QVBoxLayout(top)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.input_pane, 1)
-        column.addWidget(self.classes_pane)
-        self._rows = _splitter(Qt.Orientation.Vertical, top, self.unit_pane, self.back_pane)
         self.middle = QStackedWidget()
         for pane in (self.grid_pane, self.big_unit, self.big_back):
             self.middle.addWidget(pane)
-        centre = QWidget()
-        column = QVBoxLayout(centre)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addWidget(self.layer_bar)
-        column.addWidget(self.middle, 1)
-        self._columns = _splitter(Qt.Orientation.Horizontal, self._rows, centre, self.facts_pane, self.options_pane)
-        self._columns.setStretchFactor(1, 1)
-        body = QWidget()
-        column = QVBoxLayout(body)
-        column.setContentsMargins(_SPLIT, _SPLIT, _SPLIT, _SPLIT)
-        column.setSpacing(_SPLIT)
-        column.addWidget(self.error_bar)
-        column.addWidget(self.question_bar)
-        column.addWidget(self._columns, 1)
-        self.setCentralWidget(body)
+        top = stacked(self.input_pane, self.classes_pane, stretched=0)
+        centre = stacked(self.layer_bar, self.middle, gap=4, stretched=1)
+        left = (top, self.unit_pane, self.back_pane)
+        self.columns = Columns(left, centre, self.facts_pane, self.options_pane)
+        bars = (self.error_bar, self.question_bar)
+        self.setCentralWidget(stacked(*bars, self.columns, gap=GAP, margin=GAP, stretched=2))
         self.help_pane = HelpPane(self, self._commands)
         self.whole_picture = WholePicture(self)
 
     def _make_menus(self) -> None:
-        menus = {title: self.menuBar().addMenu(title) for title in MENUS}
-        self.actions_by_name: dict[str, QAction] = {}
-        for command in self._commands:
-            if command.action in SUBMENUS:
-                self._add_submenu(command, menus[command.menu])
-                continue
-            action = QAction(command.text, self)
-            action.setShortcuts([QKeySequence(key) for key in command.keys])
-            action.triggered.connect(self._runner(command))
-            menus[command.menu].addAction(action)
-            self.actions_by_name[command.action] = action
-        self.docks = Docks(self, self._model, self.controller, menus["Panes"])
+        submenus = {name: partial(fill, self) for name, fill in self._actions.submenus.items()}
+        menus = Menus(self, self._commands, self.do, submenus)
+        self.actions_by_name = menus.entries
+        self.docks = Docks(self, self._model, self.controller, menus.by_title["Panes"])
         engines = choices(self.controller.session.settings.caffe_python)
-        self.engine_menu = EngineMenu(menus["Compute"], engines, lambda choice: choose_engine(self, choice))
+        self.engine_menu = EngineMenu(menus.by_title["Compute"], engines, partial(self._actions.choose_engine, self))
         self.engine_menu.follow(self.controller.session.engine.name)
-
-    def _add_submenu(self, command: Command, menu: QMenu) -> None:
-        below = menu.addMenu(command.text)
-        self.actions_by_name[command.action] = below.menuAction()
-
-        def fill() -> None:
-            below.clear()
-            SUBMENUS[command.action](self, below)
-
-        below.aboutToShow.connect(fill)
-
-    def _runner(self, command: Command) -> Callable[[], None]:
-        if command.action in WINDOW_ACTIONS:
-            return lambda: WINDOW_ACTIONS[command.action](self)
-        return lambda: self.controller.do(command.action)
 
     def _make_status(self) -> None:
         self.status = QElidingLabel()
@@ -220,6 +167,49 @@ class Window(QMainWindow):
             pane.double_clicked.connect(lambda zoom=zoom: setattr(self._model, "zoom", zoom))
         for pane in (self.big_unit, self.big_back):
             pane.double_clicked.connect(lambda: setattr(self._model, "zoom", "grid"))
+
+    # -- what actions need ------------------------------------------------------------------------------------------
+
+    def do(self, action: str) -> None:
+        """Carry out the action of a command: one of the window's own, or one on the state."""
+        if action in self._actions.commands:
+            self._actions.commands[action](self)
+        else:
+            self.controller.do(action)
+
+    @property
+    def widget(self) -> QWidget:
+        """The window itself: what dialogues and menus belong to, and what is saved as a picture."""
+        return self
+
+    @property
+    def saveable(self) -> dict[str, Saveable]:
+        """The panes that are on screen, by key, from left to right."""
+        panes = {
+            "input": Saveable("Input", self.input_pane),
+            "classes": Saveable("Classes", self.classes_pane),
+            "unit": Saveable("Selected unit", self.unit_pane),
+            "back": Saveable("Back-propagation", self.back_pane),
+            "layer": Saveable("Layer", self.middle),
+            "facts": Saveable("Patches and histogram", self.facts_pane),
+            **self.docks.saveable,
+        }
+        return {key: pane for key, pane in panes.items() if pane.widget.isVisibleTo(self)}
+
+    @property
+    def shown(self) -> Shown | None:
+        """What the panes show, for files of values; None before there is anything."""
+        state, sources = self.controller.state, self.controller.sources()
+        grid, facts = self.grid_pane.content, self.facts_pane.content
+        return None if state is None else Shown(state, sources, grid, facts, self.docks.open_contents)
+
+    def show_message(self, text: str) -> None:
+        """Show for some seconds in the status line that something is done."""
+        self.statusBar().showMessage(text, 1000 * _SECONDS)
+
+    def edit_filter(self) -> None:
+        """Let the user type a filter above the grid."""
+        self.grid_pane.head.edit_filter()
 
     # -- View -------------------------------------------------------------------------------------------------------
 
@@ -313,18 +303,14 @@ class Window(QMainWindow):
 
     def reset_layout(self) -> None:
         """Give every pane its first place and size."""
-        left, right, far = (
-            max(least, round(self.width() * share)) for share, least in zip(_SHARES, _NARROWEST, strict=True)
-        )
-        self._columns.setSizes([left, self.width() - left - right - far - 5 * _SPLIT, right, far])
-        self._rows.setSizes([1000 * share for share in _ROWS])
+        right = self.columns.reset_layout(self.width())
         self.facts_pane.reset_layout(right)
         self.docks.reset_layout()
         self.grid_pane.reset_zoom()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer to save and copy the pane that was clicked."""
-        show_pane_menu(self, event.globalPos())
+        self._actions.show_pane_menu(self, event.globalPos())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the list of keys in the middle."""
@@ -344,9 +330,9 @@ class Window(QMainWindow):
         paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
         event.acceptProposedAction()
         if paths:
-            open_paths(self, paths)
+            self._actions.open_paths(self, paths)
         else:
-            open_link(self, mime.text())
+            self._actions.open_link(self, mime.text())
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Stop the work, remember the arrangement."""
@@ -355,34 +341,20 @@ class Window(QMainWindow):
         self.controller.release()
         if self._memory is not None:
             self._memory.setValue("geometry", self.saveGeometry())
-            self._memory.setValue("columns", self._columns.saveState())
-            self._memory.setValue("rows", self._rows.saveState())
+            self.columns.remember(self._memory)
         super().closeEvent(event)
         self.closed.emit()
 
     def _restore(self) -> None:
         if self._memory is None:
             return
-        for key, restore in (
-            ("geometry", self.restoreGeometry),
-            ("columns", self._columns.restoreState),
-            ("rows", self._rows.restoreState),
-        ):
-            kept = self._memory.value(key)
-            if isinstance(kept, QByteArray):
-                restore(kept)
+        geometry = self._memory.value("geometry")
+        if isinstance(geometry, QByteArray):
+            self.restoreGeometry(geometry)
+        self.columns.restore(self._memory)
 
     def _patch_hovered(self, rank: int) -> None:
         if rank < 0:
             self.whole_picture.hide()
         else:
             self.controller.ask_whole(rank)
-
-
-def _splitter(direction: Qt.Orientation, *panes: QWidget) -> QSplitter:
-    splitter = QSplitter(direction)
-    splitter.setHandleWidth(_SPLIT)
-    splitter.setChildrenCollapsible(False)
-    for pane in panes:
-        splitter.addWidget(pane)
-    return splitter

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog
 
@@ -14,25 +13,23 @@ from deepvis.controllers.tasks import Task
 from deepvis.model.model import Model
 from deepvis.settings.settings import override
 from deepvis.views.actions.registry import window_action
+from deepvis.views.window_protocol import WindowProtocol
 from prototxt.common.progress import Progress
-
-if TYPE_CHECKING:
-    from deepvis.views.window import Window
 
 PANE = "compare"
 
 
 @window_action("open_after")
-def open_after(window: Window) -> None:
+def open_after(window: WindowProtocol) -> None:
     """Ask for the weights after fine-tuning and open the pane that compares."""
     file, _ = QFileDialog.getOpenFileName(
-        window, "Weights after fine-tuning", "", "Weights (*.caffemodel *.caffemodel.h5 *.h5);;Any file (*)"
+        window.widget, "Weights after fine-tuning", "", "Weights (*.caffemodel *.caffemodel.h5 *.h5);;Any file (*)"
     )
     if file:
         compare_with(window, Path(file))
 
 
-def compare_with(window: Window, path: Path) -> None:
+def compare_with(window: WindowProtocol, path: Path) -> None:
     """Compare the net with the weights of a file."""
     controller = window.controller
     model = controller.session.engine.model

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from deepvis.controllers.engines import switching
 from deepvis.controllers.tasks import Task
 from deepvis.engines.choices import Choice, choices
 from deepvis.views.actions.registry import window_action
-
-if TYPE_CHECKING:
-    from deepvis.views.window import Window
+from deepvis.views.window_protocol import WindowProtocol
 
 
 @window_action("next_engine")
-def next_engine(window: Window) -> None:
+def next_engine(window: WindowProtocol) -> None:
     """Go on to the next engine that is there."""
     session = window.controller.session
     there = [choice for choice in choices(session.settings.caffe_python) if not choice.missing]
@@ -23,7 +19,7 @@ def next_engine(window: Window) -> None:
     choose_engine(window, there[(names.index(now) + 1) % len(there) if now in names else 0])
 
 
-def choose_engine(window: Window, choice: Choice) -> None:
+def choose_engine(window: WindowProtocol, choice: Choice) -> None:
     """Start an engine beside the window; when it is ready, it takes over."""
     controller = window.controller
     if choice.name == controller.session.engine.name:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QMimeData, QUrl
@@ -23,10 +22,8 @@ from deepvis.sources.opening import Cutting, open_images, open_together
 from deepvis.sources.pasted import keep_picture
 from deepvis.sources.video import VIDEOS
 from deepvis.views.actions.registry import opens, window_action
+from deepvis.views.window_protocol import WindowProtocol
 from prototxt.common.progress import Progress, with_bar
-
-if TYPE_CHECKING:
-    from deepvis.views.window import Window
 
 _KINDS = {"Pictures": EXTENSIONS, "Videos": VIDEOS, "Arrays": ARRAYS, "Lists": {".txt", ".lst", ".csv"}}
 _FILTER = ";;".join(
@@ -36,33 +33,33 @@ _FILTER = ";;".join(
 
 
 @window_action("open_pictures")
-def open_pictures(window: Window) -> None:
+def open_pictures(window: WindowProtocol) -> None:
     """Ask for a folder, of pictures or an LMDB, and show what is in it."""
-    folder = QFileDialog.getExistingDirectory(window, "Folder of pictures, or LMDB")
+    folder = QFileDialog.getExistingDirectory(window.widget, "Folder of pictures, or LMDB")
     if folder:
         show_inputs(window, [Path(folder)])
 
 
 @window_action("open_input_files")
-def open_input_files(window: Window) -> None:
+def open_input_files(window: WindowProtocol) -> None:
     """Ask for pictures, a list or a video and show them."""
     files, _ = QFileDialog.getOpenFileNames(
-        window, "Pictures, list, video", "", f"{_FILTER};;Any file, as a list of images (*)"
+        window.widget, "Pictures, list, video", "", f"{_FILTER};;Any file, as a list of images (*)"
     )
     if files:
         show_inputs(window, [Path(file) for file in files])
 
 
 @window_action("open_class_folders")
-def open_class_folders(window: Window) -> None:
+def open_class_folders(window: WindowProtocol) -> None:
     """Ask for a folder whose folders are the classes of the pictures."""
-    folder = QFileDialog.getExistingDirectory(window, "Folder with a folder for every class")
+    folder = QFileDialog.getExistingDirectory(window.widget, "Folder with a folder for every class")
     if folder:
         show_inputs(window, [Path(folder)], class_folders=True)
 
 
 @window_action("paste_input")
-def paste_input(window: Window) -> None:
+def paste_input(window: WindowProtocol) -> None:
     """Show the picture, the files or the paths that are on the clipboard."""
     mime = QGuiApplication.clipboard().mimeData()
     paths = _paths_of(mime)
@@ -83,12 +80,12 @@ def paste_input(window: Window) -> None:
 
 
 @opens("pictures")
-def show_given(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
+def show_given(window: WindowProtocol, given: Mapping[str, Sequence[Path]]) -> None:
     """Show what was dropped."""
     show_inputs(window, given["pictures"])
 
 
-def show_inputs(window: Window, paths: Sequence[Path], class_folders: bool = False) -> None:
+def show_inputs(window: WindowProtocol, paths: Sequence[Path], class_folders: bool = False) -> None:
     """Show what paths mean, see `deepvis.sources.open_images`; several are shown one after the other.
 
     Parameters
@@ -117,7 +114,7 @@ def inputs_of(paths: Sequence[Path], model: Model, class_folders: bool = False) 
     return images
 
 
-def _show(window: Window, title: str, work: Generator[Progress, None, Images]) -> None:
+def _show(window: WindowProtocol, title: str, work: Generator[Progress, None, Images]) -> None:
     """Open images beside the window, then show the first one; long work that is running is not ended for it."""
     controller = window.controller
     opened = controller.session.opened

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu
@@ -15,9 +14,7 @@ from deepvis.sources.names import short_name
 from deepvis.views.actions.opening import open_link
 from deepvis.views.actions.registry import sentences, submenu, window_action
 from deepvis.views.question_bar import Field, Question
-
-if TYPE_CHECKING:
-    from deepvis.views.window import Window
+from deepvis.views.window_protocol import WindowProtocol
 
 NOT_IN_A_LINK = (
     "The link does not hold the preprocessing that was edited here: save it in the pane From pixels to the input, open"
@@ -26,13 +23,13 @@ NOT_IN_A_LINK = (
 
 
 @window_action("copy_link")
-def copy_link(window: Window) -> None:
+def copy_link(window: WindowProtocol) -> None:
     """Put the link to what is seen on the clipboard."""
     _with_link(window, QGuiApplication.clipboard().setText)
 
 
 @window_action("open_link")
-def ask_for_link(window: Window) -> None:
+def ask_for_link(window: WindowProtocol) -> None:
     """Ask for a link, with the one on the clipboard filled in, and show what it shows."""
     text = QGuiApplication.clipboard().text().strip()
     field = Field("link", "Link", text if is_link(text) else "", hint="deepvis://model/layer/unit", letters=70)
@@ -42,7 +39,7 @@ def ask_for_link(window: Window) -> None:
 
 
 @window_action("add_bookmark")
-def add_bookmark(window: Window) -> None:
+def add_bookmark(window: WindowProtocol) -> None:
     """Ask for a name, and keep the link to what is seen under it."""
     state, session = window.controller.state, window.controller.session
     name = f"{state.unit_text} of {session.engine.net.name}" if state else session.engine.net.name
@@ -64,13 +61,13 @@ def add_bookmark(window: Window) -> None:
 
 
 @submenu("bookmarks")
-def fill_bookmarks(window: Window, menu: QMenu) -> None:
+def fill_bookmarks(window: WindowProtocol, menu: QMenu) -> None:
     """Offer the bookmarks."""
     _fill(window, menu, lambda name, link: open_link(window, link))
 
 
 @submenu("remove_bookmark")
-def fill_removals(window: Window, menu: QMenu) -> None:
+def fill_removals(window: WindowProtocol, menu: QMenu) -> None:
     """Offer the bookmarks, to forget one."""
     folder = window.user_folder
     if folder is not None:
@@ -79,7 +76,7 @@ def fill_removals(window: Window, menu: QMenu) -> None:
         )
 
 
-def _fill(window: Window, menu: QMenu, act: Callable[[str, str], None]) -> None:
+def _fill(window: WindowProtocol, menu: QMenu, act: Callable[[str, str], None]) -> None:
     with sentences(window):
         for name, link in Bookmarks(window.user_folder).all().items() if window.user_folder else ():
             entry = menu.addAction(name.replace("&", "&&"))
@@ -88,14 +85,14 @@ def _fill(window: Window, menu: QMenu, act: Callable[[str, str], None]) -> None:
         menu.addAction("no bookmark yet").setEnabled(False)
 
 
-def _with_link(window: Window, use: Callable[[str], None]) -> None:
+def _with_link(window: WindowProtocol, use: Callable[[str], None]) -> None:
     """Make the link to what is seen now and do something with it; the hash of large weights takes a moment."""
     state, session = window.controller.state, window.controller.session
     if state is None:
         return
     if session.engine.model.preprocessing != session.opened.preprocessing:
         window.show_problem(Problem(NOT_IN_A_LINK))
-    model = window.model.model_copy()
+    model = window.controller.model.model_copy()
     picture = short_name(session.images.paths[state.picture]) if session.images and state.picture >= 0 else ""
     place, levels = (state.layer.name, state.unit), window.controller.levels
 
@@ -111,7 +108,7 @@ def _with_link(window: Window, use: Callable[[str], None]) -> None:
     window.controller.lanes["disk"].submit("link", make, done)
 
 
-def _beside(window: Window, kind: str, job: Callable[[], None]) -> None:
+def _beside(window: WindowProtocol, kind: str, job: Callable[[], None]) -> None:
     """Write a file beside the window."""
 
     def done(outcome: Outcome) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtWidgets import QFileDialog, QMenu
 
@@ -23,10 +23,8 @@ from deepvis.views.actions.comparing import compare_with
 from deepvis.views.actions.registry import OPENS, opens, sentences, submenu, window_action
 from deepvis.views.keeping import recent_models, remember_model
 from deepvis.views.question_bar import Field, Question
+from deepvis.views.window_protocol import WindowProtocol
 from prototxt.common.progress import Progress
-
-if TYPE_CHECKING:
-    from deepvis.views.window import Window
 
 _FILES = " ".join(
     ["*.prototxt", "*.caffemodel", "*.caffemodel.h5", "*.json", "*.h5", *(f"*{suffix}" for suffix in sorted(SUFFIXES))]
@@ -35,15 +33,17 @@ _SHAPE = Field("input_shape", "Input", hint="1,3,224,224; empty: as the network"
 
 
 @window_action("open_model")
-def open_model(window: Window) -> None:
+def open_model(window: WindowProtocol) -> None:
     """Ask for files and open them as if they were dropped."""
-    files, _ = QFileDialog.getOpenFileNames(window, "Open a model, a scan, a plan", "", f"Models ({_FILES});;All (*)")
+    files, _ = QFileDialog.getOpenFileNames(
+        window.widget, "Open a model, a scan, a plan", "", f"Models ({_FILES});;All (*)"
+    )
     if files:
         open_paths(window, [Path(file) for file in files])
 
 
 @window_action("open_pytorch")
-def open_pytorch(window: Window) -> None:
+def open_pytorch(window: WindowProtocol) -> None:
     """Ask for a network of torchvision, or one's own."""
 
     def names() -> Generator[Progress, None, tuple[str, ...]]:
@@ -66,7 +66,7 @@ def open_pytorch(window: Window) -> None:
 
 
 @submenu("presets")
-def fill_presets(window: Window, menu: QMenu) -> None:
+def fill_presets(window: WindowProtocol, menu: QMenu) -> None:
     """Offer the presets of the settings, then the bundled models."""
     settings = window.controller.session.settings
     bundled = {name: {"model": folder} for name, folder in bundled_models().items()}
@@ -76,7 +76,7 @@ def fill_presets(window: Window, menu: QMenu) -> None:
 
 
 @submenu("recent_models")
-def fill_recent(window: Window, menu: QMenu) -> None:
+def fill_recent(window: WindowProtocol, menu: QMenu) -> None:
     """Offer the models that were open last."""
     with sentences(window):
         for text in recent_models(window):
@@ -90,7 +90,7 @@ def fill_recent(window: Window, menu: QMenu) -> None:
 # -- what can be given -------------------------------------------------------------------------------------------------
 
 
-def open_paths(window: Window, paths: Sequence[Path]) -> None:
+def open_paths(window: WindowProtocol, paths: Sequence[Path]) -> None:
     """Open what was dropped or chosen, all of it together."""
     given = by_kind(paths)
     with sentences(window):
@@ -98,19 +98,19 @@ def open_paths(window: Window, paths: Sequence[Path]) -> None:
 
 
 @opens("model")
-def open_net(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
+def open_net(window: WindowProtocol, given: Mapping[str, Sequence[Path]]) -> None:
     """Open a net, with the weights, the scan, the plan and the pictures that were given with it."""
     open_given(window, {"model": given["model"][0], "weights": _first(given, "weights"), **_others(given)})
 
 
 @opens("weights")
-def open_weights(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
+def open_weights(window: WindowProtocol, given: Mapping[str, Sequence[Path]]) -> None:
     """Open weights with the net of the same name beside them, or in the net that is open (after fine-tuning).
 
     While the pane that compares is open, weights alone are what the net is compared with.
     """
     file = given["weights"][0]
-    if COMPARED in window.model.panes and not _others(given):
+    if COMPARED in window.controller.model.panes and not _others(given):
         compare_with(window, file)
     elif file.with_name(file.name.split(".caffemodel")[0] + ".prototxt").is_file():
         open_given(window, {"model": file, **_others(given)})
@@ -119,7 +119,7 @@ def open_weights(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
 
 
 @opens("pytorch")
-def open_pytorch_file(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
+def open_pytorch_file(window: WindowProtocol, given: Mapping[str, Sequence[Path]]) -> None:
     """Ask for the architecture of weights, with the one that fits filled in, and convert them."""
     file = given["pytorch"][0]
 
@@ -141,7 +141,7 @@ def open_pytorch_file(window: Window, given: Mapping[str, Sequence[Path]]) -> No
 
 
 @opens("scan")
-def open_scan(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
+def open_scan(window: WindowProtocol, given: Mapping[str, Sequence[Path]]) -> None:
     """Open a scan with the model that it was made for: the one that is open, or else one that is found."""
     file, session = given["scan"][0], window.controller.session
     known = [Path(read_link(text).model) for text in recent_models(window)]
@@ -157,7 +157,7 @@ def open_scan(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
 
 
 @opens("plan")
-def open_plan(window: Window, given: Mapping[str, Sequence[Path]]) -> None:
+def open_plan(window: WindowProtocol, given: Mapping[str, Sequence[Path]]) -> None:
     """Show the learning-rate multipliers of a plan, in the model that is open."""
     session = window.controller.session
 
@@ -181,7 +181,7 @@ def _others(given: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
 # -- opening -----------------------------------------------------------------------------------------------------------
 
 
-def convert(window: Window, answers: Mapping[str, str], more: Mapping[str, Any] | None = None) -> None:
+def convert(window: WindowProtocol, answers: Mapping[str, str], more: Mapping[str, Any] | None = None) -> None:
     """Convert a PyTorch model by what the user answered, and show it with the parity report."""
     with sentences(window):
         arch, weights, shape = answers["arch"], answers.get("weights", ""), answers.get("input_shape", "")
@@ -198,26 +198,28 @@ def _numbers(text: str) -> tuple[int, ...] | None:
         raise SettingsError(f"input {text!r}: must be whole numbers with commas between, as in 1,3,224,224") from None
 
 
-def open_given(window: Window, given: Mapping[str, Any], panes: tuple[str, ...] = ()) -> None:
+def open_given(window: WindowProtocol, given: Mapping[str, Any], panes: tuple[str, ...] = ()) -> None:
     """Open a model by settings that name it; what belonged to the one before is left out."""
     with sentences(window):
         open_settings(window, for_model(window.controller.session.wishes, **given), panes=panes)
 
 
-def open_link(window: Window, text: str) -> None:
+def open_link(window: WindowProtocol, text: str) -> None:
     """Show again what a link shows."""
     with sentences(window):
         link = read_link(text)
         open_settings(window, settings_of(link, window.controller.session.wishes), link)
 
 
-def open_settings(window: Window, settings: Settings, link: Link | None = None, panes: tuple[str, ...] = ()) -> None:
+def open_settings(
+    window: WindowProtocol, settings: Settings, link: Link | None = None, panes: tuple[str, ...] = ()
+) -> None:
     """Open what settings name beside the window, then show it."""
     _start(window, f"Open {settings.model.name}", opening_session(settings), None, link, panes)
 
 
 def _start(
-    window: Window,
+    window: WindowProtocol,
     title: str,
     work: Generator[Progress, None, Opened],
     same: Session | None,
@@ -233,7 +235,7 @@ def _start(
             return
         window.clear_problem()
         wishes, problems = seen_again(link, session) if link is not None else ({}, [])
-        wishes["panes"] = tuple(dict.fromkeys((*wishes.get("panes", window.model.panes), *panes)))
+        wishes["panes"] = tuple(dict.fromkeys((*wishes.get("panes", window.controller.model.panes), *panes)))
         window.controller.set_session(session, wishes, link.levels if link is not None else None)
         if sentence := "; ".join((*opened.problems, *problems)):
             window.show_problem(Problem(sentence))

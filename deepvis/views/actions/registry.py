@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deepvis.controllers.lanes import Problem
+from deepvis.views.window_protocol import Fill, Open, WindowAction, WindowProtocol
 from prototxt.common.errors import InputError
 from prototxt.common.registry import Registry
-
-if TYPE_CHECKING:
-    from PySide6.QtWidgets import QMenu
-
-    from deepvis.views.window import Window
-
-WindowAction = Callable[["Window"], None]
-Fill = Callable[["Window", "QMenu"], None]
-Open = Callable[["Window", Mapping[str, Sequence[Path]]], None]
 
 WINDOW_ACTIONS: Registry[WindowAction] = Registry("action")
 SUBMENUS: Registry[Fill] = Registry("submenu")
@@ -56,7 +46,7 @@ def opens(kind: str) -> Callable[[Open], Open]:
 
 
 @contextmanager
-def sentences(window: Window) -> Iterator[None]:
+def sentences(window: WindowProtocol) -> Iterator[None]:
     """Turn an `InputError` inside the block into a sentence in the window's bar."""
     try:
         yield

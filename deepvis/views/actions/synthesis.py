@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.tasks import Task
 from deepvis.synthesis.folder import synthesise_kept
 from deepvis.views.actions.registry import window_action
-
-if TYPE_CHECKING:
-    from deepvis.views.window import Window
+from deepvis.views.window_protocol import WindowProtocol
 
 PANE = "unit_images"
 LAYER_MODE = "synthesised images"
 
 
 @window_action("synthesise_unit")
-def synthesise_unit(window: Window) -> None:
+def synthesise_unit(window: WindowProtocol) -> None:
     """Make one more picture that drives the selected unit; it is kept, and shown with the others of the unit."""
     controller = window.controller
     state, engine = controller.state, controller.session.engine

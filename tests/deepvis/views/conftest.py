@@ -14,8 +14,7 @@ from deepvis.scan.run import scan
 from deepvis.session.session import Session
 from deepvis.sources.camera import Camera
 from deepvis.state.viewer import ViewerModel
-from deepvis.views.app import make_application
-from deepvis.views.window import Window
+from deepvis.views.app import make_application, make_window
 from prototxt.common.progress import with_bar
 
 
@@ -69,7 +68,7 @@ def open_window(qtbot, make_model, make_pictures, tmp_path):
         return show(session, size, keymap, user_folder, wishes)
 
     def show(session, size, keymap, user_folder, wishes):
-        window = Window(session, ViewerModel(**wishes), None, keymap, user_folder)
+        window = make_window(session, ViewerModel(**wishes), None, keymap, user_folder)
         windows.append(window)
         qtbot.addWidget(window)
         window.resize(*size)

@@ -8,12 +8,11 @@ from PySide6.QtWidgets import QCheckBox, QLabel, QPushButton, QToolButton
 
 from deepvis.controllers.panes.registry import PANES
 from deepvis.views.rendering import to_pixels
-from deepvis.views.saveable import saveable
 
 
 def places(window):
     """Where in the window each pane lies, by name."""
-    widgets = {key: pane.widget for key, pane in saveable(window).items()}
+    widgets = {key: pane.widget for key, pane in window.saveable.items()}
     widgets |= {"options": window.options_pane, "bar": window.layer_bar, "status": window.statusBar()}
     return {key: QRect(widget.mapTo(window, QPoint()), widget.size()) for key, widget in widgets.items()}
 

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
 from deepvis.views.actions import saving
 from deepvis.views.actions.saving import shown_values
 from deepvis.views.rendering import to_pixels
-from deepvis.views.saveable import pane_at, saveable
+from deepvis.views.saveable import pane_at
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def over(monkeypatch):
     """Put the pointer over a pane, by key."""
 
     def put(key):
-        monkeypatch.setattr(saving, "pane_at", lambda window, place=None: key)
+        monkeypatch.setattr(saving, "pane_at", lambda panes, place=None: key)
 
     return put
 
@@ -47,9 +47,9 @@ def act(qtbot, window, action):
 
 
 def test_the_panes_that_can_be_saved(window):
-    assert list(saveable(window)) == ["input", "classes", "unit", "back", "layer", "facts", "histograms"]
+    assert list(window.saveable) == ["input", "classes", "unit", "back", "layer", "facts", "histograms"]
     window._model.show_classes, window._model.panes = False, ()
-    assert list(saveable(window)) == ["input", "unit", "back", "layer", "facts"]
+    assert list(window.saveable) == ["input", "unit", "back", "layer", "facts"]
 
 
 @pytest.mark.parametrize("key", ["input", "classes", "unit", "back", "layer", "facts", "histograms"])
@@ -57,8 +57,8 @@ def test_a_pane_is_saved_and_copied_as_it_is(qtbot, window, over, answer, tmp_pa
     over(key)
     answer(tmp_path / "pane.png")
     act(qtbot, window, "save_pane")
-    saved, seen = QImage(str(tmp_path / "pane.png")), to_pixels(saveable(window)[key].widget)
-    assert saved.size() == seen.size() == saveable(window)[key].widget.size()
+    saved, seen = QImage(str(tmp_path / "pane.png")), to_pixels(window.saveable[key].widget)
+    assert saved.size() == seen.size() == window.saveable[key].widget.size()
     assert saved.convertToFormat(seen.format()) == seen
     act(qtbot, window, "copy_pane")
     assert QGuiApplication.clipboard().image().convertToFormat(seen.format()) == seen
@@ -70,7 +70,7 @@ def test_where_the_pointer_is_over_no_pane_a_list_asks(qtbot, window, over, answ
     answer(tmp_path / "chosen.svg")
     act(qtbot, window, "save_pane")
     menu = window.findChild(QMenu, "panes")
-    assert [action.text() for action in menu.actions()] == [pane.title for pane in saveable(window).values()]
+    assert [action.text() for action in menu.actions()] == [pane.title for pane in window.saveable.values()]
     menu.actions()[3].trigger()
     menu.close()
     qtbot.waitUntil(lambda: window.idle, timeout=10_000)
@@ -227,6 +227,6 @@ def test_a_report_without_a_scan_says_so(qtbot, open_window, answer, tmp_path):
 
 
 def test_the_pane_under_the_pointer_is_found(window):
-    for key, pane in saveable(window).items():
-        assert pane_at(window, pane.widget.mapToGlobal(pane.widget.rect().center())) == key
-    assert pane_at(window, window.menuBar().mapToGlobal(QPoint(2, 2))) == ""
+    for key, pane in window.saveable.items():
+        assert pane_at(window.saveable, pane.widget.mapToGlobal(pane.widget.rect().center())) == key
+    assert pane_at(window.saveable, window.menuBar().mapToGlobal(QPoint(2, 2))) == ""

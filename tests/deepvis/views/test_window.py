@@ -15,8 +15,8 @@ from deepvis.engines.engine import Engine
 from deepvis.session.session import Session
 from deepvis.sources import open_images
 from deepvis.state.viewer import Origin, ViewerModel
+from deepvis.views.app import make_window
 from deepvis.views.keys import COMMANDS
-from deepvis.views.window import Window
 
 CHANGES = {
     "next_picture": ({}, {"picture": 1}),
@@ -313,11 +313,11 @@ def test_saving_and_copying_what_is_seen(qtbot, open_window, tmp_path, monkeypat
 
 def test_the_panes_come_back_to_their_places(qtbot, open_window):
     window = open_window()
-    first = window._columns.sizes()
-    window._columns.setSizes([500, 400, 300, 300])
-    assert window._columns.sizes() != first
+    first = window.columns.sizes()
+    window.columns.setSizes([500, 400, 300, 300])
+    assert window.columns.sizes() != first
     press(qtbot, window, "Ctrl+0")
-    assert window._columns.sizes() == first
+    assert window.columns.sizes() == first
 
 
 def test_quit_closes_the_window(qtbot, open_window):
@@ -355,15 +355,15 @@ def test_the_arrangement_is_remembered(qtbot, open_window, make_model, make_pict
     sizes = []
     for turn in range(2):
         session = Session(Engine(make_model()), make_pictures(1, folder=f"turn{turn}"))
-        window = Window(session, ViewerModel(), memory)
+        window = make_window(session, ViewerModel(), memory)
         qtbot.addWidget(window)
         window.resize(1280, 720)
         window.show()
         window.start()
         if turn == 0:
-            window._columns.setSizes([400, 400, 240, 240])
+            window.columns.setSizes([400, 400, 240, 240])
         qtbot.waitUntil(lambda window=window: window.idle)
-        sizes.append(window._columns.sizes())
+        sizes.append(window.columns.sizes())
         window.close()
     shares = [columns[0] / sum(columns) for columns in sizes]  # the second window may have to fit a smaller screen
     assert shares[0] == pytest.approx(400 / 1280, abs=0.02)
