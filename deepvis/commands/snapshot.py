@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, field, make_dataclass
+from dataclasses import asdict, field, fields, make_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -15,62 +15,31 @@ from deepvis.commands.views import views
 from deepvis.commands.window import WindowOptions
 from deepvis.errors import SettingsError
 from deepvis.settings.settings import override
-from deepvis.state.viewer import ViewerModel
+from deepvis.state.viewer import Preferences, ViewerModel
 from prototxt.common.progress import with_bar
 
-ELSEWHERE = ("layer", "unit")  # fields of the state that `WindowOptions` has
 ALIASES = {"back_mode": "--back", "back_view": "--view", "layer_mode": "--show"}
-HELP = {
-    "layer_mode": "how the layer is shown",
-    "first_only": "one picture for each unit, or all of them",
-    "picture": "number of the picture that is shown, from 0",
-    "source": "where pictures come from",
-    "fit": "how a picture is brought into the net's input",
-    "pair_view": "what of a pair is shown",
-    "frozen": "hold the camera",
-    "back_mode": "back-propagation from the unit",
-    "back_view": "how its result is drawn",
-    "origin": "unit that back-propagation starts from, if it is not the selected one, such as conv5:13",
-    "show_diffs": "what back-propagation brought to the layer, in place of its activations",
-    "before_activation": "the layer before its activation",
-    "zoom": "what fills the middle",
-    "colormap": "colour map of activations, any name of the cmap package",
-    "scale": "what the brightness of tiles is relative to",
-    "gamma": "exponent that lifts small values",
-    "boost": "how far weak units are lifted",
-    "overlay": "the picture over the maps",
-    "level_low": "where the colour map begins, in shares of the scale",
-    "level_high": "where it ends",
-    "sort": "what the units are sorted by",
-    "reverse_order": "sort the other way round",
-    "unit_filter": "which units are shown, such as 'H < 2, free'",
-    "frame_kind": "what coloured frames around the units tell",
-    "threshold": "of H in bits, for frames and the pane of thresholds",
-    "show_classes": "class probabilities",
-    "show_patches": "patches and histogram",
-    "show_values": "values in the pictures",
-    "show_help": "the list of keys",
-    "show_timings": "timings in the status line",
-    "panes": "further panes at the bottom",
-    "blob": "blob of the pane of blobs, such as conv1@1 or conv1.blobs[0]; the layer's own if there is none",
-    "blob_view": "how that blob is shown",
-    "blob_axes": "its axes that are rows and columns",
-    "blob_at": "the index along each of its axes",
-    "fast_step": "units that I J K L move by",
-}
-"""What is said of a field that says nothing of itself."""
 DENSEST = 16
 METAVARS = {int: "N", float: "X", str: "TEXT"}
+
+
+def fields_with_options() -> list[str]:
+    """The fields of the state but for those that `WindowOptions` has; those that have a setting too come last."""
+    elsewhere = {option.name for option in fields(WindowOptions)}
+    names = [name for name in ViewerModel.model_fields if name not in elsewhere]
+    return sorted(names, key=lambda name: name in Preferences.model_fields)
 
 
 def _option(name: str) -> tuple[str, Any, Any]:
     """A field of the state as a field of the options: its name, type, and default, which stands for not given."""
     information = ViewerModel.model_fields[name]
     kind, many = _kind(information.annotation), get_origin(information.annotation) is tuple
-    words = information.description or HELP.get(name, f"the field {name} of the window's state")
     metavar = "{" + ",".join(map(str, get_args(kind))) + "}" if get_origin(kind) is Literal else METAVARS[kind]
     argument = tyro.conf.arg(
-        help=words, metavar=metavar, help_behavior_hint="", aliases=[ALIASES[name]] if name in ALIASES else None
+        help=information.description,
+        metavar=metavar,
+        help_behavior_hint="",
+        aliases=[ALIASES[name]] if name in ALIASES else None,
     )
     wanted = tuple[str, ...] if many else kind | None
     return name, Annotated[wanted, argument], field(default=() if many else None)
@@ -92,9 +61,7 @@ if TYPE_CHECKING:
     class StateOptions:
         """An option for every field of `ViewerModel`."""
 else:
-    StateOptions = make_dataclass(
-        "StateOptions", [_option(name) for name in ViewerModel.model_fields if name not in ELSEWHERE], frozen=True
-    )
+    StateOptions = make_dataclass("StateOptions", map(_option, fields_with_options()), frozen=True)
 
 
 AS_SET, AS_AT_THE_START = WindowOptions(), StateOptions()

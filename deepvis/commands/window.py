@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from deepvis.session.links import Link
 
 DEMO = Path("build/demo")
-_SETTINGS = ("weights", "arch", "input_shape", "scan", "plan", "after", "layer", "unit", "device", "engine")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class WindowOptions:
         )
 
         settings, link = yield from _named(read_settings(self.settings), model)
-        given = {name: getattr(self, name) for name in _SETTINGS}
+        given = {name: value for name, value in vars(self).items() if name != "settings"}
         return with_neighbours(override(settings, images=images, **given)), link
 
 

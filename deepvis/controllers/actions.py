@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from deepvis.state.net_info import NetInfo
+from deepvis.state.option import Option
 from deepvis.state.resolve import DisplayState
-from deepvis.state.viewer import (
-    BACK_MODES,
-    BACK_VIEWS,
-    BOOSTS,
-    COLORMAPS,
-    FITS,
-    FRAME_KINDS,
-    GAMMAS,
-    LAYER_MODES,
-    OVERLAYS,
-    PAIR_VIEWS,
-    SCALES,
-    SORTS,
-    ZOOMS,
-    BackMode,
-    BackView,
-    Origin,
-    ViewerModel,
-)
+from deepvis.state.viewer import OPTIONS, BackMode, BackView, Origin, ViewerModel
 
 Action = Callable[[ViewerModel, DisplayState, NetInfo], None]
 
@@ -84,11 +67,6 @@ def cycle(name: str, choices: Sequence[Any], step: int = 1) -> Action:
     return choose
 
 
-def toggle(name: str) -> Action:
-    """Action that turns the field ``name`` on or off."""
-    return cycle(name, (False, True))
-
-
 _BACK_STEPS: tuple[tuple[BackMode, BackView], ...] = (
     ("off", "raw"),
     ("gradient", "raw"),
@@ -123,12 +101,23 @@ def reset(model: ViewerModel, state: DisplayState, net: NetInfo) -> None:
     model.reset()
 
 
-ACTIONS: dict[str, Action] = {
+def choosing(options: Mapping[str, Option]) -> dict[str, Action]:
+    """The actions of every field that has choices: ``toggle_FIELD`` of a switch, else ``next_`` and ``previous_``."""
+    actions = {}
+    for name, option in options.items():
+        if option.choices == (False, True):
+            actions[f"toggle_{name}"] = cycle(name, option.choices)
+        elif option.choices:
+            actions[f"next_{name}"] = cycle(name, option.choices)
+            actions[f"previous_{name}"] = cycle(name, option.choices, -1)
+    return actions
+
+
+OTHER_ACTIONS: dict[str, Action] = {
     "next_picture": move_picture(+1),
     "previous_picture": move_picture(-1),
     "toggle_camera": cycle("source", ("files", "camera")),
     "toggle_play": toggle_play,
-    "toggle_freeze": toggle("frozen"),
     "next_layer": move_layer(+1),
     "previous_layer": move_layer(-1),
     "unit_left": move_unit(0, -1),
@@ -139,35 +128,11 @@ ACTIONS: dict[str, Action] = {
     "unit_right_fast": move_unit(0, +1, fast=True),
     "unit_up_fast": move_unit(-1, 0, fast=True),
     "unit_down_fast": move_unit(+1, 0, fast=True),
-    "next_back_mode": cycle("back_mode", BACK_MODES),
-    "previous_back_mode": cycle("back_mode", BACK_MODES, -1),
     "next_back_step": next_back_step,
     "toggle_origin": toggle_origin,
-    "toggle_diffs": toggle("show_diffs"),
-    "next_back_view": cycle("back_view", BACK_VIEWS),
-    "previous_back_view": cycle("back_view", BACK_VIEWS, -1),
-    "next_layer_mode": cycle("layer_mode", LAYER_MODES),
-    "previous_layer_mode": cycle("layer_mode", LAYER_MODES, -1),
     "toggle_patterns": cycle("layer_mode", ("activations", "synthesised images")),
-    "toggle_first_only": toggle("first_only"),
-    "next_fit": cycle("fit", FITS),
-    "next_pair_view": cycle("pair_view", PAIR_VIEWS),
-    "toggle_timings": toggle("show_timings"),
-    "next_zoom": cycle("zoom", ZOOMS),
-    "next_colormap": cycle("colormap", COLORMAPS),
-    "previous_colormap": cycle("colormap", COLORMAPS, -1),
-    "next_scale": cycle("scale", SCALES),
-    "next_gamma": cycle("gamma", GAMMAS),
-    "next_boost": cycle("boost", BOOSTS),
-    "next_overlay": cycle("overlay", OVERLAYS),
-    "previous_overlay": cycle("overlay", OVERLAYS, -1),
-    "toggle_before": toggle("before_activation"),
-    "toggle_classes": toggle("show_classes"),
-    "toggle_patches": toggle("show_patches"),
-    "toggle_values": toggle("show_values"),
-    "toggle_help": toggle("show_help"),
-    "next_sort": cycle("sort", SORTS),
-    "toggle_reverse": toggle("reverse_order"),
-    "next_frames": cycle("frame_kind", FRAME_KINDS),
     "reset": reset,
 }
+"""What does more than to go on to the next choice of one field."""
+
+ACTIONS: dict[str, Action] = {**choosing(OPTIONS), **OTHER_ACTIONS}

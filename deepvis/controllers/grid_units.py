@@ -17,9 +17,9 @@ from deepvis.state.net_info import UnitOrder
 from deepvis.state.resolve import DisplayState
 from prototxt.common.errors import InputError
 
-ORDERED_BY = ("layer", "sort", "reverse_order", "unit_filter")
-FRAMED_BY = ("layer", "frame_kind", "threshold")
-"""Fields of the state that order and frames depend on."""
+ORDERED_BY = ("layer", "order")
+FRAMED_BY = ("layer", "frames")
+"""Fields and groups of the state that order and frames depend on."""
 Wanted = Callable[[], bool]
 
 

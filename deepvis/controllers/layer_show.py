@@ -39,7 +39,7 @@ class LayerShow:
     def ask(self, state: DisplayState, sources: Sources, wanted: Callable[[], bool]) -> None:
         """Show the layer of ``state``; ``wanted`` is asked after every step, False ends the work."""
         view = LAYER_VIEWS[state.layer_mode]
-        key = None if view.live else _key(state, view)
+        key = None if view.live else state.values_of(view.made_from)
         if key in self._kept:
             self._kept.move_to_end(key)
             self._show(self._kept[key])
@@ -58,7 +58,3 @@ class LayerShow:
             self._kept[key] = content
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-
-
-def _key(state: DisplayState, view: LayerView) -> Hashable:
-    return (state.layer_mode, state.layer.name, state.grid, *(getattr(state, name) for name in view.follows))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from deepvis.controllers import present
@@ -30,8 +29,6 @@ from prototxt.net.graph import Value
 from prototxt.pixels.preprocess import Preprocessing
 
 STATUS_SECONDS = 0.2  # that a status line of live frames stands
-_SAME_GRID = ("layer", "layer_mode", "grid", "value", "grid_shows_diffs", "first_only")
-"""Fields of the state by which an answer for the middle still fits."""
 
 
 class ViewerController:
@@ -218,7 +215,7 @@ class ViewerController:
         self.view.show_state(new)
 
         def changed(*names: str) -> bool:
-            return old is None or any(getattr(old, name) != getattr(new, name) for name in names)
+            return old is None or new.differs(old, names)
 
         if changed("source") or (not new.is_live and changed("picture")):
             if not self.frames.new_scene():
@@ -229,7 +226,7 @@ class ViewerController:
             self.frames.grab()
         if changed("origin", "back_mode") or (new.grid_shows_diffs and changed("grid_shows_diffs", "value")):
             self._ask_back()
-        if changed("layer", "layer_mode", "grid", *LAYER_VIEWS[new.layer_mode].follows):
+        if changed(*LAYER_VIEWS[new.layer_mode].made_from):
             self._ask_layer()
         if changed("layer", "unit", "show_patches"):
             self._facts.ask()
@@ -242,8 +239,7 @@ class ViewerController:
         for name in new.panes:
             if name not in PANES:
                 continue
-            stays = old is not None and name in old.panes
-            if not stays or any(getattr(old, field) != getattr(new, field) for field in PANES[name].follows):
+            if old is None or name not in old.panes or new.differs(old, PANES[name].follows):
                 self._ask_pane(name)
 
     def _accept(self, activations: Activations) -> None:
@@ -256,7 +252,7 @@ class ViewerController:
         if self.state is not None and activations.frame.picture >= 0:
             with self.model.events.blocked():  # where it halts; what follows from the picture is asked for below
                 self.model.picture = activations.frame.picture
-            self.state = replace(self.state, picture=activations.frame.picture)
+            self.state = self.state.model_copy(update={"picture": activations.frame.picture})
         if self._ranges_of is not self.session.engine:
             self._ranges_of = self.session.engine
             self._ranges.clear()
@@ -293,7 +289,7 @@ class ViewerController:
     def _ask_units(self, changed: Callable[..., bool]) -> None:
         """Order and frame the units anew where what they depend on has changed."""
         if self.state is not None and changed(*FRAMED_BY):
-            self._units.ask_frames(self.state, self.sources(), self._as_long_as(FRAMED_BY))
+            self._units.ask_frames(self.state, self.sources(), self._as_long_as(self.state, FRAMED_BY))
         if changed(*ORDERED_BY):
             self._ask_order()
 
@@ -303,16 +299,14 @@ class ViewerController:
 
     def _ask_order(self) -> None:
         if self.state is not None:
-            self._units.ask_order(self.state, self.sources(), self._as_long_as(ORDERED_BY))
+            self._units.ask_order(self.state, self.sources(), self._as_long_as(self.state, ORDERED_BY))
 
-    def _as_long_as(self, fields: tuple[str, ...]) -> Callable[[], bool]:
+    def _as_long_as(self, state: DisplayState, names: tuple[str, ...]) -> Callable[[], bool]:
         """Whether session and these fields of the state are the ones of now."""
-        state, session = self.state, self.session
+        session = self.session
 
         def wanted() -> bool:
-            now = self.state
-            same = now is not None and all(getattr(now, name) == getattr(state, name) for name in fields)
-            return same and session is self.session
+            return session is self.session and self.state is not None and not self.state.differs(state, names)
 
         return wanted
 
@@ -347,18 +341,18 @@ class ViewerController:
         state, sources = self.state, self.sources()
         if state is None:
             return
-        if LAYER_VIEWS[state.layer_mode].live and sources.values is None:
+        view = LAYER_VIEWS[state.layer_mode]
+        if view.live and sources.values is None:
             self.view.show_grid(GridContent(missing=self._waiting()))
             return
-
-        self._layer.ask(state, sources, self._as_long_as(_SAME_GRID))
+        self._layer.ask(state, sources, self._as_long_as(state, view.fits_while))
 
     def _ask_pane(self, name: str) -> None:
         state, sources = self.state, self.sources()
         if state is None:
             return
 
-        same = self._as_long_as(PANES[name].follows)
+        same = self._as_long_as(state, PANES[name].follows)
         self._panes[name].run(
             PANES[name].make(state, sources),
             lambda content: self.view.show_pane(name, content),

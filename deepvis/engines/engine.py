@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, get_args
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from deepvis.engines.trace import BaseTracer, HitTracer
 from deepvis.model.model import Model
 from deepvis.scan.patches import cut_patch, whole_input
 from deepvis.state.net_info import NetInfo
-from deepvis.state.viewer import FITS, BackMode, Fit, Origin, PairView
+from deepvis.state.viewer import BackMode, Fit, Origin, PairView
 from prototxt.net.graph import Value
 from prototxt.pixels.inputs import member_boxes
 from prototxt.pixels.preprocess import Preprocessing
@@ -126,7 +126,7 @@ class BaseEngine(ABC):
         self.model = model
         self.naming = naming or Naming()
         self.net: NetInfo = describe(model, self.naming)
-        self._fits = {fit: self._with_fit(fit) for fit in FITS}
+        self._fits = {fit: self._with_fit(fit) for fit in get_args(Fit)}
 
     def with_preprocessing(self, preprocessing: Preprocessing, assumed: bool = False) -> Self:
         """An engine on the same network to which pictures come in another way; both run one at a time.
@@ -137,7 +137,7 @@ class BaseEngine(ABC):
         """
         engine = copy(self)
         engine.model = self.model.prepared_by(preprocessing, assumed)
-        engine._fits = {fit: engine._with_fit(fit) for fit in FITS}
+        engine._fits = {fit: engine._with_fit(fit) for fit in get_args(Fit)}
         return engine
 
     @property

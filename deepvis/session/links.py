@@ -19,24 +19,20 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from deepvis.errors import SettingsError
 from deepvis.session.opening import for_model, named
-from deepvis.settings.settings import Settings
+from deepvis.settings.settings import Settings, settings_that
 from deepvis.sources.names import short_name
-from deepvis.state.viewer import ViewerModel
+from deepvis.state.viewer import OPTIONS, ViewerModel
 from prototxt.common.names import did_you_mean
 
 if TYPE_CHECKING:
     from deepvis.session.session import Session
 
 SCHEME = "deepvis://"
-SETTINGS = (
-    "weights", "arch", "input_shape", "preprocessing", "classes", "mean", "std", "raw_scale", "channel_order", "pair",
-    "resize_to", "images", "scan", "plan", "unit_pictures", "after",
-)  # fmt: skip
+SETTINGS = settings_that(lambda use: use.in_links)
 """Settings that a link carries where they differ from their defaults."""
 
 _PLACE = ("layer", "unit", "picture")  # which have a form of their own in a link
-_NOT_SEEN = ("frozen", "show_help", "fast_step")  # a frozen camera cannot be seen again
-STATE = tuple(name for name in ViewerModel.model_fields if name not in (*_PLACE, *_NOT_SEEN))
+STATE = tuple(name for name, option in OPTIONS.items() if option.in_links and name not in _PLACE)
 _HASH = 16  # digits
 
 

@@ -18,7 +18,7 @@ from deepvis.model.model import Model
 from deepvis.scan.reader import Scan
 from deepvis.session.model_of_settings import opening_unchanged, prepared
 from deepvis.session.session import Session
-from deepvis.settings.settings import BUNDLED_MODEL, Settings, override
+from deepvis.settings.settings import BUNDLED_MODEL, Settings, override, settings_that
 from deepvis.sources import open_images
 from deepvis.sources.camera import Camera
 from deepvis.sources.opening import Cutting
@@ -26,11 +26,7 @@ from entropy import read_plan
 from prototxt.common.errors import InputError
 from prototxt.common.progress import Progress, with_bar
 
-OF_A_MODEL = (
-    "weights", "arch", "input_shape", "preprocessing", "classes", "mean", "std", "raw_scale", "channel_order", "pair",
-    "resize_to", "scan", "plan", "unit_pictures", "after", "hidden_layers", "layer_names", "label_layers",
-    "class_layer", "layer", "unit",
-)  # fmt: skip
+OF_A_MODEL = settings_that(lambda use: use.of_a_model)
 """Settings that belong to one model; another one that is opened does not get them."""
 
 

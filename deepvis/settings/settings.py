@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deepvis.errors import SettingsError
 from deepvis.settings.old_settings import is_old, translate
+from deepvis.state.viewer import BackMode, Preferences
 from prototxt.common.names import did_you_mean
 from prototxt.pixels.field_types import ChannelOrder, PairRule
 
@@ -22,54 +24,76 @@ BUNDLED_MODEL = Path(__file__).resolve().parents[2] / "models" / "indoor39"
 Positive = Annotated[int, Field(ge=1)]
 
 
-class Settings(BaseModel):
-    """Every setting of the toolbox with its default; what each means is told in ``docs/settings.md``.
+@dataclass(frozen=True)
+class Use:
+    """Stands in the ``Annotated`` type of a setting.
 
-    Paths in a settings file are relative to that file. A setting that is None is decided by what is there.
+    Parameters
+    ----------
+    of_a_model : whether it belongs to one model; another one that is opened does not get it.
+    in_links : whether a link carries it where it differs from its default.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+    of_a_model: bool = False
+    in_links: bool = False
+
+
+OF_A_MODEL, SHOWN = Use(of_a_model=True), Use(of_a_model=True, in_links=True)
+
+
+class ModelSettings(BaseModel):
+    """What is opened, what runs it, and where one looks first."""
+
+    model_config = ConfigDict(protected_namespaces=())
 
     model: Path = Field(
         default=BUNDLED_MODEL, description="folder, conversion.json, prototxt, PyTorch weights or torchvision name"
     )
-    weights: Path | None = Field(default=None, description="caffemodel; None: the one that belongs to the model")
-    arch: str | None = Field(
+    weights: Annotated[Path | None, SHOWN] = Field(
+        default=None, description="caffemodel; None: the one that belongs to the model"
+    )
+    arch: Annotated[str | None, SHOWN] = Field(
         default=None, description="network of a file of PyTorch weights: its name, or package.module:factory"
     )
-    input_shape: tuple[Positive, ...] = Field(
+    input_shape: Annotated[tuple[Positive, ...], SHOWN] = Field(
         default=(), description="what a factory's network takes, batch first; (): what the named network takes"
     )
-    preprocessing: Path | None = Field(default=None, description="JSON of a Preprocessing; None: the model's own")
-    classes: Path | None = Field(default=None, description="text file, one class name per line; None: the model's own")
-    mean: Path | float | tuple[float, ...] | None = Field(
+    preprocessing: Annotated[Path | None, SHOWN] = Field(
+        default=None, description="JSON of a Preprocessing; None: the model's own"
+    )
+    classes: Annotated[Path | None, SHOWN] = Field(
+        default=None, description="text file, one class name per line; None: the model's own"
+    )
+    mean: Annotated[Path | float | tuple[float, ...] | None, SHOWN] = Field(
         default=None,
         description="mean image (.binaryproto, .npy), one number, or one per channel; None: the model's own",
     )
-    std: float | tuple[float, ...] | None = Field(
+    std: Annotated[float | tuple[float, ...] | None, SHOWN] = Field(
         default=None, description="one number, or one per channel; None: the model's own"
     )
-    raw_scale: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="factor on the pixels 0-255 before the mean; None: the model's own"
+    raw_scale: Annotated[float | None, SHOWN] = Field(
+        default=None, gt=0, description="factor on the pixels 0-255 before the mean; None: the model's own"
     )
-    channel_order: ChannelOrder | None = Field(
+    channel_order: Annotated[ChannelOrder | None, SHOWN] = Field(
         default=None, description="order of the input's channels; None: the model's own"
     )
-    pair: PairRule | None = Field(
+    pair: Annotated[PairRule | None, SHOWN] = Field(
         default=None, description="how the two pictures of a pair enter a siamese net; None: the model's own"
     )
-    resize_to: tuple[Positive, ...] | None = Field(
+    resize_to: Annotated[tuple[Positive, ...] | None, SHOWN] = Field(
         default=None, description="(height, width), (shorter side,), or () for none; None: the model's own"
     )
-    images: Path | None = Field(default=None, description="folder, list, LMDB or video; None: the sample photographs")
-    scan: Path | None = Field(default=None, description="scan.h5; None: the one beside the model")
-    plan: Path | None = Field(
+    images: Annotated[Path | None, Use(in_links=True)] = Field(
+        default=None, description="folder, list, LMDB or video; None: the sample photographs"
+    )
+    scan: Annotated[Path | None, SHOWN] = Field(default=None, description="scan.h5; None: the one beside the model")
+    plan: Annotated[Path | None, SHOWN] = Field(
         default=None, description="plan.json with learning-rate multipliers; None: beside the scan"
     )
-    after: Path | None = Field(
+    after: Annotated[Path | None, SHOWN] = Field(
         default=None, description="caffemodel after fine-tuning, to compare the net with; None: none"
     )
-    unit_pictures: Path | None = Field(
+    unit_pictures: Annotated[Path | None, SHOWN] = Field(
         default=None, description="folder of an older toolbox or of deepvis export --form folders; None: none"
     )
     presets: dict[str, dict[str, Any]] = Field(
@@ -96,32 +120,34 @@ class Settings(BaseModel):
     )
     top: Annotated[int, Field(ge=1, le=100)] = Field(default=9, description="images kept for every unit by a scan")
 
-    hidden_layers: tuple[str, ...] | Callable[[str], bool] = Field(
+    hidden_layers: Annotated[tuple[str, ...] | Callable[[str], bool], OF_A_MODEL] = Field(
         default=(), description="layers that the window leaves out: names, or a function of the name"
     )
-    layer_names: dict[str, str] | Callable[[str], str] | None = Field(
+    layer_names: Annotated[dict[str, str] | Callable[[str], str] | None, OF_A_MODEL] = Field(
         default=None, description="shorter names of layers: a table, or a function of the name"
     )
-    label_layers: tuple[str, ...] | None = Field(
+    label_layers: Annotated[tuple[str, ...] | None, OF_A_MODEL] = Field(
         default=None, description="layers whose units are the classes; None: found by their number"
     )
-    class_layer: str | None = Field(default=None, description="layer of the class probabilities; None: the last")
-    layer: str | None = Field(default=None, description="layer shown at the start; None: the first")
-    unit: Annotated[int, Field(ge=0)] = Field(default=0, description="unit selected at the start")
-    backprop: Literal["off", "gradient", "deconv", "guided"] = Field(default="off", description="back-propagation mode")
-    colormap: str = Field(
-        default="inferno", min_length=1, description="colour map of activations, any name of the cmap package"
+    class_layer: Annotated[str | None, OF_A_MODEL] = Field(
+        default=None, description="layer of the class probabilities; None: the last"
     )
-    gamma: Annotated[float, Field(gt=0, le=1)] = Field(default=1.0, description="exponent that lifts small values")
-    boost: Annotated[float, Field(ge=0, le=1)] = Field(default=0.0, description="how far weak units are lifted")
-    fit: Literal["as trained", "crop", "stretch"] = Field(
-        default="as trained", description="how a picture is brought into the net's input"
+    layer: Annotated[str | None, OF_A_MODEL] = Field(
+        default=None, description="layer shown at the start; None: the first"
     )
-    show_classes: bool = Field(default=True, description="whether the class probabilities are shown at the start")
-    show_patches: bool = Field(default=True, description="whether patches and histogram are shown at the start")
-    scale: Literal["layer", "frame", "unit"] = Field(
-        default="layer", description="what the brightness of tiles is relative to"
-    )
+    unit: Annotated[int, OF_A_MODEL] = Field(default=0, ge=0, description="unit selected at the start")
+    backprop: BackMode = Field(default="off", description="back-propagation mode")
+
+
+class Settings(Preferences, ModelSettings):
+    """Every setting of the toolbox with its default; what each means is told in ``docs/settings.md``.
+
+    Paths in a settings file are relative to that file. A setting that is None is decided by what is there. The options
+    of the window that have a setting are `Preferences`, declared with the window's state.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
     camera: Annotated[int, Field(ge=0)] = Field(default=0, description="number of the camera")
     mirror_camera: bool = Field(default=True, description="whether the camera's picture is mirrored")
     window_size: tuple[Annotated[int, Field(ge=640)], Annotated[int, Field(ge=480)]] = Field(
@@ -131,7 +157,15 @@ class Settings(BaseModel):
     keymap: Literal["deepvis", "yosinski"] = Field(
         default="deepvis", description="keys of arikpoz's toolbox, or those of Yosinski's where both differ"
     )
-    fast_step: Positive = Field(default=3, description="units that I J K L move by")
+
+
+def settings_that(fits: Callable[[Use], bool]) -> tuple[str, ...]:
+    """Names of the settings beside whose type a `Use` stands that fits."""
+    return tuple(
+        name
+        for name, field in Settings.model_fields.items()
+        if any(isinstance(mark, Use) and fits(mark) for mark in field.metadata)
+    )
 
 
 def to_stderr(words: str) -> None:

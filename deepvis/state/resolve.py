@@ -2,91 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from functools import cache
+
+from pydantic import ConfigDict
 
 from deepvis.state.net_info import Grid, LayerInfo, NetInfo, UnitOrder
-from deepvis.state.viewer import (
-    BackMode,
-    BackView,
-    BlobView,
-    Fit,
-    FrameKind,
-    LayerMode,
-    Origin,
-    Overlay,
-    PairView,
-    Scale,
-    Sort,
-    Source,
-    ViewerModel,
-    Zoom,
-)
+from deepvis.state.option import options_of
+from deepvis.state.viewer import Options, Origin, ViewerModel
 from prototxt.net.graph import Value
 
 
-@dataclass(frozen=True)
-class DisplayState:
+class DisplayState(Options):
     """What the window shows; every index in it exists in the net.
+
+    The options are the user's wishes, but for these: ``0 ≤ unit < layer.units``; ``picture`` is counted round from the
+    last to the first, and -1 where there is none; ``origin`` is the unit from which back-propagation starts, None while
+    it is off; ``back_mode`` is ``"off"`` too where the origin is the input itself. A `resolve` makes it, unchecked.
 
     Parameters
     ----------
     layer, layer_index : the layer in the middle, and its place in the net.
-    unit : the selected unit, ``0 ≤ unit < layer.units``.
-    layer_mode : how the layer is shown in the middle; ``first_only``: with one picture for each unit.
     grid : how the layer's units are laid out.
     value : the graph's value whose maps are shown (before or after the activation).
     value_is_own : True where ``value`` is before the layer's activation and differs from after it.
-    picture : index of the current picture, counted round from the last to the first; -1 where there is none.
-    back_mode : ``"off"`` too where the origin is the input itself.
-    origin : the unit from which back-propagation starts; None while it is off.
     origin_is_frozen : whether the origin stays when the selection moves.
-    frame_kind : what the coloured frames around the units tell; ``threshold`` : in bits, of the frames that need one.
     grid_shows_diffs : whether the middle shows what back-propagation brought to the layer.
-    blob : of the pane of blobs, by name; one that the net has not is the layer's own.
-    blob_axes, blob_at : its axes that are rows and columns, and the index along every axis; empty for the usual ones.
     """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
     layer: LayerInfo
     layer_index: int
-    unit: int
-    layer_mode: LayerMode
-    first_only: bool
     grid: Grid
     value: Value
     value_is_own: bool
-    picture: int
-    source: Source
-    fit: Fit
-    pair_view: PairView
-    frozen: bool
-    back_mode: BackMode
-    back_view: BackView
-    origin: Origin | None
     origin_is_frozen: bool
     grid_shows_diffs: bool
-    zoom: Zoom
-    colormap: str
-    scale: Scale
-    gamma: float
-    boost: float
-    level_low: float
-    level_high: float
-    overlay: Overlay
-    show_classes: bool
-    show_patches: bool
-    show_values: bool
-    sort: Sort
-    reverse_order: bool
-    unit_filter: str
-    frame_kind: FrameKind
-    threshold: float | None
-    show_help: bool
-    show_timings: bool
-    panes: tuple[str, ...]
-    blob: str
-    blob_view: BlobView
-    blob_axes: tuple[int, ...]
-    blob_at: tuple[int, ...]
 
     @property
     def is_live(self) -> bool:
@@ -97,6 +49,24 @@ class DisplayState:
     def unit_text(self) -> str:
         """Such as ``conv5:37``, the name under which the unit is found again."""
         return f"{self.layer.name}:{self.unit}"
+
+    def differs(self, other: DisplayState, names: Iterable[str]) -> bool:
+        """Whether fields have another value in another state; see `fields_of`."""
+        return self.values_of(names) != other.values_of(names)
+
+    def values_of(self, names: Iterable[str]) -> tuple[object, ...]:
+        """Values of the fields that names stand for; see `fields_of`."""
+        return tuple(getattr(self, field) for field in fields_of(tuple(names)))
+
+
+@cache
+def fields_of(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields of `DisplayState` that names stand for; KeyError for one that is no field and no `Group` of fields."""
+    fields: dict[str, tuple[str, ...]] = {name: (name,) for name in DisplayState.model_fields}
+    for name, option in options_of(DisplayState).items():
+        if option.group is not None:
+            fields[option.group] = (*fields.get(option.group, ()), name)
+    return tuple(field for name in names for field in fields[name])
 
 
 def resolve(
@@ -123,55 +93,22 @@ def resolve(
     unit = _clamp(model.unit, layer.units)
     origin = _origin(model, net, layer, unit)
     is_own = model.before_activation and layer.own_value != layer.value
-    same = {name: getattr(model, name) for name in _UNCHANGED}
-    return DisplayState(
-        layer=layer,
-        layer_index=index,
-        unit=unit,
-        grid=_grid(layer, aspect * _tile_aspect(model, layer), order),
-        value=layer.own_value if is_own else layer.value,
-        value_is_own=is_own,
-        picture=model.picture % pictures if pictures else -1,
-        back_mode=model.back_mode if origin else "off",
-        origin=origin,
-        origin_is_frozen=origin is not None and model.origin == origin,
-        grid_shows_diffs=model.show_diffs and origin is not None,
-        zoom="grid" if model.zoom == "back" and origin is None else model.zoom,
-        **same,
-    )
-
-
-_UNCHANGED = (
-    "layer_mode",
-    "first_only",
-    "source",
-    "fit",
-    "pair_view",
-    "frozen",
-    "back_view",
-    "colormap",
-    "scale",
-    "gamma",
-    "boost",
-    "level_low",
-    "level_high",
-    "overlay",
-    "show_classes",
-    "show_patches",
-    "show_values",
-    "sort",
-    "reverse_order",
-    "unit_filter",
-    "frame_kind",
-    "threshold",
-    "show_help",
-    "show_timings",
-    "panes",
-    "blob",
-    "blob_view",
-    "blob_axes",
-    "blob_at",
-)
+    wishes = {name: getattr(model, name) for name in Options.model_fields}
+    made_to_fit = {
+        "layer": layer,
+        "layer_index": index,
+        "unit": unit,
+        "grid": _grid(layer, aspect * _tile_aspect(model, layer), order),
+        "value": layer.own_value if is_own else layer.value,
+        "value_is_own": is_own,
+        "picture": model.picture % pictures if pictures else -1,
+        "back_mode": model.back_mode if origin else "off",
+        "origin": origin,
+        "origin_is_frozen": origin is not None and model.origin == origin,
+        "grid_shows_diffs": model.show_diffs and origin is not None,
+        "zoom": "grid" if model.zoom == "back" and origin is None else model.zoom,
+    }
+    return DisplayState.model_construct(**wishes | made_to_fit)
 
 
 def first_layer(net: NetInfo) -> int:

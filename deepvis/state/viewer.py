@@ -1,11 +1,17 @@
-"""What the user wants to see: the one mutable state behind the window. Everything on screen follows from it."""
+"""What the user wants to see: the one mutable state behind the window. Everything on screen follows from it.
+
+A field is declared once. Its type, default, description and `Option` say all that the keys, the options' rows, the
+links, the settings, ``deepvis snapshot`` and the controllers need to know of it.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from deepvis.state.option import Option, options_of
 
 BackMode = Literal["off", "gradient", "deconv", "guided"]
 BackView = Literal["raw", "gray", "norm", "normblur", "sum>0", "histogram"]
@@ -29,25 +35,9 @@ Fit = Literal["as trained", "crop", "stretch"]
 Sort = Literal["unit", "activation", "mean", "scan mean", "H", "rate", "dead share", "selectivity", "class"]
 FrameKind = Literal["off", "H", "rate", "threshold"]
 
-SOURCES: tuple[Source, ...] = get_args(Source)
-SORTS: tuple[Sort, ...] = get_args(Sort)
-FRAME_KINDS: tuple[FrameKind, ...] = get_args(FrameKind)
-LAYER_MODES: tuple[LayerMode, ...] = get_args(LayerMode)
-BLOB_VIEWS: tuple[BlobView, ...] = get_args(BlobView)
-PAIR_VIEWS: tuple[PairView, ...] = get_args(PairView)
-FITS: tuple[Fit, ...] = get_args(Fit)
-BACK_MODES: tuple[BackMode, ...] = get_args(BackMode)
-BACK_VIEWS: tuple[BackView, ...] = get_args(BackView)
-ZOOMS: tuple[Zoom, ...] = get_args(Zoom)
-OVERLAYS: tuple[Overlay, ...] = get_args(Overlay)
-SCALES: tuple[Scale, ...] = get_args(Scale)
 COLORMAPS: tuple[str, ...] = ("inferno", "viridis", "gray", "cividis")
 GAMMAS: tuple[float, ...] = (1.0, 0.7, 0.5, 0.3)
 BOOSTS: tuple[float, ...] = (0.0, 0.3, 0.5, 0.8, 1.0)
-
-
-_PLACE = ("layer", "unit", "picture", "source")
-_PREFERENCES = ("colormap", "scale", "fast_step", "gamma", "boost", "fit", "show_classes", "show_patches")
 
 
 class Origin(BaseModel):
@@ -59,7 +49,84 @@ class Origin(BaseModel):
     unit: Annotated[int, Field(ge=0)]
 
 
-class ViewerModel(BaseModel):
+class Preferences(BaseModel):
+    """Options that have a setting of the same name: it gives the first value, to which a reset goes back."""
+
+    colormap: Annotated[str, Option(COLORMAPS, "colours")] = Field(
+        default="inferno", min_length=1, description="colour map of activations, any name of the cmap package"
+    )
+    gamma: Annotated[float, Option(GAMMAS, "colours")] = Field(
+        default=1.0, gt=0, le=1, description="exponent that lifts small values"
+    )
+    boost: Annotated[float, Option(BOOSTS, "brightness")] = Field(
+        default=0.0, ge=0, le=1, description="how far weak units are lifted"
+    )
+    fit: Fit = Field(default="as trained", description="how a picture is brought into the net's input")
+    show_classes: bool = Field(default=True, description="whether the class probabilities are shown")
+    show_patches: bool = Field(default=True, description="whether patches and histogram are shown")
+    scale: Annotated[Scale, Option(group="brightness")] = Field(
+        default="layer", description="what the brightness of tiles is relative to"
+    )
+    fast_step: Annotated[int, Option(in_links=False)] = Field(default=3, ge=1, description="units that I J K L move by")
+
+
+class Options(Preferences):
+    """Every field that the user's wishes and what is shown for them have in common; each is declared here alone."""
+
+    layer_mode: LayerMode = Field(default="activations", description="how the layer is shown")
+    first_only: bool = Field(default=True, description="one picture for each unit, or all of them")
+    unit: Annotated[int, Option(reset=False)] = Field(default=0, description="the selected unit")
+    picture: Annotated[int, Option(reset=False)] = Field(
+        default=0, description="number of the picture that is shown, from 0"
+    )
+    source: Annotated[Source, Option(reset=False)] = Field(default="files", description="where pictures come from")
+    pair_view: PairView = Field(default="both", description="what of a pair is shown")
+    frozen: Annotated[bool, Option(in_links=False)] = Field(  # a frozen camera cannot be seen again
+        default=False, description="hold the camera"
+    )
+    back_mode: BackMode = Field(default="off", description="back-propagation from the unit")
+    back_view: BackView = Field(default="raw", description="how its result is drawn")
+    origin: Origin | None = Field(
+        default=None,
+        description="unit that back-propagation starts from, if it is not the selected one, such as conv5:13",
+    )
+    zoom: Zoom = Field(default="grid", description="what fills the middle")
+    level_low: Annotated[float, Option(group="contrast")] = Field(
+        default=0.0, ge=0, lt=1, description="where the colour map begins, in shares of the scale"
+    )
+    level_high: Annotated[float, Option(group="contrast")] = Field(default=1.0, gt=0, le=1, description="where it ends")
+    overlay: Overlay = Field(default="off", description="the picture over the maps")
+    show_values: bool = Field(default=True, description="values in the pictures")
+    sort: Annotated[Sort, Option(group="order")] = Field(default="unit", description="what the units are sorted by")
+    reverse_order: Annotated[bool, Option(group="order")] = Field(default=False, description="sort the other way round")
+    unit_filter: Annotated[str, Option(group="order")] = Field(
+        default="", description="which units are shown, such as 'H < 2, free'"
+    )
+    frame_kind: Annotated[FrameKind, Option(group="frames")] = Field(
+        default="off", description="what coloured frames around the units tell"
+    )
+    threshold: Annotated[float | None, Option(group="frames")] = Field(
+        default=None, ge=0, description="of H in bits, for frames and the pane of thresholds"
+    )
+    show_help: Annotated[bool, Option(in_links=False)] = Field(default=False, description="the list of keys")
+    show_timings: bool = Field(default=False, description="timings in the status line")
+    panes: tuple[str, ...] = Field(default=(), description="further panes at the bottom")
+    blob: Annotated[str, Option(group="blobs")] = Field(
+        default="",
+        description="blob of the pane of blobs, such as conv1@1 or conv1.blobs[0]; the layer's own if there is none",
+    )
+    blob_view: Annotated[BlobView, Option(group="blobs")] = Field(
+        default="picture", description="how that blob is shown"
+    )
+    blob_axes: Annotated[tuple[int, ...], Option(group="blobs")] = Field(
+        default=(), description="its axes that are rows and columns"
+    )
+    blob_at: Annotated[tuple[int, ...], Option(group="blobs")] = Field(
+        default=(), description="the index along each of its axes"
+    )
+
+
+class ViewerModel(Options):
     """The user's wishes; they need not fit the net, `deepvis.state.resolve` makes them fit.
 
     Every field has a signal of the same name in ``events``; a value outside of a field's choices raises a
@@ -69,52 +136,23 @@ class ViewerModel(BaseModel):
     model_config = ConfigDict(validate_assignment=True, extra="forbid")
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
-    layer: str | None = None
-    layer_mode: LayerMode = "activations"
-    first_only: bool = True
-    unit: int = 0
-    picture: int = 0
-    source: Source = "files"
-    fit: Fit = "as trained"
-    pair_view: PairView = "both"
-    frozen: bool = False
-    back_mode: BackMode = "off"
-    back_view: BackView = "raw"
-    origin: Origin | None = None
-    show_diffs: bool = False
-    before_activation: bool = False
-    zoom: Zoom = "grid"
-    colormap: str = "inferno"
-    scale: Scale = "layer"
-    gamma: Annotated[float, Field(gt=0, le=1)] = 1.0
-    boost: Annotated[float, Field(ge=0, le=1)] = 0.0
-    level_low: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    level_high: Annotated[float, Field(gt=0, le=1)] = 1.0
-    overlay: Overlay = "off"
-    show_classes: bool = True
-    show_patches: bool = True
-    show_values: bool = True
-    sort: Sort = "unit"
-    reverse_order: bool = False
-    unit_filter: str = ""
-    frame_kind: FrameKind = "off"
-    threshold: Annotated[float, Field(ge=0)] | None = None
-    show_help: bool = False
-    show_timings: bool = False
-    panes: tuple[str, ...] = ()
-    blob: str = ""
-    blob_view: BlobView = "picture"
-    blob_axes: tuple[int, ...] = ()
-    blob_at: tuple[int, ...] = ()
-    fast_step: Annotated[int, Field(ge=1)] = 3
+    layer: Annotated[str | None, Option(reset=False)] = Field(default=None, description="the layer in the middle")
+    show_diffs: bool = Field(
+        default=False, description="what back-propagation brought to the layer, in place of its activations"
+    )
+    before_activation: bool = Field(default=False, description="the layer before its activation")
     _start: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     def model_post_init(self, context: Any) -> None:
         """Remember what the settings gave."""
-        self._start = {name: getattr(self, name) for name in _PREFERENCES}
+        self._start = {name: getattr(self, name) for name in Preferences.model_fields}
 
     def reset(self) -> None:
         """Give every option its default, or what the settings say; layer, unit, picture and source stay."""
-        for name, information in ViewerModel.model_fields.items():
-            if name not in _PLACE:
-                setattr(self, name, self._start.get(name, information.default))
+        for name, option in OPTIONS.items():
+            if option.reset:
+                setattr(self, name, self._start.get(name, ViewerModel.model_fields[name].default))
+
+
+OPTIONS: dict[str, Option] = options_of(ViewerModel)
+"""Of every field of the state, by name."""

@@ -20,7 +20,7 @@ from deepvis.session.opening import opening_session
 from deepvis.session.session import Session
 from deepvis.settings.settings import Settings
 from deepvis.state.net_info import NetInfo
-from deepvis.state.viewer import ViewerModel
+from deepvis.state.viewer import Preferences, ViewerModel
 from deepvis.views.actions.engines import choose_engine
 from deepvis.views.actions.opening import open_link, open_paths
 from deepvis.views.actions.registry import SUBMENUS, WINDOW_ACTIONS
@@ -91,30 +91,18 @@ def first_state(settings: Settings, net: NetInfo, wishes: Mapping[str, Any] | No
     unknown = [name for name in (wishes or {}).get("panes", ()) if name not in PANES]
     if unknown:
         raise SettingsError(f"there is no pane {unknown[0]!r}; there are {', '.join(PANES)}")
+    place = {"layer": settings.layer, "unit": settings.unit, "back_mode": settings.backprop}
+    preferences = {name: getattr(settings, name) for name in Preferences.model_fields}
     try:
-        cmap.Colormap(settings.colormap)
-        return ViewerModel(
-            **{
-                "layer": settings.layer,
-                "unit": settings.unit,
-                "back_mode": settings.backprop,
-                "colormap": settings.colormap,
-                "scale": settings.scale,
-                "fast_step": settings.fast_step,
-                "gamma": settings.gamma,
-                "boost": settings.boost,
-                "fit": settings.fit,
-                "show_classes": settings.show_classes,
-                "show_patches": settings.show_patches,
-            }
-            | dict(wishes or {})
-        )
+        model = ViewerModel(**place | preferences | dict(wishes or {}))
+        cmap.Colormap(model.colormap)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         raise SettingsError(f"{name} = {first['input']!r} is not allowed: {first['msg']}") from None
     except ValueError as error:
-        raise SettingsError(f"colormap = {settings.colormap!r} is not known: {error}") from None
+        raise SettingsError(f"colormap = {model.colormap!r} is not known: {error}") from None
+    return model
 
 
 def check_place(net: NetInfo, settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QToolBu
 
 from deepvis.compute.order import NUMBERS
 from deepvis.state.resolve import DisplayState
-from deepvis.state.viewer import FRAME_KINDS, SORTS, ViewerModel
+from deepvis.state.viewer import OPTIONS, ViewerModel
 from deepvis.views import theme
 from deepvis.views.keys import COMMANDS, Command, command_of, keys_text
 
@@ -31,12 +31,12 @@ class GridHead(QWidget):
         super().__init__()
         self._model = model
         self._commands = commands
-        self.sort = self._list("sort", [(f"by {name}", name) for name in SORTS], "next_sort")
-        for place, name in enumerate(SORTS):
+        self.sort = self._list("sort", lambda sort: f"by {sort}")
+        for place, name in enumerate(OPTIONS["sort"].choices):
             self.sort.setItemData(place, NUMBERS.get(name, "number of the unit"), Qt.ItemDataRole.ToolTipRole)
         self.reverse = QToolButton()
         self.reverse.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.reverse.setToolTip(self._hint("toggle_reverse"))
+        self.reverse.setToolTip(self._hint("toggle_reverse_order"))
         self.reverse.clicked.connect(lambda: self._set("reverse_order", not self._model.reverse_order))
         self.filter = _Line()
         self.filter.setFont(theme.small(self.font()))
@@ -45,7 +45,7 @@ class GridHead(QWidget):
         self.filter.editingFinished.connect(lambda: self._set("unit_filter", self.filter.text().strip()))
         self.count = QLabel()
         self.count.setStyleSheet(f"color: {theme.DIM};")
-        self.frames = self._list("frame_kind", [(_frame_text(kind), kind) for kind in FRAME_KINDS], "next_frames")
+        self.frames = self._list("frame_kind", lambda kind: "no frames" if kind == "off" else f"frames: {kind}")
         row = QHBoxLayout(self)
         row.setContentsMargins(6, 3, 6, 3)
         row.setSpacing(4)
@@ -55,8 +55,8 @@ class GridHead(QWidget):
 
     def show_state(self, state: DisplayState) -> None:
         """Follow the state."""
-        self.sort.setCurrentIndex(SORTS.index(state.sort))
-        self.frames.setCurrentIndex(FRAME_KINDS.index(state.frame_kind))
+        self.sort.setCurrentIndex(self.sort.findData(state.sort))
+        self.frames.setCurrentIndex(self.frames.findData(state.frame_kind))
         self.reverse.setText("↑" if state.reverse_order else "↓")
         if not self.filter.hasFocus() or not state.unit_filter:
             self.filter.setText(state.unit_filter)
@@ -68,14 +68,15 @@ class GridHead(QWidget):
         self.filter.setFocus()
         self.filter.selectAll()
 
-    def _list(self, field: str, choices: Sequence[tuple[str, str]], action: str) -> QComboBox:
+    def _list(self, field: str, words: Callable[[str], str]) -> QComboBox:
+        choices = OPTIONS[field].choices
         widget = QComboBox()
         widget.setFont(theme.small(self.font()))
         widget.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        widget.setToolTip(self._hint(action))
-        for text, choice in choices:
-            widget.addItem(text, choice)
-        widget.setFixedWidth(max(widget.fontMetrics().horizontalAdvance(text) for text, _ in choices) + 32)
+        widget.setToolTip(self._hint(f"next_{field}"))
+        for choice in choices:
+            widget.addItem(words(choice), choice)
+        widget.setFixedWidth(max(widget.fontMetrics().horizontalAdvance(words(choice)) for choice in choices) + 32)
         widget.activated.connect(lambda place: self._set(field, widget.itemData(place)))
         return widget
 
@@ -86,10 +87,6 @@ class GridHead(QWidget):
     def _set(self, field: str, value: Any) -> None:
         if getattr(self._model, field) != value:
             setattr(self._model, field, value)
-
-
-def _frame_text(kind: str) -> str:
-    return "no frames" if kind == "off" else f"frames: {kind}"
 
 
 class _Line(QLineEdit):

@@ -9,71 +9,67 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from deepvis.state.viewer import (
-    BACK_MODES,
-    BACK_VIEWS,
-    BOOSTS,
-    COLORMAPS,
-    FITS,
-    GAMMAS,
-    LAYER_MODES,
-    OVERLAYS,
-    PAIR_VIEWS,
-    SCALES,
-    SOURCES,
-    ZOOMS,
-    ViewerModel,
-)
+from deepvis.state.viewer import OPTIONS, ViewerModel
 from deepvis.views import theme
 from deepvis.views.keys import COMMANDS, Command, command_of, keys_text
 
 
 @dataclass(frozen=True)
-class Option:
+class Row:
     """One row.
 
     Parameters
     ----------
-    field : of `ViewerModel`; ``origin`` is a switch that freezes the unit.
+    field : of `ViewerModel`, with choices: a switch where they are off and on, else a list; ``origin`` is a switch that
+        freezes the unit.
     text : its label.
-    action : whose key is shown beside it.
-    choices : of a list; empty for a switch.
+    action : whose key is shown beside it, and which a switch does; by default the one that goes to the next choice.
     """
 
     field: str
     text: str
-    action: str
-    choices: Sequence[Any] = ()
+    action: str = ""
+
+    @property
+    def choices(self) -> Sequence[Any]:
+        """Of a list; none for a switch."""
+        choices = OPTIONS[self.field].choices
+        return () if choices == (False, True) else choices
+
+    @property
+    def does(self) -> str:
+        """The action."""
+        return self.action or f"{'next' if self.choices else 'toggle'}_{self.field}"
 
 
-GROUPS: dict[str, tuple[Option, ...]] = {
+GROUPS: dict[str, tuple[Row, ...]] = {
     "Back-propagation": (
-        Option("back_mode", "Mode", "next_back_mode", BACK_MODES),
-        Option("back_view", "View", "next_back_view", BACK_VIEWS),
-        Option("origin", "Freeze origin", "toggle_origin"),
-        Option("show_diffs", "Diffs in the grid", "toggle_diffs"),
+        Row("back_mode", "Mode"),
+        Row("back_view", "View"),
+        Row("origin", "Freeze origin"),
+        Row("show_diffs", "Diffs in the grid"),
     ),
     "Colours": (
-        Option("colormap", "Map", "next_colormap", COLORMAPS),
-        Option("scale", "Scale", "next_scale", SCALES),
-        Option("gamma", "Gamma", "next_gamma", GAMMAS),
-        Option("boost", "Lift units", "next_boost", BOOSTS),
-        Option("overlay", "Overlay", "next_overlay", OVERLAYS),
+        Row("colormap", "Map"),
+        Row("scale", "Scale"),
+        Row("gamma", "Gamma"),
+        Row("boost", "Lift units"),
+        Row("overlay", "Overlay"),
     ),
     "Show": (
-        Option("layer_mode", "Layer", "next_layer_mode", LAYER_MODES),
-        Option("first_only", "One picture per unit", "toggle_first_only"),
-        Option("zoom", "Middle", "next_zoom", ZOOMS),
-        Option("before_activation", "Before activation", "toggle_before"),
-        Option("show_classes", "Classes", "toggle_classes"),
-        Option("show_patches", "Patches", "toggle_patches"),
-        Option("show_values", "Values", "toggle_values"),
+        Row("layer_mode", "Layer"),
+        Row("first_only", "One picture per unit"),
+        Row("zoom", "Middle"),
+        Row("before_activation", "Before activation"),
+        Row("show_classes", "Classes"),
+        Row("show_patches", "Patches"),
+        Row("show_values", "Values"),
     ),
     "Input": (
-        Option("source", "Source", "toggle_camera", SOURCES),
-        Option("frozen", "Freeze", "toggle_freeze"),
-        Option("fit", "Fit", "next_fit", FITS),
-        Option("pair_view", "Pair", "next_pair_view", PAIR_VIEWS),
+        Row("source", "Source", "toggle_camera"),
+        Row("frozen", "Freeze"),
+        Row("fit", "Fit"),
+        Row("pair_view", "Pair"),
     ),
 }
 
@@ -104,12 +100,12 @@ class OptionsPane(QScrollArea):
         column = QVBoxLayout(body)
         column.setContentsMargins(10, 6, 10, 8)
         column.setSpacing(3)
-        for title, options in GROUPS.items():
+        for title, rows in GROUPS.items():
             head = QLabel(title)
             head.setFont(theme.bold(self.font()))
             column.addWidget(head)
-            for option in options:
-                column.addLayout(self._row(option))
+            for row in rows:
+                column.addLayout(self._line(row))
             column.addSpacing(4)
         column.addStretch(1)
         self.setWidget(body)
@@ -127,36 +123,36 @@ class OptionsPane(QScrollArea):
                 row.setChecked(bool(value))
             row.blockSignals(False)
 
-    def _row(self, option: Option) -> QHBoxLayout:
+    def _line(self, row: Row) -> QHBoxLayout:
         line = QHBoxLayout()
         line.setSpacing(6)
-        command = command_of(option.action, self._commands)
+        command = command_of(row.does, self._commands)
         keys = keys_text(command)
-        key = QLabel(keys.split()[0] if len(keys.split()[0]) == 1 else "")
+        key = QLabel(keys.split()[0] if keys and len(keys.split()[0]) == 1 else "")
         key.setFixedWidth(12)
         key.setStyleSheet(f"color: {theme.DIM};")
-        widget = self._list(option) if option.choices else self._switch(option)
+        widget = self._list(row) if row.choices else self._switch(row)
         widget.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        widget.setToolTip(f"{command.text} ({keys})")
-        self.rows[option.field] = widget
-        if option.choices:
-            line.addWidget(QLabel(option.text))
+        widget.setToolTip(f"{command.text} ({keys})" if keys else command.text)
+        self.rows[row.field] = widget
+        if row.choices:
+            line.addWidget(QLabel(row.text))
             line.addStretch(1)
-        line.addWidget(widget, 0 if option.choices else 1)
+        line.addWidget(widget, 0 if row.choices else 1)
         line.addWidget(key)
         return line
 
-    def _list(self, option: Option) -> QComboBox:
+    def _list(self, row: Row) -> QComboBox:
         widget = QComboBox()
         metrics = self.fontMetrics()
-        texts = ["over inactive", *map(str, option.choices)]
+        texts = ["over inactive", *map(str, row.choices)]
         widget.setFixedWidth(max(metrics.horizontalAdvance(text) for text in texts) + 34)
-        for choice in option.choices:
+        for choice in row.choices:
             widget.addItem(f"{choice:g}" if isinstance(choice, float) else str(choice), choice)
-        widget.activated.connect(lambda place: setattr(self._model, option.field, widget.itemData(place)))
+        widget.activated.connect(lambda place: setattr(self._model, row.field, widget.itemData(place)))
         return widget
 
-    def _switch(self, option: Option) -> QCheckBox:
-        widget = QCheckBox(option.text)
-        widget.clicked.connect(lambda: self.acted.emit(option.action))
+    def _switch(self, row: Row) -> QCheckBox:
+        widget = QCheckBox(row.text)
+        widget.clicked.connect(lambda: self.acted.emit(row.does))
         return widget

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from deepvis.state.viewer import LAYER_MODES
+from deepvis.state.viewer import OPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST = 150_000  # bytes
@@ -45,5 +45,5 @@ def test_the_page_shows_what_the_script_draws(shots):
 
 def test_every_way_to_show_a_layer_is_in_the_gallery(shots):
     options = " ".join(shot.options for shot in shots)
-    for mode in set(LAYER_MODES) - {"activations"}:  # those are in the picture of the window
+    for mode in set(OPTIONS["layer_mode"].choices) - {"activations"}:  # those are in the picture of the window
         assert f"--show '{mode}'" in options

@@ -13,16 +13,8 @@ from deepvis.state.resolve import DisplayState
 
 @layer_view(
     "activations",
-    follows=(
-        "value",
-        "grid_shows_diffs",
-        "colormap",
-        "scale",
-        "gamma",
-        "boost",
-        "level_low",
-        "level_high",
-    ),
+    follows=("value", "grid_shows_diffs"),
+    looks=("colours", "contrast", "brightness"),
     live=True,
 )
 def show_activations(state: DisplayState, sources: Sources) -> Iterator[GridContent]:

@@ -104,7 +104,7 @@ def blob_names(model: Model) -> tuple[str, ...]:
 @pane(
     "blob",
     "Any blob",
-    follows=("layer", "unit", "value", "blob", "blob_view", "blob_axes", "blob_at", "colormap", "gamma"),
+    follows=("layer", "unit", "value", "blobs", "colours"),
     live=True,
     lane="net",
     height=260,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class CompareContent:
 @pane(
     "compare",
     "Before and after fine-tuning",
-    follows=("layer", "value", "grid", "colormap", "gamma"),
+    follows=("layer", "value", "grid", "colours", "contrast"),
     live=True,
     lane="net",
 )
@@ -116,7 +116,7 @@ def _grids(state: DisplayState, sources: Sources, both: Comparison) -> tuple[tup
     first = sources.activations.maps[state.value]
     second = both.maps(sources.activations.frame).maps[state.value]
     low, high = min(float(first.min()), float(second.min())), max(float(first.max()), float(second.max()))
-    same = replace(state, scale="layer", boost=0.0)
+    same = state.model_copy(update={"scale": "layer", "boost": 0.0})
     moved = second - first
     reach = float(np.abs(moved).max())
     return (

@@ -21,7 +21,8 @@ class Pane:
     ----------
     title : in the menu and above the pane.
     make : runs beside the window while the pane is open; yields contents, more complete every time.
-    follows : fields of the state that it depends on; when one changes it is made anew.
+    follows : fields of the state, or groups of them (`deepvis.state.option.Group`), that it depends on; when one
+        changes it is made anew.
     live : whether it depends on the picture, and is made anew for every frame.
     lane : where it is made: ``"disk"``, or ``"net"`` if it runs the net, which does one thing at a time.
     height : in pixels, of its dock at first.

@@ -11,7 +11,7 @@ from superqt import QElidingLabel, QSearchableComboBox
 
 from deepvis.controllers.panes.blob import BlobContent
 from deepvis.controllers.viewer import ViewerController
-from deepvis.state.viewer import BLOB_VIEWS
+from deepvis.state.viewer import OPTIONS
 from deepvis.views import theme
 from deepvis.views.grid_pane import GridPane
 from deepvis.views.panes.histograms import HistogramPlot
@@ -36,9 +36,10 @@ class BlobPane(QWidget):
         self.names.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.names.activated.connect(self._choose_blob)
         self.views = QComboBox()
-        self.views.addItems(BLOB_VIEWS)
+        choices = OPTIONS["blob_view"].choices
+        self.views.addItems(choices)
         self.views.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.views.activated.connect(lambda place: setattr(self._model, "blob_view", BLOB_VIEWS[place]))
+        self.views.activated.connect(lambda place: setattr(self._model, "blob_view", choices[place]))
         self.axes = AxesRow()
         self.axes.axes.activated.connect(self._choose_axes)
         self.words = QElidingLabel()
@@ -75,7 +76,7 @@ class BlobPane(QWidget):
         self.content = content
         is_own = self._model.blob not in content.names
         self.names.setCurrentIndex(0 if is_own else content.names.index(content.name) + 1)
-        self.views.setCurrentIndex(BLOB_VIEWS.index(content.view))
+        self.views.setCurrentText(content.view)
         self.axes.show_axes(content, self._choose_index)
         self.words.setText(f"{content.name}  {content.words}")
         self.words.setToolTip(f"{content.name}\n{content.words}")

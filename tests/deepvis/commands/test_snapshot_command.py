@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 import tyro
 
-from deepvis.commands.snapshot import ALIASES, ELSEWHERE, HELP, StateOptions, wishes_of
+from deepvis.commands.snapshot import ALIASES, StateOptions, wishes_of
 from deepvis.commands.window import WindowOptions
 from deepvis.errors import SettingsError
 from deepvis.state.viewer import Origin, ViewerModel
@@ -17,9 +17,14 @@ def given(*words):
 
 def test_every_field_of_the_state_has_an_option():
     options = {option.name for option in fields(StateOptions)}
-    assert options | set(ELSEWHERE) == set(ViewerModel.model_fields)
-    assert set(ELSEWHERE) <= {option.name for option in fields(WindowOptions)}
-    assert set(HELP) | set(ALIASES) <= options
+    elsewhere = {option.name for option in fields(WindowOptions)} & set(ViewerModel.model_fields)
+    assert elsewhere == {"layer", "unit"}
+    assert options | elsewhere == set(ViewerModel.model_fields)
+    assert set(ALIASES) <= options
+
+
+def test_every_field_says_what_it_is():
+    assert [name for name, field in ViewerModel.model_fields.items() if not field.description] == []
 
 
 EXAMPLES = {

@@ -3,11 +3,11 @@ from scipy.ndimage import gaussian_filter
 
 from deepvis.compute.back_views import BACK_MAPS, blur, raw_colours
 from deepvis.compute.overlay import overlay
-from deepvis.state.viewer import BACK_VIEWS
+from deepvis.state.viewer import OPTIONS
 
 
 def test_every_view_but_raw_is_a_map():
-    assert {"raw", "histogram", *BACK_MAPS} == set(BACK_VIEWS)
+    assert {"raw", "histogram", *BACK_MAPS} == set(OPTIONS["back_view"].choices)
     gradient = np.random.default_rng(0).normal(size=(3, 7, 9)).astype(np.float32)
     for view, function in BACK_MAPS.items():
         values = function(gradient)

@@ -3,7 +3,7 @@ import pytest
 from deepvis.controllers.actions import ACTIONS
 from deepvis.state.net_info import LayerInfo, NetInfo
 from deepvis.state.resolve import resolve
-from deepvis.state.viewer import BACK_MODES, COLORMAPS, Origin, ViewerModel
+from deepvis.state.viewer import COLORMAPS, OPTIONS, Origin, ViewerModel
 from prototxt.net.graph import Value
 
 NET = NetInfo(
@@ -49,14 +49,18 @@ def test_pictures_go_round_and_leave_the_camera():
     assert (state.source, state.picture) == ("files", 0)
 
 
-@pytest.mark.parametrize(("action", "field", "choices"), [("next_back_mode", "back_mode", BACK_MODES)])
-def test_choices_go_round(action, field, choices):
-    model = ViewerModel(layer="conv1")
-    seen = []
-    for _ in range(len(choices) + 1):
-        seen.append(getattr(model, field))
-        do(model, action)
-    assert seen == [*choices, choices[0]]
+@pytest.mark.parametrize("field", [name for name, option in OPTIONS.items() if option.choices])
+def test_choices_go_round(field):
+    choices, model = OPTIONS[field].choices, ViewerModel(layer="conv1")
+    first = choices.index(getattr(model, field))
+    forward = [choices[(first + step) % len(choices)] for step in range(len(choices) + 1)]
+    for word, expected in (("next", forward), ("previous", forward[::-1])):
+        action = f"toggle_{field}" if choices == (False, True) else f"{word}_{field}"
+        seen = [getattr(model, field)]
+        for _ in choices:
+            do(model, action)
+            seen.append(getattr(model, field))
+        assert seen == expected
 
 
 def test_a_colour_map_from_the_settings_is_a_place_to_start_from():
@@ -90,13 +94,13 @@ def test_freezing_the_origin():
 def test_reset_keeps_the_place():
     model = ViewerModel(layer="fc", unit=7, picture=2, zoom="unit", back_mode="guided")
     model.gamma, model.show_patches = 0.5, False
-    do(model, "toggle_origin", "toggle_help", "reset")
+    do(model, "toggle_origin", "toggle_show_help", "reset")
     assert model == ViewerModel(layer="fc", unit=7, picture=2)
 
 
 def test_reset_goes_back_to_what_the_settings_say():
     wishes = {"layer": "conv1", "colormap": "gray", "scale": "frame", "fast_step": 2, "gamma": 0.7, "fit": "crop"}
     model = ViewerModel(**wishes)
-    do(model, "next_colormap", "next_scale", "next_gamma", "next_fit", "toggle_classes", "reset")
+    do(model, "next_colormap", "next_scale", "next_gamma", "next_fit", "toggle_show_classes", "reset")
     assert model == ViewerModel(**wishes)
     assert do(model, "unit_right_fast").unit == 2

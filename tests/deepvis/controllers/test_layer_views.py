@@ -14,7 +14,7 @@ from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.session.session import Session
 from deepvis.state.resolve import resolve
-from deepvis.state.viewer import LAYER_MODES, ViewerModel
+from deepvis.state.viewer import OPTIONS, ViewerModel
 from prototxt.common.progress import with_bar
 
 SCANNED = ("maximal images", "activation histograms", "activation correlation")
@@ -52,7 +52,7 @@ def tile(content, unit):
     return content.pixels[top : top + height, left : left + width]
 
 
-@pytest.mark.parametrize("mode", [mode for mode in LAYER_MODES if mode != "activations"])
+@pytest.mark.parametrize("mode", [mode for mode in OPTIONS["layer_mode"].choices if mode != "activations"])
 def test_a_layer_without_filters_or_sources_says_what_is_missing(sources, mode):
     bare = sources(scanned=False)
     content = last(bare, layer="pool1", layer_mode=mode)

@@ -212,7 +212,7 @@ def test_the_camera_shows_frame_after_frame(setup):
 
 def test_a_camera_frozen_before_its_first_frame_shows_it(setup):
     made = setup(layer="conv1", source="camera", frozen=False, camera=Frames(range(1, 100)))
-    made.controller.do("toggle_freeze")
+    made.controller.do("toggle_frozen")
     made.threads.end_all()
     assert made.last("input").pixels[0, 0, 0] == 1
 
@@ -232,10 +232,10 @@ def test_playing_goes_on_after_the_frozen_picture(setup, monkeypatch):
 
     while len(titles()) < 2:
         made.threads.end()
-    made.controller.do("toggle_freeze")
+    made.controller.do("toggle_frozen")
     made.threads.end_all()  # pictures that were on their way through the net, and are not shown
     assert titles() == ["0.png", "1.png"]
-    made.controller.do("toggle_freeze")
+    made.controller.do("toggle_frozen")
     while len(titles()) < 5:
         made.threads.end()
     assert titles() == ["0.png", "1.png", "2.png", "3.png", "0.png"]
@@ -268,12 +268,12 @@ def test_a_frozen_camera_keeps_its_frame(setup):
     for _ in range(12):
         made.threads.end()
     frame = made.last("input").pixels[0, 0, 0]
-    made.controller.do("toggle_freeze")
+    made.controller.do("toggle_frozen")
     made.threads.end_all()  # those on their way through the net too
     assert made.last("input").pixels[0, 0, 0] == frame > 0
     assert made.controller.idle
     assert made.last("input").detail == "frozen"
-    made.controller.do("toggle_freeze")
+    made.controller.do("toggle_frozen")
     for _ in range(12):
         made.threads.end()
     assert made.last("input").pixels[0, 0, 0] > frame

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from deepvis.engines.backprop import BACKPROP, back_propagate
-from deepvis.state.viewer import BACK_MODES
+from deepvis.state.viewer import OPTIONS
 from prototxt.net.graph import Value
 
 CAPTUM = {
@@ -56,7 +56,7 @@ def strongest(model, inputs, value):
 
 
 def test_modes_are_those_of_the_state():
-    assert ("off", *BACKPROP) == BACK_MODES
+    assert ("off", *BACKPROP) == OPTIONS["back_mode"].choices
 
 
 @pytest.mark.filterwarnings("ignore:Setting backward hooks on ReLU:UserWarning")

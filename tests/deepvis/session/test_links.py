@@ -10,42 +10,39 @@ from deepvis.errors import SettingsError
 from deepvis.session.links import SETTINGS, STATE, Link, link_to, link_to_model, read_link, seen_again, settings_of
 from deepvis.session.session import Session
 from deepvis.settings.settings import Settings
-from deepvis.state.viewer import BACK_MODES, LAYER_MODES, OVERLAYS, Origin, ViewerModel
+from deepvis.state.viewer import OPTIONS, Origin, ViewerModel
 
 NAMES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(lambda name: name.strip() == name)
-SEEN: dict[str, Any] = {
-    "layer_mode": "weight correlation",
+SEEN: dict[str, Any] = {name: option.choices[1] for name, option in OPTIONS.items() if option.choices} | {
     "first_only": False,
-    "source": "camera",
-    "fit": "crop",
-    "back_mode": "guided",
-    "back_view": "sum>0",
-    "origin": Origin(layer="conv5/a", unit=2),
-    "show_diffs": True,
-    "before_activation": True,
-    "zoom": "unit",
-    "colormap": "viridis",
-    "scale": "unit",
-    "gamma": 0.3,
-    "boost": 0.8,
-    "overlay": "over active",
     "show_classes": False,
     "show_patches": False,
     "show_values": False,
-    "show_timings": True,
+    "origin": Origin(layer="conv5/a", unit=2),
+    "level_low": 0.25,
+    "level_high": 0.5,
+    "unit_filter": "H < 2, free",
+    "threshold": 1.5,
     "panes": ("histograms", "parity"),
+    "blob": "conv1.blobs[0]",
+    "blob_axes": (2, 0),
+    "blob_at": (0, 3, 1),
 }
-"""A value that is not the default for every field that a link carries."""
+"""A value that is not the default for every field that a link carries, and for some more."""
 
 
 def test_every_field_of_the_state_comes_back() -> None:
-    missing = set(STATE) - set(SEEN)
-    assert all(ViewerModel.model_fields[name].annotation is not None for name in missing)
-    seen = {name: value for name, value in SEEN.items() if name in STATE}
+    seen = {name: SEEN[name] for name in STATE}
+    assert [name for name, value in seen.items() if value == ViewerModel.model_fields[name].default] == []
     model = ViewerModel(layer="conv1", unit=3, **seen)
     link = read_link(str(link_to(Settings(), model, ("conv1", 3), "a b.png", "ab" * 32, (-0.1, 1e-30))))
     assert ViewerModel(**link.wishes()) == ViewerModel(layer="conv1", unit=3, **seen)
     assert (link.picture, link.weights_hash, link.levels) == ("a b.png", "ab" * 8, (-0.1, 1e-30))
+
+
+def test_what_cannot_be_seen_again_is_in_no_link() -> None:
+    place, unseen = {"layer", "unit", "picture"}, {"frozen", "show_help", "fast_step"}
+    assert set(ViewerModel.model_fields) - set(STATE) == place | unseen
 
 
 def test_what_is_written_by_hand_is_enough() -> None:
@@ -92,7 +89,7 @@ def test_names_of_settings_and_state_do_not_meet() -> None:
     layer=NAMES,
     unit=st.integers(0, 10**6),
     picture=st.text(st.characters(exclude_categories=("Cs",))),
-    modes=st.tuples(st.sampled_from(BACK_MODES), st.sampled_from(LAYER_MODES), st.sampled_from(OVERLAYS)),
+    modes=st.tuples(*(st.sampled_from(OPTIONS[name].choices) for name in ("back_mode", "layer_mode", "overlay"))),
     gamma=st.floats(0.001, 1),
 )
 def test_any_name_and_value_survives(model, layer, unit, picture, modes, gamma) -> None:

@@ -2,8 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from deepvis.state.net_info import Grid, LayerInfo, NetInfo, UnitOrder
-from deepvis.state.resolve import resolve
-from deepvis.state.viewer import Origin, ViewerModel
+from deepvis.state.resolve import DisplayState, fields_of, resolve
+from deepvis.state.viewer import Options, Origin, ViewerModel
 from prototxt.net.graph import Value
 
 DATA = LayerInfo("data", "Input", 3, Value("data"), Value("data"), 9, 11)
@@ -81,6 +81,30 @@ def test_the_state_is_a_value():
     model = ViewerModel(layer="fc", unit=3)
     assert resolve(model, NET) == resolve(model, NET)
     assert resolve(model, NET).unit_text == "fc:3"
+
+
+def test_every_field_of_the_state_is_made():
+    state = resolve(ViewerModel(), NET)
+    assert set(vars(state)) == set(DisplayState.model_fields)
+    with pytest.raises(ValidationError, match="frozen"):
+        state.gamma = 0.5
+
+
+def test_options_are_shown_as_they_are_wished():
+    wishes = {"gamma": 0.3, "sort": "H", "blob_at": (1, 2), "threshold": 2.5, "show_help": True, "source": "camera"}
+    state = resolve(ViewerModel(**wishes), NET)
+    made_to_fit = {"unit", "picture", "back_mode", "origin", "zoom"}
+    for name in set(Options.model_fields) - made_to_fit:
+        assert getattr(state, name) == wishes.get(name, Options.model_fields[name].default), name
+
+
+def test_a_group_stands_for_its_fields():
+    assert fields_of(("layer", "colours", "frames")) == ("layer", "colormap", "gamma", "frame_kind", "threshold")
+    with pytest.raises(KeyError, match="colors"):
+        fields_of(("colors",))
+    first, second = (resolve(ViewerModel(gamma=gamma), NET) for gamma in (1, 0.5))
+    assert first.differs(second, ["layer", "colours"])
+    assert not first.differs(second, ["layer", "contrast", "order"])
 
 
 @pytest.mark.parametrize(("field", "value"), [("back_mode", "sideways"), ("gamma", 0.0), ("zoom", "moon"), ("unti", 1)])

@@ -135,7 +135,12 @@ def test_a_plan_gives_rates_and_the_bins_that_it_was_made_with(settings, make_mo
 
 
 @pytest.mark.parametrize(
-    ("wishes", "words"), [({"zoom": "moon"}, "zoom = 'moon'"), ({"back_mode": "x"}, "back_mode = 'x'")]
+    ("wishes", "words"),
+    [
+        ({"zoom": "moon"}, "zoom = 'moon'"),
+        ({"back_mode": "x"}, "back_mode = 'x'"),
+        ({"colormap": "plaid"}, "colormap = 'plaid'"),
+    ],
 )
 def test_wishes_are_checked(settings, make_model, wishes, words):
     with pytest.raises(SettingsError, match=words):

@@ -73,6 +73,15 @@ def test_both_grids_and_their_difference(qtbot, open_window, tmp_path, monkeypat
     assert len({view.grab().toImage().pixel(x, 100) for x in range(view.width())}) > 1
 
 
+def test_the_grids_have_the_contrast_of_the_window(qtbot, open_window, tmp_path, monkeypatch):
+    window = open_window(layer="conv1", unit=0)
+    pane = open_after(qtbot, window, tmp_path, monkeypatch)
+    high = pane.grids[0].content.scale.high
+    window._model.level_high = 0.5
+    qtbot.waitUntil(lambda: window.idle, timeout=10_000)
+    assert pane.grids[0].content.scale.high == high / 2
+
+
 def test_wrong_weights_are_a_sentence(qtbot, open_window, tmp_path, monkeypatch):
     window = open_window(layer="conv1", panes=("compare",))
     assert "--after" in window.docks.widget("compare").missing.text()

@@ -3,7 +3,7 @@
 import numpy as np
 from PySide6.QtCore import QPoint, Qt
 
-from deepvis.state.viewer import FRAME_KINDS, SORTS
+from deepvis.state.viewer import OPTIONS
 
 
 def idle(qtbot, window):
@@ -13,8 +13,8 @@ def idle(qtbot, window):
 def test_sorting_by_the_list_changes_the_grid_and_the_arrow_keys(qtbot, open_window):
     window = open_window(scanned=True, layer="conv1", unit=0, size=(1600, 720))
     head = window.grid_pane.head
-    head.sort.setCurrentIndex(SORTS.index("rate"))
-    head.sort.activated.emit(SORTS.index("rate"))
+    head.sort.setCurrentIndex(OPTIONS["sort"].choices.index("rate"))
+    head.sort.activated.emit(OPTIONS["sort"].choices.index("rate"))
     idle(qtbot, window)
     grid = window.controller.state.grid
     assert grid.order == (4, 3, 2, 1, 0)
@@ -82,7 +82,7 @@ def test_frames_are_drawn_around_the_units(qtbot, open_window):
     window = open_window(scanned=True, layer="conv1")
     pane = window.grid_pane
     assert pane.frames.groups == []
-    pane.head.frames.activated.emit(FRAME_KINDS.index("rate"))
+    pane.head.frames.activated.emit(OPTIONS["frame_kind"].choices.index("rate"))
     idle(qtbot, window)
     assert sum(len(boxes) for _, boxes in pane.frames.groups) == 5
     assert len(pane.frames.groups) == 5

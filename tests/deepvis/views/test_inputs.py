@@ -227,7 +227,7 @@ def test_a_video_is_played_halted_and_stepped_through(qtbot, open_window, monkey
     qtbot.keyClick(window, " ")
     qtbot.waitUntil(played, timeout=10_000)
     assert "fps" in window.status.text()
-    window.controller.do("toggle_freeze")
+    window.controller.do("toggle_frozen")
     idle(qtbot, window)
     assert "frozen" in window.input_pane.content.detail
     held = window.controller.activations.frame

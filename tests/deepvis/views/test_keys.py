@@ -2,13 +2,28 @@ from pathlib import Path
 
 import pytest
 
-from deepvis.controllers.actions import ACTIONS
+from deepvis.controllers.actions import ACTIONS, OTHER_ACTIONS
+from deepvis.state.viewer import OPTIONS
 from deepvis.views.actions.registry import SUBMENUS, WINDOW_ACTIONS
 from deepvis.views.keys import COMMANDS, KEYMAPS, command_of, commands_of, keys_text
+from deepvis.views.options_pane import GROUPS
 
 
 def test_every_key_leads_to_something_and_everything_has_a_key():
-    assert {command.action for command in COMMANDS} == set(ACTIONS) | set(WINDOW_ACTIONS) | set(SUBMENUS)
+    actions = {command.action for command in COMMANDS}
+    assert actions <= set(ACTIONS) | set(WINDOW_ACTIONS) | set(SUBMENUS)
+    assert set(OTHER_ACTIONS) | set(WINDOW_ACTIONS) | set(SUBMENUS) <= actions
+
+
+def test_every_option_with_choices_can_be_gone_through():
+    actions = {command.action for command in COMMANDS}
+    without = {name for name, option in OPTIONS.items() if option.choices} - {
+        action.partition("_")[2] for action in actions
+    }
+    assert without == {"source", "blob_view"}  # toggle_camera and toggle_play; the pane of blobs
+    for rows in GROUPS.values():
+        for row in rows:
+            assert row.does in actions
 
 
 @pytest.mark.parametrize("keymap", KEYMAPS)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, Qt
 from deepvis.controllers.tasks import Task
 from deepvis.engines.engine import Engine
 from deepvis.session.session import Session
-from deepvis.state.viewer import LAYER_MODES
+from deepvis.state.viewer import OPTIONS
 from prototxt.common.progress import Progress
 
 
@@ -75,7 +75,7 @@ def test_another_model_in_the_same_window(qtbot, open_window, make_model, make_p
     assert window.error_bar.isHidden()
 
 
-@pytest.mark.parametrize("mode", LAYER_MODES)
+@pytest.mark.parametrize("mode", OPTIONS["layer_mode"].choices)
 def test_every_way_to_show_a_layer_is_drawn_and_clicked(qtbot, open_window, mode):
     window = open_window(scanned=True, layer="conv1", layer_mode=mode, size=(900, 560))
     pane = window.grid_pane

@@ -4,8 +4,8 @@ import pytest
 
 from deepvis.controllers.layer_views.registry import LAYER_VIEWS
 from deepvis.controllers.panes.registry import PANES
-from deepvis.state.resolve import DisplayState
-from deepvis.state.viewer import LAYER_MODES
+from deepvis.state.resolve import DisplayState, fields_of
+from deepvis.state.viewer import OPTIONS
 from deepvis.views.panes.registry import PANE_WIDGETS
 from prototxt.common.errors import NetError
 from prototxt.common.registry import Registry, import_all
@@ -65,7 +65,7 @@ def test_every_module_of_a_folder_is_imported_but_those_left_out(tmp_path, monke
 
 
 def test_every_way_to_show_a_layer_is_there():
-    assert set(LAYER_VIEWS) == set(LAYER_MODES)
+    assert set(LAYER_VIEWS) == set(OPTIONS["layer_mode"].choices)
 
 
 def test_every_pane_has_a_widget():
@@ -73,6 +73,7 @@ def test_every_pane_has_a_widget():
 
 
 def test_what_views_and_panes_follow_is_in_the_state():
-    fields = set(DisplayState.__dataclass_fields__)
-    for member in (*LAYER_VIEWS.values(), *PANES.values()):
-        assert set(member.follows) <= fields
+    for pane in PANES.values():
+        assert set(fields_of(pane.follows)) <= set(DisplayState.model_fields)
+    for view in LAYER_VIEWS.values():
+        assert set(fields_of(view.made_from)) <= set(DisplayState.model_fields)
