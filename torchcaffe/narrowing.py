@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from prototxt.net.graph import ACTIVATION_TYPES, Node
+from prototxt.net.graph import Node
+from prototxt.net.layer_types import ACTIVATION_TYPES
 from torchcaffe.layers.convolution import Convolution
 from torchcaffe.network import Network
 from torchcaffe.tape import values_that_need_gradient

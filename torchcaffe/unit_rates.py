@@ -11,7 +11,6 @@ from torch import Tensor
 from prototxt.common.errors import NetError
 from prototxt.split import from_rows
 from prototxt.split.layouts import group_count, layouts_of
-from prototxt.split.param_specs import blob_count
 from torchcaffe.layer import Layer
 
 UnitRates = Sequence[float] | np.ndarray
@@ -34,7 +33,7 @@ def blob_rate(layer: Layer, index: int, lr_mults: UnitRates) -> Tensor:
     ------
     NetError : the blob does not hold units, or another number of them; a multiplier is negative or no number.
     """
-    layouts = layouts_of(layer.param) if blob_count(layer.param) else ()
+    layouts = layouts_of(layer.param)
     if index >= len(layouts) or layouts[index] == "whole":
         raise NetError(f"layer '{layer.name}' ({layer.type}): has no blob {index} with a row for every unit")
     shape, groups, layout = layer.blob_shapes[index], group_count(layer.param), layouts[index]

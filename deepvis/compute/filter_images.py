@@ -14,7 +14,8 @@ from deepvis.compute.principal import finding_components
 from deepvis.engines.describe import tile_shape
 from deepvis.model.model import Model
 from prototxt.common.progress import Progress
-from prototxt.net.graph import ACTIVATION_TYPES, UNIT_TYPES, Node
+from prototxt.net.graph import Node
+from prototxt.net.layer_types import ACTIVATION_TYPES, UNIT_TYPES
 
 Array = NDArray[np.float32]
 COLOURS = 3

@@ -10,7 +10,8 @@ from deepvis.errors import SettingsError
 from deepvis.model.model import Model
 from deepvis.settings.settings import Settings
 from deepvis.state.net_info import LayerInfo, NetInfo
-from prototxt.net.graph import UNIT_TYPES, Node, Value
+from prototxt.net.graph import Node, Value
+from prototxt.net.layer_types import UNIT_TYPES
 
 HIDDEN_TYPES = frozenset({"Dropout", "Flatten", "Reshape", "Split", "Silence", "Accuracy", "ArgMax"})
 """Layers whose output is another layer's values again, or nothing to look at."""

@@ -21,7 +21,8 @@ from prototxt.formats.schema import NetParameter
 from prototxt.formats.text import read_net
 from prototxt.formats.weights import Weights, read_weights, weights_hash
 from prototxt.net.fit import fit_weights
-from prototxt.net.graph import ACTIVATION_TYPES, UNIT_TYPES, NetGraph, Node, Value
+from prototxt.net.graph import NetGraph, Node, Value
+from prototxt.net.layer_types import ACTIVATION_TYPES, UNIT_TYPES
 from prototxt.net.phases import filter_net
 from prototxt.net.receptive_field import FIRST_SPATIAL_AXIS, ReceptiveField, receptive_fields
 from prototxt.net.shapes import Shapes, infer_shapes

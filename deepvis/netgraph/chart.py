@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from deepvis.netgraph.analyser import Analysis, Row
 from deepvis.netgraph.layered import Layering, lay_out
 from deepvis.state.net_info import NetInfo
-from prototxt.net.graph import ACTIVATION_TYPES, NORMALISATION_TYPES, UNIT_TYPES, NetGraph, Node, Value
+from prototxt.net.graph import NetGraph, Node, Value
+from prototxt.net.layer_types import ACTIVATION_TYPES, NORMALISATION_TYPES, UNIT_TYPES
 
 FOLDED_TYPES = ACTIVATION_TYPES | NORMALISATION_TYPES | {"Dropout"}
 """Layers that stand in the node of the layer before them, if they are its only reader and read nothing else."""

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from entropy.errors import ScanError
-from entropy.measuring.scan_file import CONVOLUTIONS, ScanTables
+from entropy.measuring.scan_file import ScanTables
 from prototxt.formats.weights import weights_hash
+from prototxt.net.layer_types import CONVOLUTION_TYPES
 from prototxt.pixels.preprocess import Preprocessing
 from torchcaffe.data.image_list import read_image_list, read_picture
 from torchcaffe.network import Network
@@ -74,7 +75,7 @@ def network_means(
     graph = network.graph
     if len(graph.inputs) != 1:
         raise ScanError(f"the net has {len(graph.inputs)} inputs, where one of pictures is needed; give the deploy net")
-    names = [node.name for node in graph.unit_layers() if layers is None and node.type in CONVOLUTIONS]
+    names = [node.name for node in graph.unit_layers() if layers is None and node.type in CONVOLUTION_TYPES]
     names = names if layers is None else list(layers)
     if not names:
         raise ScanError("the net has no convolution; name the layers that are to be measured")

@@ -19,10 +19,10 @@ from entropy.measuring.binning import Means
 from entropy.measuring.streamed_means import StreamedMeans
 from entropy.measuring.streaming import MeanHistograms
 from entropy.measuring.table_means import TableMeans
+from prototxt.net.layer_types import CONVOLUTION_TYPES
 
 Kept = Literal["auto", "table", "histograms"]
 ROWS = 2048  # of a table in the file, read at once; whole pieces of the file
-CONVOLUTIONS = ("Convolution", "Deconvolution")
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _chosen(file: h5py.File, layers: Sequence[str] | None) -> list[str]:
     path, known = file.filename, layout.layer_names(file)
     if layers is None:
         types = {name: layout.text_of(layout.group_of(file, name).attrs[layout.TYPE]) for name in known}
-        convolutions = [name for name in known if types[name] in CONVOLUTIONS]
+        convolutions = [name for name in known if types[name] in CONVOLUTION_TYPES]
         if not convolutions:
             raise ScanError(f"{path}: holds no convolution layer; name layers with --layers, of: {', '.join(known)}")
         return convolutions

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from prototxt.net.layer_types import UNIT_TYPES
 from prototxt.split import SplitLayer
-from prototxt.split.param_specs import FILTER_TYPES
 
 Rates = Mapping[str, NDArray[np.float64]]
 
@@ -52,7 +52,7 @@ def _owner(layer: SplitLayer, rates: Rates, split: Sequence[SplitLayer]) -> str 
     """Whose multipliers a layer has: its own, or those of the split layer that it is most like, as it follows one."""
     if layer.layer in rates:
         return layer.layer
-    if layer.type in FILTER_TYPES:
+    if layer.type in UNIT_TYPES:
         return None
     split_layers = [other.layer for other in split if other.layer in rates]
     return min(split_layers, key=lambda name: sum(1 for _ in _of_parts(layer, rates[name], name)), default=None)

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from prototxt.formats.parameter_blobs import learns
 from prototxt.formats.schema import NetParameter
 from prototxt.net.graph import NetGraph, Node, Value
-from prototxt.net.layer_types import LOSSES
+from prototxt.net.layer_types import LOSS_TYPES, UNIT_TYPES
 from prototxt.net.phases import filter_net
 from prototxt.net.shapes import Shapes, infer_shapes
-from prototxt.split.param_specs import blob_count
 
 # How many multiply-adds take as long as one number of a column, a weight or a copied blob. Fitted to the processor time
 # of `caffe train` on CaffeNet (batch 8, OpenBLAS, one thread), unsplit and in four splits: docs/per-filter-rates.md,
@@ -75,13 +75,11 @@ def step_cost(net: NetParameter, input_shapes: Mapping[str, Sequence[int]] | Non
 
 
 def _is_loss(node: Node) -> bool:
-    return node.type in LOSSES or any(node.layer.loss_weight)
+    return node.type in LOSS_TYPES or any(node.layer.loss_weight)
 
 
 def _learns(node: Node, shapes: Shapes) -> bool:
-    count = blob_count(node.layer) or len(shapes.params.get(node.name, []))
-    if node.type == "BatchNorm":
-        return False
+    count = len(shapes.params.get(node.name, [])) if learns(node.layer) else 0
     specs = list(node.layer.param[:count])
     return any(spec.lr_mult for spec in specs) or len(specs) < count
 
@@ -89,7 +87,7 @@ def _learns(node: Node, shapes: Shapes) -> bool:
 def _one_pass(node: Node, shapes: Shapes) -> StepCost:
     if node.type in ("Slice", "Concat"):
         return StepCost(0, sum(prod(shapes.values[top]) for top in node.tops))
-    if node.type not in ("Convolution", "Deconvolution", "InnerProduct"):
+    if node.type not in UNIT_TYPES:
         return StepCost(0, 0)
     weights = shapes.params[node.name][0]
     tops, bottoms = ([shapes.values[value] for value in values] for values in (node.tops, node.bottoms))

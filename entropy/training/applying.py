@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from entropy.errors import PlanError
 from entropy.planning.frozen import refuse_clipping, with_global_statistics
 from entropy.planning.plan import Array, Plan
+from prototxt.formats.parameter_blobs import learns
 from prototxt.formats.schema import NetParameter
 from prototxt.split.chains import companions
 from prototxt.split.layers import parts_by_rate
 from prototxt.split.layouts import filter_axis
 from prototxt.split.net import check_rates
-from prototxt.split.param_specs import blob_count, refuse_unequal_sharing
+from prototxt.split.param_specs import refuse_unequal_sharing
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from torchcaffe.solver import Solver
@@ -69,7 +70,7 @@ def _with_companions(net: NetParameter, rates: Mapping[str, Array]) -> dict[str,
     for place, layer in enumerate(net.layer):
         if layer.name in rates:
             for follower in (place, *companions(net, place, filter_axis(layer))):
-                if net.layer[follower].type != "BatchNorm" and blob_count(net.layer[follower]):
+                if learns(net.layer[follower]):
                     spread[net.layer[follower].name] = rates[layer.name]
     return spread
 

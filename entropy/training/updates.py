@@ -140,10 +140,10 @@ def modules_of_conversion(folder: Path | str, layers: Sequence[str]) -> dict[str
     FormatError : the conversion cannot be read.
     """
     from converters.files import read_conversion  # torch takes seconds to import
+    from prototxt.formats.parameter_blobs import learns
     from prototxt.formats.text import read_net
     from prototxt.split.chains import companions
     from prototxt.split.layouts import filter_axis
-    from prototxt.split.param_specs import blob_count
 
     record = read_conversion(folder)
     net = read_net(record.prototxt)
@@ -153,7 +153,7 @@ def modules_of_conversion(folder: Path | str, layers: Sequence[str]) -> dict[str
         if name not in places or name not in record.modules:
             raise PlanError(f"{record.path}: the converted net has no layer {name!r}; is the plan one for it?")
         own = [net.layer[place] for place in companions(net, places[name], filter_axis(net.layer[places[name]]))]
-        learning = [layer.name for layer in own if layer.type != "BatchNorm" and blob_count(layer)]
+        learning = [layer.name for layer in own if learns(layer)]
         names = [record.modules[layer] for layer in (name, *learning) if layer in record.modules]
         found[name] = tuple(dict.fromkeys(names))
     return found

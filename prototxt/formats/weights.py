@@ -18,6 +18,7 @@ from prototxt.common.errors import FormatError, NetError
 from prototxt.formats import wire
 from prototxt.formats.blob import blob_at, encode_blob
 from prototxt.formats.file_kinds import is_hdf5, open_binary, refuse_large
+from prototxt.formats.parameter_blobs import parameter_count
 from prototxt.formats.schema import LayerParameter, NetParameter, V0LayerParameter, V1LayerParameter
 from prototxt.formats.upgrade import upgrade_net
 from prototxt.formats.weights_hdf5 import read_hdf5, write_hdf5
@@ -28,11 +29,6 @@ _LAYER, _V1_LAYER = NetParameter.LAYER_FIELD_NUMBER, NetParameter.LAYERS_FIELD_N
 _BLOBS = LayerParameter.BLOBS_FIELD_NUMBER
 _BLOBS_IN = {_LAYER: _BLOBS, _V1_LAYER: V1LayerParameter.BLOBS_FIELD_NUMBER}
 _V0_IN_V1, _V0_BLOBS = V1LayerParameter.LAYER_FIELD_NUMBER, V0LayerParameter.BLOBS_FIELD_NUMBER
-
-# Layers of these types have weights of their own, so one without blobs in a caffemodel makes Caffe abort.
-TYPES_WITH_WEIGHTS = frozenset(
-    {"BatchNorm", "Bias", "Convolution", "Deconvolution", "Embed", "InnerProduct", "LSTM", "PReLU", "Parameter", "RNN"}
-)
 
 
 def read_weights(path: Path | str, net: NetParameter | None = None) -> Weights:
@@ -78,9 +74,9 @@ def read_model(path: Path | str) -> tuple[NetParameter, Weights]:
 def write_weights(path: Path | str, net: NetParameter, weights: Weights) -> None:
     """Write a net with its weights, whole or not at all, as ``Net::ToProto`` (or ``ToHDF5``) does.
 
-    The file carries the net's name and every layer as the net has it, its blobs included. A layer whose type has
-    weights but that is not in ``weights`` is left out, so that Caffe fills it afresh when it loads the file; layers
-    that share a parameter by name get the owner's.
+    The file carries the net's name and every layer as the net has it, its blobs included. A layer that should have
+    weights (`parameter_count`) but is not in ``weights`` is left out, so that Caffe fills it afresh when it loads the
+    file; layers that share a parameter by name get the owner's.
 
     Parameters
     ----------
@@ -193,7 +189,7 @@ def _encoded_layers(net: NetParameter, weights: Weights) -> Iterator[_EncodedLay
     for layer in net.layer:
         first_type = types.setdefault(layer.name, layer.type)
         arrays = weights.get(layer.name, []) if layer.type == first_type else []
-        if arrays or layer.type not in TYPES_WITH_WEIGHTS:
+        if arrays or not parameter_count(layer):  # one that Caffe expects more blobs of makes it abort
             before, after = _around_blobs(layer)
             yield _EncodedLayer(before, [np.asarray(array, "<f4", order="C") for array in arrays], after)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from prototxt.common.errors import FormatError
 from prototxt.formats.file_kinds import is_hdf5
+from prototxt.formats.parameter_blobs import parameter_count
 from prototxt.formats.schema import NetParameter
 
 
@@ -48,11 +49,15 @@ def read_hdf5(path: Path | str, net: NetParameter | None = None) -> dict[str, li
 
 
 def write_hdf5(path: Path, net: NetParameter, weights: Mapping[str, Sequence[np.ndarray]]) -> None:
-    """Write all layers' blobs, floats of any shape, a shared one with its owner only; ``path`` is written in place."""
+    """Write all layers' blobs, floats of any shape, a shared one with its owner only; ``path`` is written in place.
+
+    Layers that should have blobs (`parameter_count`), but have none in ``weights``, are left out.
+    """
     owners = shared_owners(net)
     with h5py.File(path, "w") as file:
         data = file.create_group("data")
-        for name in dict.fromkeys(layer.name for layer in net.layer):
+        kept = (layer.name for layer in net.layer if weights.get(layer.name) or not parameter_count(layer))
+        for name in dict.fromkeys(kept):
             group = data.require_group(name)
             for index, array in enumerate(weights.get(name, [])):
                 if owners.get((name, index), (name, index)) == (name, index):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prototxt.common.names import did_you_mean
+from prototxt.formats.parameter_blobs import parameter_count
 from prototxt.formats.schema import FillerParameter, LayerParameter, PoolingParameter
 from prototxt.lint.registry import layer_rule, one_of
-from prototxt.net.layer_types import LAYER_TYPES, LOSSES, MANY, parameter_count
+from prototxt.net.layer_types import LAYER_TYPES, LOSS_TYPES, MANY
 
 FILLERS = ("bilinear", "constant", "gaussian", "msra", "positive_unitball", "uniform", "xavier")
 MASTER_ONLY_FIELDS = {"clip_param": "Clip", "swish_param": "Swish"}
@@ -88,7 +89,7 @@ def in_place(layer: LayerParameter) -> Iterator[str]:
 @layer_rule()
 def one_loss_weight_per_top(layer: LayerParameter) -> Iterator[str]:
     """Loss layers without a top have an automatic one, and without a loss_weight one of 1."""
-    is_loss = layer.type in LOSSES
+    is_loss = layer.type in LOSS_TYPES
     tops = max(len(layer.top), is_loss)
     weights = len(layer.loss_weight) or (1 if is_loss else tops)
     if weights != tops:

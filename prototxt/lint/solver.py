@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from prototxt.formats.parameter_blobs import learns
 from prototxt.formats.schema import NetParameter, SolverParameter
 from prototxt.lint.registry import one_of, solver_rule, solver_warning
-from prototxt.net.layer_types import parameter_count
 
 TYPES = ("AdaDelta", "AdaGrad", "Adam", "Nesterov", "RMSProp", "SGD")
 TRAIN_NETS = ("net", "net_param", "train_net", "train_net_param")
@@ -129,11 +129,7 @@ def clipping_beside_frozen(solver: SolverParameter, net: NetParameter | None) ->
     """Caffe computes no gradients for frozen blobs, so they leave the norm that all are scaled by."""
     if net is None or solver.clip_gradients < 0:
         return
-    frozen = [
-        layer.name
-        for layer in net.layer
-        if layer.type != "BatchNorm" and parameter_count(layer) != 0 and any(spec.lr_mult == 0 for spec in layer.param)
-    ]
+    frozen = [layer.name for layer in net.layer if learns(layer) and any(spec.lr_mult == 0 for spec in layer.param)]
     if frozen:
         yield (
             f"clip_gradients scales by the norm of all gradients, from which the frozen layers {', '.join(frozen)} "

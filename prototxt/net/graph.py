@@ -10,22 +10,8 @@ from prototxt.common.errors import NetError
 from prototxt.common.names import did_you_mean
 from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.formats.upgrade import upgrade_net
+from prototxt.net.layer_types import ACTIVATION_TYPES, LOSS_TYPES, NORMALISATION_TYPES, UNIT_TYPES
 
-UNIT_TYPES = frozenset({"Convolution", "Deconvolution", "InnerProduct"})
-ACTIVATION_TYPES = frozenset({"AbsVal", "BNLL", "Clip", "ELU", "PReLU", "ReLU", "Sigmoid", "Swish", "TanH"})
-NORMALISATION_TYPES = frozenset({"BatchNorm", "Bias", "Scale"})
-# Caffe gives these a top when the prototxt does not (LossLayer::AutoTopBlobs), so that their loss counts.
-AUTO_TOP_TYPES = frozenset(
-    {
-        "ContrastiveLoss",
-        "EuclideanLoss",
-        "HingeLoss",
-        "InfogainLoss",
-        "MultinomialLogisticLoss",
-        "SigmoidCrossEntropyLoss",
-        "SoftmaxWithLoss",
-    }
-)
 AUTO_TOP = "(automatic)"
 
 
@@ -202,7 +188,7 @@ def _wire(net: NetParameter) -> tuple[Node, ...]:
     for index, layer in enumerate(net.layer):
         bottoms = tuple(_read(layer, blob, current) for blob in layer.bottom)
         tops = tuple(_write(layer, place, current) for place in range(len(layer.top)))
-        if not tops and layer.type in AUTO_TOP_TYPES:
+        if not tops and layer.type in LOSS_TYPES:
             tops = (_next_version(AUTO_TOP, current),)
         nodes.append(Node(index, layer.name, layer.type, layer, bottoms, tops))
     return tuple(nodes)

@@ -1,4 +1,6 @@
-"""The layer types of stock Caffe: how many bottoms and tops they take, what they may overwrite, what they learn.
+"""The layer types of stock Caffe: how many bottoms and tops they take, what they may overwrite, what they are for.
+
+How many parameter blobs they have is in `prototxt.formats.parameter_blobs`.
 
 Source: the layers' headers (``ExactNumBottomBlobs`` …), ``CHECK``s and backward passes in BVLC Caffe, tag 1.0.
 """
@@ -6,8 +8,6 @@ Source: the layers' headers (``ExactNumBottomBlobs`` …), ``CHECK``s and backwa
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-
-from prototxt.formats.schema import LayerParameter
 
 MANY = 1 << 30
 
@@ -33,7 +33,7 @@ class LayerType:
 
 
 _DATA = LayerType((0, 0), (2, 2))
-_LOSS = LayerType((2, 2), (0, 1))  # Caffe adds the top of a loss layer that has none
+_LOSS = LayerType((2, 2), (0, 1))
 
 LAYER_TYPES: dict[str, LayerType] = {
     "AbsVal": LayerType(in_place="refused"),
@@ -99,23 +99,9 @@ LAYER_TYPES: dict[str, LayerType] = {
     "WindowData": replace(_DATA, param="window_data_param"),
 }
 
-LOSSES = frozenset(name for name in LAYER_TYPES if name.endswith("Loss"))
-
-
-def parameter_count(layer: LayerParameter) -> int | None:
-    """Number of parameter blobs of a layer; None where other layers or Python code decide."""
-    counts = {
-        "BatchNorm": 3,
-        "Bias": 2 - len(layer.bottom),
-        "Convolution": 1 + layer.convolution_param.bias_term,
-        "Deconvolution": 1 + layer.convolution_param.bias_term,
-        "Embed": 1 + layer.embed_param.bias_term,
-        "InnerProduct": 1 + layer.inner_product_param.bias_term,
-        "LSTM": None,
-        "PReLU": 1,
-        "Parameter": 1,
-        "Python": None,
-        "RNN": None,
-        "Scale": 2 - len(layer.bottom) + layer.scale_param.bias_term,
-    }
-    return counts.get(layer.type, 0)
+CONVOLUTION_TYPES = frozenset({"Convolution", "Deconvolution"})
+UNIT_TYPES = CONVOLUTION_TYPES | {"InnerProduct"}  # whose outputs are units, with weights of their own
+ACTIVATION_TYPES = frozenset({"AbsVal", "BNLL", "Clip", "ELU", "PReLU", "ReLU", "Sigmoid", "Swish", "TanH"})
+NORMALISATION_TYPES = frozenset({"BatchNorm", "Bias", "Scale"})
+# Caffe gives these a top when the prototxt does not (LossLayer::AutoTopBlobs), so that their loss counts.
+LOSS_TYPES = frozenset(name for name in LAYER_TYPES if name.endswith("Loss"))

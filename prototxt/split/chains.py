@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from prototxt.common.errors import NetError
+from prototxt.formats.parameter_blobs import learns
 from prototxt.formats.schema import LayerParameter, NetParameter, NetState
-from prototxt.net.graph import ACTIVATION_TYPES, NORMALISATION_TYPES, NetGraph, Node
-from prototxt.net.layer_types import LAYER_TYPES
+from prototxt.net.graph import NetGraph, Node
+from prototxt.net.layer_types import ACTIVATION_TYPES, LAYER_TYPES, NORMALISATION_TYPES
 from prototxt.net.phases import net_state, takes_part
-from prototxt.split.param_specs import blob_count
 
 
 def companions(net: NetParameter, base: int, axis: int) -> tuple[int, ...]:
@@ -44,7 +44,7 @@ def companions(net: NetParameter, base: int, axis: int) -> tuple[int, ...]:
         except NetError:
             continue  # stages that nobody uses together
         chain = list(_chain(graph, graph.layers[places.index(base)], axis))
-        while chain and not _learns(chain[-1].layer):
+        while chain and not learns(chain[-1].layer):
             chain.pop()
         found.update(places[node.index] for node in chain)
     return tuple(sorted(found))
@@ -80,10 +80,6 @@ def _refuse_unknown(graph: NetGraph, filters: Node, readers: Sequence[Node]) -> 
                 "of its type: it could learn for each filter at a rate of its own, or hide a layer that does; leave "
                 f"{filters.name!r} out of the plan, or give all its filters the multiplier 1"
             )
-
-
-def _learns(layer: LayerParameter) -> bool:
-    return layer.type != "BatchNorm" and blob_count(layer) > 0
 
 
 def _per_filter(layer: LayerParameter, axis: int) -> bool:

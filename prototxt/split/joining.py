@@ -18,11 +18,10 @@ import numpy as np
 from prototxt.common.errors import NetError
 from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.net.build import layer as make_layer
-from prototxt.net.graph import ACTIVATION_TYPES, NORMALISATION_TYPES
+from prototxt.net.layer_types import ACTIVATION_TYPES, NORMALISATION_TYPES, UNIT_TYPES
 from prototxt.split.layers import Part, SplitLayer
 from prototxt.split.layouts import unit_count
 from prototxt.split.net import Splitter
-from prototxt.split.param_specs import FILTER_TYPES, blob_count
 
 
 class Joined(NamedTuple):
@@ -127,7 +126,7 @@ class _Recogniser:
         self.layers = layers
         self.concat = concat
         pattern = re.compile(re.escape(concat.name) + r"__g\d+_lr([^_]+)")
-        matches = ((each, pattern.fullmatch(each.name)) for each in net.layer if each.type in FILTER_TYPES)
+        matches = ((each, pattern.fullmatch(each.name)) for each in net.layer if each.type in UNIT_TYPES)
         self.parts = [(each, float(match[1])) for each, match in matches if match]
         self.suffixes = [part.name.removeprefix(concat.name) for part, _ in self.parts]
 
@@ -315,7 +314,7 @@ def _first_name(join: _Join, layer: LayerParameter) -> str:
 
 def _lr_mults(layer: SplitLayer, parts: Mapping[str, LayerParameter]) -> list[np.ndarray]:
     found = []
-    for index in range(blob_count(parts[layer.parts[0].name])):
+    for index in range(len(layer.layouts)):
         rates = np.empty(layer.units, np.float32)
         for part in layer.parts:
             rates[list(part.filters)] = parts[part.name].param[index].lr_mult

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from prototxt.formats.parameter_blobs import parameter_count
 from prototxt.formats.schema import LayerParameter
+from prototxt.net.layer_types import CONVOLUTION_TYPES
 from prototxt.split.blobs import to_rows
 from prototxt.split.layers import Layout
-from prototxt.split.param_specs import blob_count
 
 _LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "Convolution": ("rows", "rows"),
@@ -36,16 +37,16 @@ def filter_axis(layer: LayerParameter) -> int:
 
 
 def layouts_of(layer: LayerParameter) -> tuple[Layout, ...]:
-    """How each blob of a layer holds its filters."""
-    layouts = _LAYOUTS[layer.type]
+    """How each blob of a layer holds its filters; nothing for a layer without blobs that do."""
+    layouts = _LAYOUTS.get(layer.type, ())
     if layer.type == "InnerProduct" and layer.inner_product_param.transpose:
         layouts = ("transposed", "rows")
-    return layouts[: blob_count(layer)]
+    return layouts[: parameter_count(layer)]
 
 
 def group_count(layer: LayerParameter) -> int:
     """Number of groups of a convolution; 1 for other types."""
-    return layer.convolution_param.group if layer.type in ("Convolution", "Deconvolution") else 1
+    return layer.convolution_param.group if layer.type in CONVOLUTION_TYPES else 1
 
 
 def filter_rows(layer: LayerParameter, blobs: list[np.ndarray]) -> list[np.ndarray]:

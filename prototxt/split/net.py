@@ -11,14 +11,13 @@ from prototxt.common.errors import NetError
 from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.formats.upgrade import upgrade_net
 from prototxt.net.build import layer as make_layer
+from prototxt.net.layer_types import UNIT_TYPES
 from prototxt.split.chains import companions
 from prototxt.split.layers import Part, Rates, SplitLayer, groups_of, parts_by_rate, runs
 from prototxt.split.layouts import filter_axis, group_count, layouts_of, unit_count
 from prototxt.split.param_specs import (
     BIAS_DECAY,
     BIAS_LR,
-    FILTER_TYPES,
-    blob_count,
     fill_param_specs,
     refuse_unequal_sharing,
     scaled,
@@ -142,7 +141,7 @@ class Splitter:
         found = [SplitLayer(self.base.name, self.base.type, layouts_of(self.base), self.groups, self.parts)]
         for place in self.companions:
             layer = self.net.layer[place]
-            if blob_count(layer):
+            if layouts_of(layer):
                 found.append(SplitLayer(layer.name, layer.type, layouts_of(layer), 1, self._parts_of(layer)))
         return found
 
@@ -260,13 +259,12 @@ def check_rates(net: NetParameter, rates: Mapping[str, Rates]) -> None:
     layers = {layer.name: layer for layer in net.layer}
     for name, values in rates.items():
         if name not in layers:
-            known = ", ".join(layer.name for layer in net.layer if layer.type in FILTER_TYPES)
+            known = ", ".join(layer.name for layer in net.layer if layer.type in UNIT_TYPES)
             raise NetError(f"the net has no layer {name!r} to give learning rates to; those with filters are: {known}")
         layer = layers[name]
-        if layer.type not in FILTER_TYPES:
-            raise NetError(
-                f"layer {name!r} is a {layer.type}; only {', '.join(FILTER_TYPES)} layers have filters with a rate"
-            )
+        if layer.type not in UNIT_TYPES:
+            known = ", ".join(sorted(UNIT_TYPES))
+            raise NetError(f"layer {name!r} is a {layer.type}; only {known} layers have filters with a rate")
         if len(values) != unit_count(layer):
             raise NetError(
                 f"layer {name!r} ({layer.type}) has {unit_count(layer)} filters, but {len(values)} multipliers are "

@@ -5,26 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from prototxt.common.errors import NetError
+from prototxt.formats.parameter_blobs import parameter_count
 from prototxt.formats.schema import LayerParameter, NetParameter, ParamSpec
+from prototxt.net.layer_types import UNIT_TYPES
 from prototxt.split.layers import Part
 
 BIAS_LR = 2.0
 BIAS_DECAY = 0.0
-FILTER_TYPES = ("Convolution", "Deconvolution", "InnerProduct")
-
-
-def blob_count(layer: LayerParameter) -> int:
-    """How many blobs a layer has, for the types that can be split; 0 for others."""
-    counts = {
-        "Convolution": 1 + layer.convolution_param.bias_term,
-        "Deconvolution": 1 + layer.convolution_param.bias_term,
-        "InnerProduct": 1 + layer.inner_product_param.bias_term,
-        "BatchNorm": 3,
-        "Scale": 1 + layer.scale_param.bias_term if len(layer.bottom) == 1 else int(layer.scale_param.bias_term),
-        "Bias": int(len(layer.bottom) == 1),
-        "PReLU": 1,
-    }
-    return int(counts.get(layer.type, 0))
 
 
 def fill_param_specs(
@@ -54,9 +41,9 @@ def fill_param_specs(
     result = NetParameter()
     result.CopyFrom(net)
     for layer in result.layer:
-        if layer.type in FILTER_TYPES and (layers is None or layer.name in layers):
+        if layer.type in UNIT_TYPES and (layers is None or layer.name in layers):
             defaults = (ParamSpec(lr_mult=1, decay_mult=1), ParamSpec(lr_mult=bias_lr, decay_mult=bias_decay))
-            layer.param.extend(defaults[len(layer.param) : blob_count(layer)])
+            layer.param.extend(defaults[len(layer.param) : parameter_count(layer)])
     _fill_shared(result)
     return result
 
@@ -69,7 +56,7 @@ def scaled(layer: LayerParameter, rate: float, suffix: str = "") -> LayerParamet
     result = LayerParameter()
     result.CopyFrom(layer)
     if layer.type != "BatchNorm":
-        result.param.extend(ParamSpec() for _ in range(blob_count(layer) - len(layer.param)))
+        result.param.extend(ParamSpec() for _ in range((parameter_count(layer) or 0) - len(layer.param)))
         for spec in result.param:
             spec.lr_mult = spec.lr_mult * rate
     for spec in result.param:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from prototxt.common.errors import NetError
 from prototxt.common.registry import Registry
-from prototxt.net.graph import AUTO_TOP_TYPES, Node
+from prototxt.net.graph import Node
+from prototxt.net.layer_types import LOSS_TYPES
 
 Shape = tuple[int, ...]
 Count = tuple[int, int | None]
@@ -86,7 +87,7 @@ def _check_loss_weights(node: Node) -> None:
     A loss layer without weights gets one from Caffe, which then does not fit two tops.
     """
     given, tops = len(node.layer.loss_weight), len(node.tops)
-    needed = node.type in AUTO_TOP_TYPES and tops > 1
+    needed = node.type in LOSS_TYPES and tops > 1
     if given != tops and (given or needed):
         raise NetError(f"{node}: loss_weight must be given once for each of its {tops} tops; got {given}")
 

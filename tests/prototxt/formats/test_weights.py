@@ -331,3 +331,35 @@ def test_real_caffe_reads_and_writes_the_same(real_caffe, tmp_path, suffix, shar
     for layer in carried.layer:
         layer.ClearField("phase")
     assert list(carried.layer) == list(net.layer)
+
+
+OF_EVERY_KIND = parse_net("""
+layer { name: "data" type: "Input" top: "data" top: "cont"
+        input_param { shape { dim: 2 dim: 3 dim: 4 } shape { dim: 2 dim: 3 } } }
+layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip" inner_product_param { num_output: 2 axis: 2 } }
+layer { name: "bn" type: "BatchNorm" bottom: "ip" top: "bn" }
+layer { name: "sc" type: "Scale" bottom: "bn" top: "sc" scale_param { bias_term: true } }
+layer { name: "product" type: "Scale" bottom: "sc" bottom: "ip" top: "product" scale_param { axis: 0 } }
+layer { name: "bias" type: "Bias" bottom: "product" top: "bias" }
+layer { name: "sum" type: "Bias" bottom: "bias" bottom: "ip" top: "sum" bias_param { axis: 0 } }
+layer { name: "prelu" type: "PReLU" bottom: "sum" top: "prelu" }
+layer { name: "lstm" type: "LSTM" bottom: "prelu" bottom: "cont" top: "lstm" recurrent_param { num_output: 2 } }
+layer { name: "rnn" type: "RNN" bottom: "lstm" bottom: "cont" top: "rnn" recurrent_param { num_output: 2 } }
+layer { name: "relu" type: "ReLU" bottom: "rnn" top: "rnn" }
+""")
+
+
+@pytest.mark.caffe
+@pytest.mark.parametrize("suffix", ["caffemodel", "h5"])
+def test_real_caffe_fills_what_a_file_leaves_out(real_caffe, tmp_path, suffix):
+    write_message(tmp_path / "net.prototxt", OF_EVERY_KIND)
+    write_weights(tmp_path / f"a.{suffix}", OF_EVERY_KIND, {"bias": [np.full(3, 7, "f4")]})
+    files = [tmp_path / name for name in ("net.prototxt", f"a.{suffix}", "found.npz", "theirs.caffemodel")]
+    done = real_caffe.run_python(PYCAFFE, *files)
+    assert done.returncode == 0, done.stdout
+    with np.load(tmp_path / "found.npz") as found:
+        assert {name.split(".")[0] for name in found} == {"ip", "bn", "sc", "bias", "prelu", "lstm", "rnn"}
+        np.testing.assert_array_equal(found["bias.0"], 7)
+    if suffix == "caffemodel":
+        carried = [layer.name for layer in read_model(tmp_path / "a.caffemodel")[0].layer]
+        assert carried == ["data", "product", "bias", "sum", "relu"]

@@ -107,6 +107,12 @@ CASES = [
         one("InnerProduct", "param {} param {} inner_product_param { num_output: 2 bias_term: false }"),
         "has 2 params, but 1 parameter blob",
     ),
+    Case("no_more_params_than_blobs", one("Scale", 'bottom: "data" param {}'), "has 1 param, but no parameter blobs"),
+    Case(
+        "no_more_params_than_blobs",
+        (LSTM % "num_output: 3").replace('top: "h"', 'top: "h" param {} param {} param {} param {}'),
+        "has 4 params, but 3 parameter blobs",
+    ),
     Case("batch_norm_is_not_learned", one("BatchNorm", "param { lr_mult: 1 }"), "its param must have lr_mult: 0"),
     Case(
         "fillers",
@@ -288,6 +294,7 @@ GOOD = [
     one("Tile", "tile_param { tiles: 2 }"),
     one("Embed", "embed_param { num_output: 3 input_dim: 9 }", bottom="label"),
     LSTM % "num_output: 3",
+    (LSTM % "num_output: 3").replace('top: "h"', 'top: "h" param {} param {} param {}'),
     'layer { name: "it" type: "RNN" bottom: "seq" bottom: "cont" top: "h" recurrent_param { num_output: 3 } }',
     'layer { name: "it" type: "Silence" bottom: "data" bottom: "flat" }',
     DUMMY % "num: 1 channels: 2 channels: 3 height: 1 width: 1",
