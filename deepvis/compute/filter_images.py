@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepvis.compute.filters import unit_filters
-from deepvis.compute.principal import finding_components
+from deepvis.compute.principal import find_components
 from deepvis.engines.describe import tile_shape
 from deepvis.model.model import Model
 from prototxt.common.progress import Progress
@@ -63,10 +63,10 @@ def drawing_filters(model: Model, layer: str) -> Generator[Progress, None, Filte
     parts: list[Array] = []
     shares: list[float] = []
     for group in np.split(kernels, _groups(node)):
+        yield Progress(len(parts), _groups(node), "principal components")
         vectors = np.moveaxis(group, 1, -1).reshape(-1, inputs)
-        found = yield from finding_components(vectors, COLOURS)
-        yield Progress(len(parts), _groups(node), "projections")
-        projected = vectors @ found.directions.T.astype(np.float32)
+        found = find_components(vectors, COLOURS)
+        projected = vectors @ found.directions.T
         parts.append(np.moveaxis(projected.reshape(len(group), *group.shape[2:], COLOURS), -1, 1))
         shares.append(float(found.shares.sum()))
     number = prod(kernels.shape) // inputs

@@ -1,20 +1,15 @@
-"""Principal components of many vectors, in steps that do not hold a thread for long."""
+"""Principal components of many vectors, by scikit-learn."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, eigsh
-
-from prototxt.common.progress import Progress
 
 Array = NDArray[np.float32]
-_DENSE = 1024  # dimensions up to which the whole covariance is computed
-_PRODUCTS = 1 << 30  # multiplications of a step
-_LANCZOS_VECTORS = 24
+_COVARIANCE = 1024  # dimensions up to which the eigenvectors of the whole covariance are the quickest
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,59 +23,33 @@ class Components:
     shares : (k,) of the whole variance, 0 to 1.
     """
 
-    directions: NDArray[np.float64]
-    shares: NDArray[np.float64]
+    directions: Array
+    shares: Array
 
 
-def finding_components(vectors: Array, count: int = 3) -> Generator[Progress, None, Components]:
+def find_components(vectors: Array, count: int = 3) -> Components:
     """Find the principal components: eigenvectors of the covariance about the mean.
 
     Parameters
     ----------
     vectors : (N, D) finite, N ≥ 1.
-    count : of components; where the vectors have fewer dimensions, the rest are zeros with share 0.
+    count : of components; where there are fewer vectors or dimensions, the rest are zeros with share 0, and all are
+        where the vectors are equal.
     """
-    dimensions = vectors.shape[1]
-    if dimensions <= _DENSE:
-        covariance = yield from _covariance(vectors)
-        total = float(np.trace(covariance))
-        variances, columns = np.linalg.eigh(covariance)
-    else:
-        yield Progress(0, len(vectors), "principal components")
-        total, variances, columns = _main_eigenvectors(vectors, count)
-    directions, shares = np.zeros((count, dimensions)), np.zeros(count)
-    found = min(count, dimensions)
-    directions[:found] = columns[:, ::-1].T[:found]
-    shares[:found] = np.maximum(variances[::-1][:found], 0) / total if total > 0 else 0
+    from sklearn.decomposition import PCA  # takes a second to import, and few windows need it
+
+    number, dimensions = vectors.shape
+    directions, shares = np.zeros((count, dimensions), np.float32), np.zeros(count, np.float32)
+    found = min(count, number, dimensions)
+    if (vectors != vectors[0]).any():
+        analysis = PCA(found, svd_solver=_solver(number, dimensions, found), random_state=0).fit(vectors)
+        directions[:found], shares[:found] = analysis.components_, analysis.explained_variance_ratio_
     greatest = np.abs(directions).argmax(1)[:, None]
     return Components(directions * np.where(np.take_along_axis(directions, greatest, 1) < 0, -1, 1), shares)
 
 
-def _covariance(vectors: Array) -> Generator[Progress, None, NDArray[np.float64]]:
-    number, dimensions = vectors.shape
-    mean = vectors.mean(0, dtype=np.float64)
-    centre = mean.astype(np.float32)
-    total = np.zeros((dimensions, dimensions))
-    rows = max(1, _PRODUCTS // dimensions**2)
-    for start in range(0, number, rows):
-        yield Progress(start, number, "principal components")
-        part = vectors[start : start + rows] - centre
-        total += part.T @ part
-    return total / number
-
-
-def _main_eigenvectors(vectors: Array, count: int) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """The whole variance, and the main eigenvalues and eigenvectors of the covariance without making it (Lanczos)."""
-    number, dimensions = vectors.shape
-    mean = vectors.mean(0, dtype=np.float64).astype(np.float32)
-
-    def times(vector: NDArray[np.floating]) -> NDArray[np.floating]:
-        along = vectors @ vector.ravel().astype(np.float32)
-        along -= along.mean()  # the same as to take the mean from every vector
-        return (vectors.T @ along - mean * along.sum()) / number
-
-    start = np.cos(np.arange(dimensions)).astype(np.float32)  # fixed, so that the result is always the same
-    operator = LinearOperator((dimensions, dimensions), matvec=times, dtype=np.float32)
-    variances, columns = eigsh(operator, k=count, v0=start, ncv=_LANCZOS_VECTORS)
-    whole = np.einsum("nd,nd->", vectors, vectors, dtype=np.float64) / number - float(mean @ mean)
-    return whole, variances.astype(np.float64), columns.astype(np.float64)
+def _solver(number: int, dimensions: int, found: int) -> Literal["covariance_eigh", "arpack", "full"]:
+    """The quickest of scikit-learn's solvers that are exact: weights have flat spectra, and "randomized" is far off."""
+    if dimensions <= _COVARIANCE:
+        return "covariance_eigh"
+    return "arpack" if found < number else "full"  # ARPACK finds all components but one, at most
