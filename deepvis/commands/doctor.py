@@ -9,7 +9,7 @@ from pathlib import Path
 from deepvis.commands.option_types import Place, Switch
 from deepvis.errors import SettingsError
 from deepvis.model.model import opening
-from deepvis.pixels.doctor import OWN, Diagnosis, Row, diagnose
+from deepvis.pixels.doctor import NO_BETTER, Diagnosis, Row, diagnose
 from deepvis.pixels.mean_file import read_mean
 from deepvis.sources import open_images
 from prototxt.common.atomic import write_text
@@ -75,30 +75,25 @@ def examine(
 def _report(found: Diagnosis, out: Path | None) -> None:
     print(f"{'order':6}{'scale, std':20}{'mean':20}{'top-1':>7}{'log p':>9}{'images':>8}")
     for row in found.rows[:ROWS_SHOWN]:
-        print(_line(row, row is found.chosen))
+        print(_line(row, found.mark(row)))
     if len(found.rows) > ROWS_SHOWN:
         print(f"… and {len(found.rows) - ROWS_SHOWN} more, all worse")
-    tied = sum(row.tied for row in found.rows)
-    if tied > 1:
-        print(f"{tied} variants (marked =) cannot be told apart by these images; the commonest of them is marked >")
+    if found.tied > 1:
+        print(
+            f"{found.tied} variants (marked =) cannot be told apart by these images; the commonest of them is marked >"
+        )
     print(f"trained with: {_options(found.chosen.variant.preprocessing)}")
     if out is not None:
         print(f"{out}: the whole preprocessing; use it with --preprocessing {out}")
     if found.guessing:
-        print(
-            "no variant is better than guessing: check that the labels are the net's classes, and resize and crop",
-            file=sys.stderr,
-        )
+        print(NO_BETTER, file=sys.stderr)
     if found.errors:
         print(f"{len(found.errors)} images could not be used; the first: {found.errors[0]}", file=sys.stderr)
 
 
-def _line(row: Row, chosen: bool) -> str:
-    variant = row.variant
-    mark = ">" if chosen else "=" if row.tied else ""
-    spread, mean = ("", OWN) if variant.mean == OWN else (variant.spread, variant.mean)
-    numbers = f"{100 * row.accuracy:6.1f}%{row.log_probability:9.3f}{row.images:8d}"
-    return f"{variant.order:6}{spread:20}{mean:20}{numbers} {mark}".rstrip()
+def _line(row: Row, mark: str) -> str:
+    order, spread, mean, accuracy, log_probability, images = row.cells
+    return f"{order:6}{spread:20}{mean:20}{accuracy:>7}{log_probability:>9}{images:>8} {mark}".rstrip()
 
 
 def _options(preprocessing: Preprocessing) -> str:

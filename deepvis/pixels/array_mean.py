@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from deepvis.errors import ImageError
-from deepvis.pixels.dataset_mean import sum_up
+from deepvis.pixels.summing import only_geometry, summing
 from deepvis.scan.exact_sum import LIMBS, ExactSums, mean_and_variance
 from deepvis.sources import ImageSource
 from prototxt.common.progress import Progress
@@ -74,17 +74,12 @@ def holds_arrays(images: ImageSource) -> bool:
 def array_mean(
     images: ImageSource, geometry: Preprocessing, *, workers: int | None = None, strict: bool = False
 ) -> Generator[Progress, None, ArraySums]:
-    """Sum up the values of all arrays; parameters and errors as `deepvis.pixels.dataset_mean.dataset_mean`.
+    """Sum up the values of all arrays.
 
-    Yields
-    ------
-    Progress in images.
-
-    Returns
-    -------
-    ArraySums
+    Parameters
+    ----------
+    images, geometry : as in `deepvis.pixels.dataset_mean.dataset_mean`.
+    workers, strict : as in `deepvis.pixels.summing.summing`, as what is yielded and raised.
     """
-    cut = Preprocessing("STORED", resize=geometry.resize, resize_to=geometry.resize_to, crop=geometry.crop)
-    sums = ArraySums()
-    yield from sum_up(sums, sums.add, images, partial(input_blob, preprocessing=cut), workers, strict)
-    return sums
+    to_blob = partial(input_blob, preprocessing=only_geometry(geometry, "STORED"))
+    return summing(ArraySums(), images, to_blob, workers, strict)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from math import sqrt
-from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
 from deepvis.errors import ImageError
+from deepvis.pixels.summing import only_geometry, summing
 from deepvis.sources import ImageSource
-from deepvis.sources.loader import batches
 from prototxt.common.progress import Progress
 from prototxt.pixels.field_types import PreprocessingError
 from prototxt.pixels.preprocess import Preprocessing
 from prototxt.pixels.samples import Clip, Pair, Planes, Sample
 
-BATCH = 32
 # Rows of the sums that make up the channels of an input, by its channel order.
 CHANNEL_ORDERS = {"RGB": (0, 1, 2), "BGR": (2, 1, 0), "GRAY": (3,)}
 
@@ -35,6 +33,7 @@ class PixelSums:
     sums, squares : (4,) Python integers, of the values and of their squares.
     image : (4, H, W) int64 sum of all pictures at every place; None if it was not asked for.
     errors : of the pictures that could not be used.
+    place_by_place : whether ``image`` is asked for.
     """
 
     images: int = 0
@@ -43,15 +42,20 @@ class PixelSums:
     squares: list[int] = field(default_factory=lambda: [0] * 4)
     image: np.ndarray | None = None
     errors: list[ImageError] = field(default_factory=list)
+    place_by_place: bool = False
 
-    def add(self, picture: np.ndarray, place_by_place: bool) -> None:
-        """Add a picture, (4, H, W) uint8; an `ImageError` if its size differs and places are summed."""
-        if place_by_place and self.image is not None and picture.shape != self.image.shape:
+    def add(self, pictures: Sequence[np.ndarray]) -> None:
+        """Add the pictures of an image, (4, H, W) uint8; an `ImageError` if a size differs and places are summed."""
+        for picture in pictures:
+            self._add(picture)
+
+    def _add(self, picture: np.ndarray) -> None:
+        if self.image is not None and picture.shape != self.image.shape:
             raise ImageError(
                 f"pictures of {_size(picture)} and {_size(self.image)} have no mean image; give --resize HEIGHT,WIDTH"
             )
         wide = picture.astype(np.int64)
-        if place_by_place:
+        if self.place_by_place:
             self.image = wide if self.image is None else self.image + wide
         self.images += 1
         self.pixels += picture[0].size
@@ -93,76 +97,14 @@ def dataset_mean(
     images : at least one; those that cannot be used are left out.
     geometry : its resize rule and crop say which pixels count; what it says of channels and numbers does not matter.
     mean_image : whether the mean at every place is wanted too; then all pictures must come out equally large.
-    workers : decoding threads, see `deepvis.sources.loader.batches`.
-    strict : raise on the first picture that cannot be used.
-
-    Yields
-    ------
-    Progress in images.
-
-    Returns
-    -------
-    PixelSums
+    workers, strict : as in `deepvis.pixels.summing.summing`, as what is yielded and raised.
 
     Raises
     ------
-    ImageError : if no picture can be used, or as ``strict`` and ``mean_image`` say.
+    ImageError : also for pictures of several sizes, where ``mean_image`` is wanted.
     """
-    cut = Preprocessing(
-        "RGB",
-        resize=geometry.resize,
-        resize_to=geometry.resize_to,
-        interpolation=geometry.interpolation,
-        crop=geometry.crop,
-    )
-    sums = PixelSums()
-
-    def add(pictures: list[np.ndarray]) -> None:
-        for picture in pictures:
-            sums.add(picture, mean_image)
-
-    yield from sum_up(sums, add, images, partial(_four_channels, cut), workers, strict)
-    return sums
-
-
-class Sums(Protocol):
-    """Sums of images: how many went in, and what was wrong with the others."""
-
-    images: int
-    errors: list[ImageError]
-
-
-def sum_up(
-    sums: Sums,
-    add: Callable[[Any], None],
-    images: ImageSource,
-    to_blob: Callable[[Sample], Any],
-    workers: int | None,
-    strict: bool,
-) -> Generator[Progress, None, None]:
-    """Give every image that can be used to ``add``; the others go into the errors of ``sums``.
-
-    Parameters
-    ----------
-    to_blob : what is made of an image on the decoding threads.
-    workers, strict : see `dataset_mean`, and for what is raised.
-
-    Yields
-    ------
-    Progress in images.
-    """
-    yield Progress(0, len(images), "mean")
-    for loaded in batches(images, to_blob, BATCH, workers):
-        for item in loaded:
-            if item.blob is not None:
-                add(item.blob)
-            elif item.error is not None:
-                if strict:
-                    raise item.error
-                sums.errors.append(item.error)
-        yield Progress(loaded[-1].index + 1, len(images), "mean")
-    if not sums.images:
-        raise ImageError(f"none of the {len(images)} images could be used; the first: {sums.errors[0]}")
+    to_channels = partial(_four_channels, only_geometry(geometry, "RGB"))
+    return summing(PixelSums(place_by_place=mean_image), images, to_channels, workers, strict)
 
 
 def _four_channels(cut: Preprocessing, sample: Sample) -> list[np.ndarray]:

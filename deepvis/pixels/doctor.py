@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import product
 
 import numpy as np
 import torch
@@ -13,71 +12,21 @@ from numpy.typing import NDArray
 
 from deepvis.errors import ImageError, ModelError
 from deepvis.model.model import Model, pick_device
-from deepvis.pixels.dataset_mean import PixelSums, dataset_mean
+from deepvis.pixels.dataset_mean import dataset_mean
+from deepvis.pixels.doctor_variants import OWN, Variant, commonness, variants
+from deepvis.pixels.summing import only_geometry
 from deepvis.sources import ImageSource, SomeImages
-from deepvis.sources.loader import batches
+from deepvis.sources.loader import Loaded, batches
 from prototxt.common.progress import Progress
-from prototxt.pixels.change import OfPixels, change_preprocessing
-from prototxt.pixels.field_types import ChannelOrder
-from prototxt.pixels.preprocess import CAFFE_IMAGENET_MEAN, Preprocessing
+from prototxt.pixels.preprocess import Preprocessing
 
+NO_BETTER = "no variant is better than guessing: check that the labels are the net's classes, and resize and crop"
 TRIAL = 16  # images before a variant can be dropped
 DROPPED_AT, TIED_AT = 4.0, 2.0  # standard errors of the paired difference to the best
 LEAST = -69.0  # log-probability that anything below counts as
 # What the scores are divided by, each variant by what suits it best: a wrong scale mostly makes a net unsure, and where
 # the images are not quite those of the training, being unsure would win over being right.
 TEMPERATURES = tuple(2.0**power for power in np.arange(-3, 6.5, 0.5))
-
-MIDDLE = 127.5
-IMAGENET = "ImageNet"
-DATA = "data set"
-FILE = "mean file"
-OWN = "as the model says"
-# Means of red, green and blue for pixels 0-255. BVLC's nets and PyTorch's differ by less than one grey level.
-MEANS: dict[str, tuple[float, ...]] = {
-    "none": (0.0, 0.0, 0.0),
-    IMAGENET: tuple(reversed(CAFFE_IMAGENET_MEAN)),
-    "ImageNet (PyTorch)": (123.675, 116.28, 103.53),
-    "127.5": (MIDDLE,) * 3,
-}
-# Raw scale, and standard deviations of red, green and blue for pixels 0-255 or None.
-SPREADS: dict[str, tuple[float, tuple[float, ...] | None]] = {
-    "0-255": (1.0, None),
-    "0-1": (1 / 255, None),
-    "/127.5": (1 / MIDDLE, None),
-    "ImageNet std": (1 / 255, (58.395, 57.12, 57.375)),
-}
-GREY_MEANS: dict[str, tuple[float, ...]] = {"none": (0.0,), "127.5": (MIDDLE,)}
-GREY_SPREADS: dict[str, tuple[float, tuple[float, ...] | None]] = {
-    "1/256": (1 / 256, None),
-    "0-1": (1 / 255, None),
-    "0-255": (1.0, None),
-    "/127.5": (1 / MIDDLE, None),
-}
-# What people do, the commonest first: of variants that cannot be told apart, the first of these is named.
-CONVENTIONS = (
-    ("BGR", IMAGENET, "0-255"),
-    ("RGB", "ImageNet (PyTorch)", "ImageNet std"),
-    ("RGB", FILE, "0-255"),
-    ("BGR", FILE, "0-255"),
-    ("RGB", "127.5", "/127.5"),
-    ("RGB", "none", "0-1"),
-    ("BGR", DATA, "0-255"),
-    ("RGB", DATA, "0-255"),
-    ("GRAY", "none", "1/256"),
-    ("GRAY", "none", "0-1"),
-    ("GRAY", FILE, "0-255"),
-)
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A way to normalise pixels; the three names are what tables show, ``preprocessing`` is what it means."""
-
-    order: str
-    mean: str
-    spread: str
-    preprocessing: Preprocessing
 
 
 @dataclass(frozen=True)
@@ -105,6 +54,14 @@ class Row:
         """Whether these images cannot tell it from the best."""
         return self.behind <= TIED_AT
 
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Order, scale and std, mean, top-1, log-probability and images, as tables show them."""
+        variant = self.variant
+        spread, mean = ("", OWN) if variant.mean == OWN else (variant.spread, variant.mean)
+        numbers = (f"{100 * self.accuracy:.1f}%", f"{self.log_probability:.3f}", str(self.images))
+        return variant.order, spread, mean, *numbers
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -117,6 +74,15 @@ class Diagnosis:
     chosen: Row
     guessing: bool
     errors: tuple[ImageError, ...] = ()
+
+    @property
+    def tied(self) -> int:
+        """How many variants these images cannot tell apart, the best among them."""
+        return sum(row.tied for row in self.rows)
+
+    def mark(self, row: Row) -> str:
+        """``>`` for the chosen row, ``=`` for others that are tied with the best, else nothing."""
+        return ">" if row is self.chosen else "=" if row.tied else ""
 
 
 @dataclass(eq=False)
@@ -175,81 +141,36 @@ def diagnose(
     ModelError : if the net gives no scores for the labels.
     """
     chosen = _choose(images, limit)
-    cut = _only_geometry(geometry or model.preprocessing)
+    cut = only_geometry(geometry or model.preprocessing, "RGB")
     sums = yield from dataset_mean(chosen, cut, workers=workers)
     trials = [_Trial(variant) for variant in variants(model, sums, mean_image)]
     judge = _Judge(model, device, int(chosen.labels.max()))
-    errors: list[ImageError] = []
-    yield Progress(0, len(chosen), f"doctor: {len(trials)} variants")
-    for loaded in batches(chosen, partial(_pixels, cut, model), batch, workers):
-        usable = [item for item in loaded if item.blob is not None]
-        errors += [item.error for item in loaded if item.error is not None]
-        labels = [int(chosen.labels[item.index]) for item in usable]
-        for trial in _in_the_race(trials) if usable else ():
-            pixels = [np.asarray(item.blob) for item in usable]
-            judge.add(trial, pixels, labels)
-            yield Progress(loaded[0].index, len(chosen), f"doctor: {trial.variant.order} {trial.variant.spread}")
-        yield Progress(loaded[-1].index + 1, len(chosen), f"doctor: {len(_in_the_race(trials))} variants")
-    if len(errors) == len(chosen):
-        raise ImageError(f"none of the {len(chosen)} images could be used; the first: {errors[0]}")
+    errors = yield from _race(trials, judge, chosen, batches(chosen, partial(_pixels, cut, model), batch, workers))
     return _conclude(trials, cut, judge.classes, errors)
 
 
-def variants(model: Model, sums: PixelSums, mean_image: NDArray[np.float32] | None = None) -> list[Variant]:
-    """All variants for a model's input, without resize and crop; no two of them say the same.
+def _race(
+    trials: Sequence[_Trial], judge: _Judge, images: SomeImages, loading: Iterator[list[Loaded]]
+) -> Generator[Progress, None, list[ImageError]]:
+    """Let variants see batch after batch, as long as they are not clearly behind.
 
-    Parameters
-    ----------
-    model : one or three input channels; a `ModelError` for others.
-    sums : of the data set that is tried, for its own mean and standard deviation.
-    mean_image : as in `diagnose`.
+    Returns
+    -------
+    Errors of the images that could not be used; an `ImageError` if that are all.
     """
-    channels = model.input_shape[0]
-    if channels not in (1, 3):
-        raise ModelError(f"{model.path}: takes {channels} channels; the doctor knows nets of one and of three")
-    grey = channels == 1
-    means = dict(GREY_MEANS if grey else MEANS) | {DATA: tuple(sums.mean("GRAY" if grey else "RGB"))}
-    spreads = dict(GREY_SPREADS if grey else SPREADS)
-    deviations = tuple(sums.std("GRAY" if grey else "RGB"))
-    if min(deviations) > 0:
-        spreads["data set std"] = (1 / 255, deviations)
-    found = [] if model.assumed else [_own(model)]
-    orders: tuple[ChannelOrder, ...] = ("GRAY",) if grey else ("RGB", "BGR")
-    for order in orders:
-        found += [
-            Variant(order, mean, spread, _plain(order, values, *scale))
-            for (mean, values), (spread, scale) in product(means.items(), spreads.items())
-        ]
-        if mean_image is not None:
-            for spread, scale in spreads.items():
-                base = _plain(order, (0.0,) * channels, *scale)
-                found.append(Variant(order, FILE, spread, change_preprocessing(base, mean=OfPixels(mean_image))))
-    return list({variant.preprocessing: variant for variant in reversed(found)}.values())[::-1]
-
-
-def _plain(order: ChannelOrder, mean: Sequence[float], scale: float, std: Sequence[float] | None) -> Preprocessing:
-    """Preprocessing of pixels that are cut already; mean and std for R, G, B (or grey) in 0-255."""
-    step = -1 if order == "BGR" else 1
-    return change_preprocessing(
-        Preprocessing(order, scale),
-        mean=OfPixels(mean[::step]) if any(mean) else (),
-        std=() if std is None else OfPixels(std[::step]),
-    )
-
-
-def _own(model: Model) -> Variant:
-    own = replace(model.preprocessing, resize="none", resize_to=(), crop=())
-    return Variant(own.channel_order, OWN, OWN, own)
-
-
-def _only_geometry(preprocessing: Preprocessing) -> Preprocessing:
-    return Preprocessing(
-        "RGB",
-        resize=preprocessing.resize,
-        resize_to=preprocessing.resize_to,
-        interpolation=preprocessing.interpolation,
-        crop=preprocessing.crop,
-    )
+    errors: list[ImageError] = []
+    yield Progress(0, len(images), f"doctor: {len(trials)} variants")
+    for loaded in loading:
+        usable = [item for item in loaded if item.blob is not None]
+        errors += [item.error for item in loaded if item.error is not None]
+        labels = [int(images.labels[item.index]) for item in usable]
+        for trial in _in_the_race(trials) if usable else ():
+            judge.add(trial, [np.asarray(item.blob) for item in usable], labels)
+            yield Progress(loaded[0].index, len(images), f"doctor: {trial.variant.order} {trial.variant.spread}")
+        yield Progress(loaded[-1].index + 1, len(images), f"doctor: {len(_in_the_race(trials))} variants")
+    if len(errors) == len(images):
+        raise ImageError(f"none of the {len(images)} images could be used; the first: {errors[0]}")
+    return errors
 
 
 def _pixels(cut: Preprocessing, model: Model, rgb: np.ndarray) -> np.ndarray:
@@ -323,7 +244,7 @@ def _conclude(trials: Sequence[_Trial], cut: Preprocessing, classes: int, errors
     rows = [_row(trial, best, cut) for trial in trials]
     rows.sort(key=lambda row: (-row.images, -row.log_probability))
     tied = [row for row in rows if row.tied and row.images == longest]
-    chosen = min(tied, key=lambda row: _commonness(row.variant))
+    chosen = min(tied, key=lambda row: commonness(row.variant))
     own = best.log_probabilities
     spread = float(own.std(ddof=1)) / np.sqrt(longest) if longest > 1 else np.inf
     return Diagnosis(tuple(rows), chosen, bool(own.mean() - TIED_AT * spread <= -np.log(classes)), tuple(errors))
@@ -344,14 +265,6 @@ def _row(trial: _Trial, best: _Trial, cut: Preprocessing) -> Row:
         len(trial.hits),
         _behind(trial, best),
     )
-
-
-def _commonness(variant: Variant) -> int:
-    """Place among `CONVENTIONS`; what the model says comes first, what is unusual last."""
-    if variant.mean == OWN:
-        return -1
-    names = (variant.order, variant.mean, variant.spread)
-    return CONVENTIONS.index(names) if names in CONVENTIONS else len(CONVENTIONS)
 
 
 def _choose(images: ImageSource, limit: int) -> SomeImages:

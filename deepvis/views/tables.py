@@ -1,12 +1,15 @@
-"""Tables that show rows alone, and one whose cells are copied as text."""
+"""Tables that show rows alone, one of texts, and one whose cells are copied as text."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractItemView, QTableView
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QTableWidget, QTableWidgetItem
+
+from deepvis.views import theme
 
 MOST_COPIED = 1_000_000  # cells
 
@@ -19,6 +22,39 @@ def make_list_of(table: QTableView) -> None:
     table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
     table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 5)
+
+
+class RowTable(QTableWidget):
+    """Rows of small text.
+
+    Parameters
+    ----------
+    titles : of the columns.
+    """
+
+    def __init__(self, titles: Sequence[str]) -> None:
+        super().__init__(0, len(titles))
+        self.setFont(theme.small(self.font()))
+        make_list_of(self)
+        self.setHorizontalHeaderLabels(titles)
+        self.setStyleSheet(f"QHeaderView::section {{ font-size: {self.font().pointSizeF():.1f}pt; padding: 2px 4px; }}")
+        header = self.horizontalHeader()
+        header.setMinimumSectionSize(24)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setStretchLastSection(True)
+        self.setMinimumSize(120, 60)
+
+    def show_rows(self, rows: Sequence[Sequence[str]]) -> None:
+        """Write rows; cells that say the same already stay."""
+        self.setRowCount(len(rows))
+        for line, cells in enumerate(rows):
+            for column, text in enumerate(cells):
+                item = self.item(line, column)
+                if item is None:
+                    self.setItem(line, column, QTableWidgetItem(text))
+                elif item.text() != text:
+                    item.setText(text)
 
 
 class CopyTable(QTableView):

@@ -59,11 +59,12 @@ def test_any_order_gives_the_same_bits(photographs: Images, seed: int) -> None:
 def test_numbers_of_a_million_pictures_are_exact() -> None:
     """Sums are whole numbers of any size, where float64 would lose digits, and those of a mean image fit int64."""
     pixels = 10**18
-    sums = PixelSums(10**12, pixels, [128 * pixels] * 4, [128**2 * pixels + pixels // 10**6] * 4)
+    squares = [128**2 * pixels + pixels // 10**6] * 4
+    sums = PixelSums(10**12, pixels, [128 * pixels] * 4, squares, place_by_place=True)
     assert sums.mean("GRAY") == [128.0]
     assert sums.std("GRAY") == pytest.approx([1e-3], rel=1e-12)
     sums.image = np.full((4, 1, 1), 2**55, np.int64)
-    sums.add(np.full((4, 1, 1), 255, np.uint8), place_by_place=True)
+    sums.add([np.full((4, 1, 1), 255, np.uint8)])
     assert int(sums.image[0, 0, 0]) == 2**55 + 255
 
 

@@ -16,7 +16,8 @@ from sklearn.linear_model import LogisticRegression
 from deepvis.errors import ImageError, ModelError
 from deepvis.model.model import Model, open_model
 from deepvis.pixels.dataset_mean import PixelSums
-from deepvis.pixels.doctor import CONVENTIONS, IMAGENET, LEAST, TEMPERATURES, Diagnosis, diagnose, variants
+from deepvis.pixels.doctor import LEAST, TEMPERATURES, Diagnosis, diagnose
+from deepvis.pixels.doctor_variants import CONVENTIONS, IMAGENET, variants
 from deepvis.sources import Images, open_images
 from deepvis.sources.opening import images_in_list
 from prototxt.common.progress import with_bar
