@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from deepvis.compute.facts import Facts
 from deepvis.controllers.contents import StatusContent
-from deepvis.controllers.sources import LayerValues
-from deepvis.engines.engine import Activations
+from deepvis.controllers.sources import LayerValues, Sources
 from deepvis.state.net_info import NetInfo
 from deepvis.state.resolve import DisplayState
 
 
-def status_content(
-    state: DisplayState,
-    net: NetInfo,
-    found: Activations | None,
-    values: LayerValues | None,
-    rate: float,
-    facts: Facts | None,
-    timings: Mapping[str, float],
-    engine: str,
-) -> StatusContent:
+@dataclass(frozen=True)
+class Speed:
+    """How fast it goes: frames per second of what is live, and seconds by what takes them."""
+
+    rate: float
+    timings: Mapping[str, float]
+
+
+def status_content(state: DisplayState, sources: Sources, speed: Speed) -> StatusContent:
     """Say which picture, unit, maximum, back-propagation, speed, scan and engine is on screen."""
+    found, values = sources.activations, sources.values
+    engine = sources.session.engine
+    net = engine.net
     parts = [f"{found.frame.place} {found.frame.name}".strip() if found else "no picture", _unit(state, net)]
     if found is not None and found.frame.label >= 0:
         parts[0] += f" is {found.frame.class_name or net.class_name(found.frame.label)}"
@@ -34,10 +36,10 @@ def status_content(
         held = " (frozen)" if state.origin_is_frozen else ""
         parts.append(f"{state.back_mode} from {state.origin.layer}:{state.origin.unit}{held}")
     if state.is_live:
-        parts.append("frozen" if state.frozen else f"{rate:.0f} fps")
-    parts += [_scan(facts), engine]
+        parts.append("frozen" if state.frozen else f"{speed.rate:.0f} fps")
+    parts += [_scan(sources.session.facts), engine.title]
     if state.show_timings:
-        parts += [f"{name} {1000 * seconds:.0f} ms" for name, seconds in timings.items()]
+        parts += [f"{name} {1000 * seconds:.0f} ms" for name, seconds in speed.timings.items()]
     return StatusContent(tuple(parts))
 
 

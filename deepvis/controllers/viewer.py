@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deepvis.controllers import present
 from deepvis.controllers.actions import ACTIONS
-from deepvis.controllers.contents import ClassesContent, GridContent, ImageContent, View
+from deepvis.controllers.contents import GridContent, View
 from deepvis.controllers.frames import Frames
 from deepvis.controllers.grid_units import FRAMED_BY, ORDERED_BY, GridUnits, is_live
 from deepvis.controllers.lanes import Lane, Outcome, Problem, Start
 from deepvis.controllers.layer_show import LayerShow
 from deepvis.controllers.layer_views.registry import LAYER_VIEWS
-from deepvis.controllers.panes.registry import PANES
+from deepvis.controllers.open_panes import OpenPanes
+from deepvis.controllers.problems import Problems
+from deepvis.controllers.ranges import Ranges
 from deepvis.controllers.scan_facts import ScanFacts
-from deepvis.controllers.sources import LayerValues, Sources
-from deepvis.controllers.status import status_content
-from deepvis.controllers.steps import Steps
+from deepvis.controllers.small_panes import SmallPanes
+from deepvis.controllers.sources import LayerValues, Range, Sources
+from deepvis.controllers.status import Speed
 from deepvis.controllers.tasks import Tasks
 from deepvis.engines.engine import Activations, BackResult
 from deepvis.session.session import Session
 from deepvis.sources import Images
+from deepvis.state.net_info import NetInfo
 from deepvis.state.resolve import DisplayState, resolve
 from deepvis.state.viewer import ViewerModel
-from prototxt.net.graph import Value
 from prototxt.pixels.preprocess import Preprocessing
-
-STATUS_SECONDS = 0.2  # that a status line of live frames stands
 
 
 class ViewerController:
@@ -46,33 +44,34 @@ class ViewerController:
         self.session = session
         self.model = model
         self.view = view
-        self.net = session.engine.net
         self.state: DisplayState | None = None
         self.activations: Activations | None = None
         self.back: BackResult | None = None
-        self.failed: list[Problem] = []
         self.lanes = {name: Lane(start_on(name)) for name in ("net", "draw", "disk", "camera", "task")}
+        self._problems = Problems(view)
         self.frames = Frames(session, self.lanes, lambda: self.state, self._accept, self._lose)
-        self.tasks = Tasks(self.lanes["task"], view.show_progress, lambda problem: self._fail("task", problem))
-        self._layer = LayerShow(self.lanes["draw"], view.show_grid, lambda problem: self._fail("drawing", problem))
-        self._units = GridUnits(
-            self.lanes["disk"], self._reorder, view.show_frames, lambda problem: self._fail("order", problem)
-        )
-        self._panes = {name: Steps(self.lanes[kind.lane], f"pane {name}") for name, kind in PANES.items()}
+        self.tasks = Tasks(self.lanes["task"], view.show_progress, self._failing("task"))
+        self._layer = LayerShow(self.lanes["draw"], view.show_grid, self._failing("drawing"))
+        self._units = GridUnits(self.lanes["disk"], self._reorder, view.show_frames, self._failing("order"))
+        self._panes = OpenPanes(self.lanes, view.show_pane, self._problems.fail, self.sources, self._as_long_as)
+        self._small = SmallPanes(view)
         self._facts = ScanFacts(
-            self.lanes["disk"],
-            view,
-            lambda: self.session,
-            lambda: self.state,
-            lambda problem: self._fail("scan", problem),
+            self.lanes["disk"], view, lambda: self.session, lambda: self.state, self._failing("scan")
         )
         self._aspect = 1.0
-        self._status_at = 0.0
-        self._ranges: dict[Value, tuple[float, float]] = {}
-        self._ranges_of = session.engine
-        self._problem_of = ""
+        self._ranges = Ranges()
         self._back_seconds = 0.0
         model.events.connect(self._changed)
+
+    @property
+    def net(self) -> NetInfo:
+        """The net at hand."""
+        return self.session.engine.net
+
+    @property
+    def failed(self) -> list[Problem]:
+        """Every problem so far."""
+        return self._problems.all
 
     @property
     def timings(self) -> dict[str, float]:
@@ -140,25 +139,24 @@ class ViewerController:
         if self.state is None:
             return
         self.frames.renew(self.activations.frame if self.activations else None)
-        self._ask_what_is_open()
+        self._panes.ask_all(self.state)
         if not LAYER_VIEWS[self.state.layer_mode].live:
             self._ask_layer()
 
     @property
-    def levels(self) -> tuple[float, float] | None:
+    def levels(self) -> Range | None:
         """Least and greatest value of the layer that is shown, in all pictures so far; None before there is one."""
         return None if self.state is None else self._ranges.get(self.state.value)
 
-    def begin_with(self, levels: tuple[float, float]) -> None:
+    def begin_with(self, levels: Range) -> None:
         """Take values as seen of the layer that is shown: they count for its scale as those of a picture do."""
-        self._ranges_of = self.session.engine
-        self._ranges[resolve(self.model, self.net).value] = levels
+        self._ranges.see(self.session.engine, {resolve(self.model, self.net).value: levels})
 
     def set_session(
         self,
         session: Session,
         wishes: Mapping[str, Any] | None = None,
-        levels: tuple[float, float] | None = None,
+        levels: Range | None = None,
     ) -> None:
         """Look at something else: another model, device or scan. What the old session holds is let go.
 
@@ -171,11 +169,10 @@ class ViewerController:
             for name, value in (wishes or {}).items():
                 setattr(self.model, name, value)
         old, self.session, self.frames.session = self.session, session, session
-        self.net = session.engine.net
         self.activations = self.back = self.state = None
         self._layer.forget()
         self._units.forget()
-        self._ranges.clear()
+        self._ranges.forget()
         if levels is not None:
             self.begin_with(levels)
         self.view.show_session(session)
@@ -190,10 +187,10 @@ class ViewerController:
 
     def remake(self, pane: str, layer_mode: str) -> None:
         """Make a pane and a view of the layer anew where they are shown: what they are made from has changed."""
-        state = self.state
-        if state is not None and pane in state.panes:
-            self._ask_pane(pane)
-        if state is not None and state.layer_mode == layer_mode:
+        if self.state is None:
+            return
+        self._panes.ask(pane, self.state)
+        if self.state.layer_mode == layer_mode:
             self._ask_layer()
 
     def ask_whole(self, rank: int) -> None:
@@ -231,41 +228,28 @@ class ViewerController:
         if changed("layer", "unit", "show_patches"):
             self._facts.ask()
         self._ask_units(changed)
-        self._ask_panes(old, new)
+        self._panes.follow(old, new)
         self._show_pictures()
-
-    def _ask_panes(self, old: DisplayState | None, new: DisplayState) -> None:
-        """Make anew the open panes that are new or follow what has changed."""
-        for name in new.panes:
-            if name not in PANES:
-                continue
-            if old is None or name not in old.panes or new.differs(old, PANES[name].follows):
-                self._ask_pane(name)
 
     def _accept(self, activations: Activations) -> None:
         """A frame has gone through the net: show it and ask for what depends on it."""
-        self._succeed("picture")
-        self._tell()
+        self._problems.succeed("picture")
+        self._problems.tell(self.session.engine.notice())
         if self.state is not None and self.state.is_live:
-            self._succeed("camera")
+            self._problems.succeed("camera")
         self.activations = activations
         if self.state is not None and activations.frame.picture >= 0:
             with self.model.events.blocked():  # where it halts; what follows from the picture is asked for below
                 self.model.picture = activations.frame.picture
             self.state = self.state.model_copy(update={"picture": activations.frame.picture})
-        if self._ranges_of is not self.session.engine:
-            self._ranges_of = self.session.engine
-            self._ranges.clear()
-        for value, (low, high) in activations.ranges.items():
-            known = self._ranges.get(value, (low, high))
-            self._ranges[value] = (min(low, known[0]), max(high, known[1]))
+        self._ranges.see(self.session.engine, activations.ranges)
         self._ask_back()
         self._ask_what_is_live()
         self._show_pictures(self.state is not None and self.state.is_live)
 
     def _lose(self, kind: str, problem: Problem) -> None:
         """There is no picture, or no camera: then the files are shown again."""
-        self._fail(kind, problem)
+        self._problems.fail(kind, problem)
         if kind == "camera":
             self.model.source = "files"
             return
@@ -282,9 +266,7 @@ class ViewerController:
             self._ask_order()
         if LAYER_VIEWS[state.layer_mode].live:
             self._ask_layer()
-        for name in state.panes:
-            if name in PANES and PANES[name].live:
-                self._ask_pane(name)
+        self._panes.ask_live(state)
 
     def _ask_units(self, changed: Callable[..., bool]) -> None:
         """Order and frame the units anew where what they depend on has changed."""
@@ -294,7 +276,7 @@ class ViewerController:
             self._ask_order()
 
     def _reorder(self) -> None:
-        self._succeed("order")
+        self._problems.succeed("order")
         self._refresh()
 
     def _ask_order(self) -> None:
@@ -325,11 +307,11 @@ class ViewerController:
         def done(outcome: Outcome) -> None:
             if outcome.problem is not None:
                 self.back = None
-                self._fail("back-propagation", outcome.problem)
+                self._problems.fail("back-propagation", outcome.problem)
             else:
                 self.back, self._back_seconds = outcome.result, outcome.seconds
-                self._succeed("back-propagation")
-                self._tell()
+                self._problems.succeed("back-propagation")
+                self._problems.tell(self.session.engine.notice())
             if state.grid_shows_diffs:
                 self._ask_what_is_live()
             self._show_pictures()
@@ -346,25 +328,6 @@ class ViewerController:
             self.view.show_grid(GridContent(missing=self._waiting()))
             return
         self._layer.ask(state, sources, self._as_long_as(state, view.fits_while))
-
-    def _ask_pane(self, name: str) -> None:
-        state, sources = self.state, self.sources()
-        if state is None:
-            return
-
-        same = self._as_long_as(state, PANES[name].follows)
-        self._panes[name].run(
-            PANES[name].make(state, sources),
-            lambda content: self.view.show_pane(name, content),
-            lambda problem: self._fail(f"pane {name}", problem),
-            lambda: same() and self.state is not None and name in self.state.panes,
-        )
-
-    def _ask_what_is_open(self) -> None:
-        """Make all open panes anew."""
-        for name in self.state.panes if self.state else ():
-            if name in PANES:
-                self._ask_pane(name)
 
     # -- what is shown at once --------------------------------------------------------------------------------------
 
@@ -392,49 +355,14 @@ class ViewerController:
                 "No pictures: open a folder with Ctrl+O, a list or a video with Ctrl+I, paste a picture with Ctrl+V, or"
                 " press c for the camera"
             )
-        return "No picture to show" if self._problem_of == "picture" else "Waiting for the net"
+        return "No picture to show" if self._problems.are_of("picture") else "Waiting for the net"
 
     def _show_pictures(self, live: bool = False) -> None:
-        """Draw the small panes from what is there; none of it takes the time of a frame.
+        """Draw the small panes; ``live``: for one of many frames."""
+        if self.state is not None:
+            speed = Speed(self.frames.rate.value, self.timings)
+            self._small.show(self.state, self.sources(), self._waiting(), speed, live)
 
-        Parameters
-        ----------
-        live : whether this is one of many frames; the numbers of the status line then change slowly enough to be read.
-        """
-        state, found = self.state, self.activations
-        if state is None:
-            return
-        values = self._values()
-        seen = None if found is None else found.seen
-        if found is None:
-            self.view.show_input(ImageContent("Input", missing=self._waiting()))
-        else:
-            self.view.show_input(present.input_content(state, found, values, self.net))
-        self.view.show_unit(present.unit_content(state, values, seen, self.net.unit_names(state.layer.name)))
-        part = None if found is None else found.seen_of(state.pair_view)
-        self.view.show_back(present.back_content(state, self.back, part, self.session.engine.red_channel))
-        if state.show_classes:
-            self.view.show_classes(present.classes_content(self.net, found) if found else ClassesContent())
-        now = time.monotonic()
-        if live and now - self._status_at < STATUS_SECONDS:
-            return
-        self._status_at = now
-        facts, engine = self.session.facts, self.session.engine
-        self.view.show_status(
-            status_content(state, self.net, found, values, self.frames.rate.value, facts, self.timings, engine.title)
-        )
-
-    def _fail(self, kind: str, problem: Problem) -> None:
-        self._problem_of = kind
-        self.failed.append(problem)
-        self.view.show_problem(problem)
-
-    def _tell(self) -> None:
-        """Show what the engine has to say; it stays until it is closed."""
-        if notice := self.session.engine.notice():
-            self.view.show_problem(Problem(notice))
-
-    def _succeed(self, kind: str) -> None:
-        if self._problem_of == kind:
-            self._problem_of = ""
-            self.view.clear_problem()
+    def _failing(self, kind: str) -> Callable[[Problem], None]:
+        """What to call when something of a kind fails."""
+        return lambda problem: self._problems.fail(kind, problem)
