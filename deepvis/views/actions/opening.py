@@ -10,9 +10,8 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.tasks import Task
-from deepvis.errors import SettingsError
 from deepvis.model.kinds import by_kind
-from deepvis.model.pytorch import SUFFIXES, fitting_architecture
+from deepvis.model.pytorch import SUFFIXES
 from deepvis.session.links import Link, read_link, seen_again, settings_of
 from deepvis.session.model_of_scan import model_of_scan
 from deepvis.session.opening import Opened, bundled_models, for_model, opening_session, with_facts, with_neighbours
@@ -22,14 +21,12 @@ from deepvis.views.actions.comparing import PANE as COMPARED
 from deepvis.views.actions.comparing import compare_with
 from deepvis.views.actions.registry import OPENS, opens, sentences, submenu, window_action
 from deepvis.views.keeping import recent_models, remember_model
-from deepvis.views.question_bar import Field, Question
 from deepvis.views.window_protocol import WindowProtocol
 from prototxt.common.progress import Progress
 
 _FILES = " ".join(
     ["*.prototxt", "*.caffemodel", "*.caffemodel.h5", "*.json", "*.h5", *(f"*{suffix}" for suffix in sorted(SUFFIXES))]
 )
-_SHAPE = Field("input_shape", "Input", hint="1,3,224,224; empty: as the network", letters=34)
 
 
 @window_action("open_model")
@@ -40,29 +37,6 @@ def open_model(window: WindowProtocol) -> None:
     )
     if files:
         open_paths(window, [Path(file) for file in files])
-
-
-@window_action("open_pytorch")
-def open_pytorch(window: WindowProtocol) -> None:
-    """Ask for a network of torchvision, or one's own."""
-
-    def names() -> Generator[Progress, None, tuple[str, ...]]:
-        yield Progress(0, 0, "which networks are there?")
-        from converters.architectures import architecture_names  # imports torchvision
-
-        yield Progress(0, 0, "which networks are there?")
-        return architecture_names()
-
-    def ask(found: tuple[str, ...]) -> None:
-        fields = (
-            Field("arch", "Network", "alexnet", found),
-            Field("weights", "Weights", hint="file; empty: what torchvision publishes", letters=36),
-            _SHAPE,
-        )
-        sentence = "A network of torchvision by its name, or your own as package.module:factory with a file of weights."
-        window.question_bar.ask(Question(sentence, fields, "Convert", lambda answers: convert(window, answers)))
-
-    window.controller.tasks.start(Task("Networks of torchvision", names(), ask))
 
 
 @submenu("presets")
@@ -100,7 +74,7 @@ def open_paths(window: WindowProtocol, paths: Sequence[Path]) -> None:
 @opens("model")
 def open_net(window: WindowProtocol, given: Mapping[str, Sequence[Path]]) -> None:
     """Open a net, with the weights, the scan, the plan and the pictures that were given with it."""
-    open_given(window, {"model": given["model"][0], "weights": _first(given, "weights"), **_others(given)})
+    open_given(window, {"model": given["model"][0], "weights": _first(given, "weights"), **settings_beside(given)})
 
 
 @opens("weights")
@@ -110,34 +84,12 @@ def open_weights(window: WindowProtocol, given: Mapping[str, Sequence[Path]]) ->
     While the pane that compares is open, weights alone are what the net is compared with.
     """
     file = given["weights"][0]
-    if COMPARED in window.controller.model.panes and not _others(given):
+    if COMPARED in window.controller.model.panes and not settings_beside(given):
         compare_with(window, file)
     elif file.with_name(file.name.split(".caffemodel")[0] + ".prototxt").is_file():
-        open_given(window, {"model": file, **_others(given)})
+        open_given(window, {"model": file, **settings_beside(given)})
     else:
-        open_settings(window, override(window.controller.session.wishes, weights=file, **_others(given)))
-
-
-@opens("pytorch")
-def open_pytorch_file(window: WindowProtocol, given: Mapping[str, Sequence[Path]]) -> None:
-    """Ask for the architecture of weights, with the one that fits filled in, and convert them."""
-    file = given["pytorch"][0]
-
-    def work() -> Generator[Progress, None, tuple[str, tuple[str, ...]]]:
-        fitting = yield from fitting_architecture(file)
-        from converters.architectures import architecture_names
-
-        return fitting, architecture_names()
-
-    def ask(found: tuple[str, tuple[str, ...]]) -> None:
-        fitting, names = found
-        known = f"{fitting} fits by names and shapes." if fitting else "None was found by names and shapes."
-        sentence = f"{file.name} holds weights alone; of which network? {known} Your own: package.module:factory."
-        fields = (Field("arch", "Network", fitting, names, hint="package.module:factory"), _SHAPE)
-        answer = lambda answers: convert(window, {**answers, "weights": str(file)}, _others(given))  # noqa: E731
-        window.question_bar.ask(Question(sentence, fields, "Convert", answer))
-
-    window.controller.tasks.start(Task(f"Open {file.name}", work(), ask))
+        open_settings(window, override(window.controller.session.wishes, weights=file, **settings_beside(given)))
 
 
 @opens("scan")
@@ -149,9 +101,9 @@ def open_scan(window: WindowProtocol, given: Mapping[str, Sequence[Path]]) -> No
     def work() -> Generator[Progress, None, Opened]:
         found = yield from model_of_scan(file, session.settings.cache, known, session.engine.model.hash)
         if not found:
-            settings = with_neighbours(override(session.wishes, **_others(given)))
+            settings = with_neighbours(override(session.wishes, **settings_beside(given)))
             return with_facts(session, settings)
-        return (yield from opening_session(for_model(session.wishes, **{**found, **_others(given)})))
+        return (yield from opening_session(for_model(session.wishes, **{**found, **settings_beside(given)})))
 
     _start(window, f"Open {file.name}", work(), session)
 
@@ -163,7 +115,7 @@ def open_plan(window: WindowProtocol, given: Mapping[str, Sequence[Path]]) -> No
 
     def work() -> Generator[Progress, None, Opened]:
         yield Progress(0, 0, f"read {given['plan'][0].name}")
-        return with_facts(session, override(session.wishes, **_others(given)))
+        return with_facts(session, override(session.wishes, **settings_beside(given)))
 
     _start(window, f"Open {given['plan'][0].name}", work(), session)
 
@@ -172,30 +124,13 @@ def _first(given: Mapping[str, Sequence[Path]], kind: str) -> Path | None:
     return given[kind][0] if kind in given else None
 
 
-def _others(given: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
+def settings_beside(given: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
     """Settings for what was given beside a model."""
     names = {"scan": "scan", "plan": "plan", "pictures": "images"}
     return {setting: given[kind][0] for kind, setting in names.items() if kind in given}
 
 
 # -- opening -----------------------------------------------------------------------------------------------------------
-
-
-def convert(window: WindowProtocol, answers: Mapping[str, str], more: Mapping[str, Any] | None = None) -> None:
-    """Convert a PyTorch model by what the user answered, and show it with the parity report."""
-    with sentences(window):
-        arch, weights, shape = answers["arch"], answers.get("weights", ""), answers.get("input_shape", "")
-        if not arch:
-            raise SettingsError("no network was named; give its name, or your own as package.module:factory")
-        named = {"model": Path(weights).expanduser(), "arch": arch} if weights else {"model": Path(arch)}
-        open_given(window, {**named, "input_shape": _numbers(shape), **(more or {})}, panes=("parity",))
-
-
-def _numbers(text: str) -> tuple[int, ...] | None:
-    try:
-        return tuple(int(number) for number in text.split(",")) if text.strip() else None
-    except ValueError:
-        raise SettingsError(f"input {text!r}: must be whole numbers with commas between, as in 1,3,224,224") from None
 
 
 def open_given(window: WindowProtocol, given: Mapping[str, Any], panes: tuple[str, ...] = ()) -> None:

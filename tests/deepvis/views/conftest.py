@@ -11,11 +11,15 @@ from deepvis.engines.engine import Engine
 from deepvis.errors import ImageError
 from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
+from deepvis.session.opening import open_session
 from deepvis.session.session import Session
+from deepvis.settings.settings import Settings
 from deepvis.sources.camera import Camera
 from deepvis.state.viewer import ViewerModel
 from deepvis.views.app import make_application, make_window
 from prototxt.common.progress import with_bar
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import write_weights
 
 
 class NoCamera(Camera):
@@ -81,3 +85,31 @@ def open_window(qtbot, make_model, make_pictures, tmp_path):
     yield make
     for window in windows:
         window.close()
+
+
+@pytest.fixture
+def write_model(make_model, tmp_path):
+    """Write the small net into a folder."""
+
+    def write(folder, seed=0):
+        model = make_model(seed=seed)
+        (tmp_path / folder).mkdir(exist_ok=True)
+        write_message(tmp_path / folder / "small.prototxt", model.net)
+        write_weights(tmp_path / folder / "small.caffemodel", model.net, model.weights)
+        (tmp_path / folder / "classes.txt").write_text("cat\ndog\nowl\n")
+        return tmp_path / folder
+
+    return write
+
+
+@pytest.fixture
+def window(open_window, write_model, make_pictures, tmp_path):
+    """A window on the small net of the folder ``first``."""
+    settings = Settings(
+        model=write_model("first"),
+        images=make_pictures(3).root,
+        device="cpu",
+        cache=tmp_path / "cache",
+        presets={"second": {"model": tmp_path / "second", "unit": 1}},
+    )
+    return open_window(session=open_session(settings).session, user_folder=tmp_path / "config", layer="conv1")
