@@ -13,7 +13,7 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QDeadlineTimer, QEventLoop, QObject, QSettings, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from deepvis.settings.settings import Settings
 from deepvis.views import theme
@@ -56,23 +56,15 @@ def run(prepare: Callable[[], Preparing], name: str) -> int:
     check_display()
     app = make_application(Settings.model_fields["font_size"].default)
     start = StartWindow(name, window_memory())
-    start.show()
-    patience = QDeadlineTimer(_PATIENCE)  # importing holds Python for so long that the window would stay empty
-    while not start.seen and not patience.hasExpired():
-        app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 10)
+    start.show_at_once(app)
     work = Preparation(prepare)
     start.cancelled.connect(work.cancel)
     work.progressed.connect(start.show_progress)
-    opened: list[QWidget] = []
 
     def finish() -> None:
-        if work.problem is None and work.make is not None:
-            try:
-                opened.append(work.make())
-            except BaseException as problem:
-                work.problem = problem
+        work.make_window()
         start.finish()
-        if not opened:
+        if work.window is None:
             app.quit()
 
     work.ended.connect(finish, Qt.ConnectionType.QueuedConnection)
@@ -125,6 +117,13 @@ class StartWindow(QWidget):
             QShortcut(QKeySequence(keys), self, self.close)
         self.show_progress(Progress(0, 0, "loading the libraries"))
 
+    def show_at_once(self, app: QApplication) -> None:
+        """Be on screen before anything is imported, which holds Python for so long that the window would stay empty."""
+        self.show()
+        patience = QDeadlineTimer(_PATIENCE)
+        while not self.seen and not patience.hasExpired():
+            app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 10)
+
     def show_progress(self, progress: Progress) -> None:
         """Say where the work is."""
         self.words.setText(progress.what)
@@ -149,7 +148,7 @@ class StartWindow(QWidget):
 
 
 class Preparation(QObject):
-    """Runs a generator to its end on a thread of its own.
+    """Runs a generator to its end on a thread of its own; what it returns then makes the window on Qt's.
 
     Parameters
     ----------
@@ -161,9 +160,10 @@ class Preparation(QObject):
 
     def __init__(self, prepare: Callable[[], Preparing]) -> None:
         super().__init__()
-        self.make: Callable[[], QWidget] | None = None
+        self.window: QWidget | None = None
         self.problem: BaseException | None = None
         self._prepare = prepare
+        self._make: Callable[[], QWidget] | None = None
         self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="deepvis start")
 
@@ -179,6 +179,14 @@ class Preparation(QObject):
         """Wait for the thread to end; it ends at the next step after `cancel`."""
         self._thread.join()
 
+    def make_window(self) -> None:
+        """Make the window, unless the work was cancelled or has failed; to be called on Qt's thread after its end."""
+        if self.problem is None and self._make is not None:
+            try:
+                self.window = self._make()
+            except BaseException as problem:
+                self.problem = problem
+
     def _run(self) -> None:
         try:
             work = self._prepare()
@@ -186,7 +194,7 @@ class Preparation(QObject):
                 while not self._cancelled.is_set():
                     self.progressed.emit(next(work))
             except StopIteration as stop:
-                self.make = stop.value
+                self._make = stop.value
             finally:
                 work.close()
         except BaseException as problem:
