@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QSettings, Qt
-from PySide6.QtGui import QGuiApplication, QKeySequence
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from deepvis.controllers.lanes import Problem
@@ -16,131 +16,7 @@ from deepvis.session.session import Session
 from deepvis.sources import open_images
 from deepvis.state.viewer import Origin, ViewerModel
 from deepvis.views.app import make_window
-from deepvis.views.keys import COMMANDS
-
-CHANGES = {
-    "next_picture": ({}, {"picture": 1}),
-    "previous_picture": ({}, {"picture": -1}),
-    "toggle_frozen": ({}, {"frozen": True}),
-    "next_layer": ({}, {"layer": "pool1"}),
-    "previous_layer": ({}, {"layer": "data"}),
-    "unit_left": ({"layer": "fc", "unit": 1}, {"unit": 0}),
-    "unit_right": ({"layer": "fc", "unit": 0}, {"unit": 1}),
-    "unit_up": ({"layer": "fc", "unit": 4}, {"unit": "less"}),
-    "unit_down": ({"layer": "fc", "unit": 0}, {"unit": "more"}),
-    "unit_left_fast": ({"layer": "fc", "unit": 1}, {"unit": "less"}),
-    "unit_right_fast": ({"layer": "fc", "unit": 0}, {"unit": "more"}),
-    "unit_up_fast": ({"layer": "fc", "unit": 5}, {"unit": "less"}),
-    "unit_down_fast": ({"layer": "fc", "unit": 0}, {"unit": "more"}),
-    "next_back_mode": ({}, {"back_mode": "gradient"}),
-    "previous_back_mode": ({}, {"back_mode": "guided"}),
-    "toggle_origin": ({"unit": 3}, {"origin": Origin(layer="conv1", unit=3)}),
-    "toggle_show_diffs": ({}, {"show_diffs": True}),
-    "next_back_view": ({}, {"back_view": "gray"}),
-    "previous_back_view": ({}, {"back_view": "histogram"}),
-    "next_layer_mode": ({}, {"layer_mode": "maximal images"}),
-    "previous_layer_mode": ({}, {"layer_mode": "activation correlation"}),
-    "next_back_step": ({}, {"back_mode": "gradient"}),
-    "toggle_patterns": ({}, {"layer_mode": "synthesised images"}),
-    "toggle_first_only": ({}, {"first_only": False}),
-    "next_fit": ({}, {"fit": "crop"}),
-    "next_pair_view": ({}, {"pair_view": "first"}),
-    "toggle_show_timings": ({}, {"show_timings": True}),
-    "next_zoom": ({}, {"zoom": "unit"}),
-    "next_colormap": ({}, {"colormap": "viridis"}),
-    "previous_colormap": ({}, {"colormap": "cividis"}),
-    "next_scale": ({}, {"scale": "frame"}),
-    "next_gamma": ({}, {"gamma": 0.7}),
-    "next_boost": ({}, {"boost": 0.3}),
-    "next_overlay": ({}, {"overlay": "over active"}),
-    "previous_overlay": ({}, {"overlay": "over inactive"}),
-    "toggle_before_activation": ({}, {"before_activation": True}),
-    "toggle_show_classes": ({}, {"show_classes": False}),
-    "toggle_show_patches": ({}, {"show_patches": False}),
-    "toggle_show_values": ({}, {"show_values": False}),
-    "next_sort": ({}, {"sort": "activation"}),
-    "toggle_reverse_order": ({}, {"reverse_order": True}),
-    "next_frame_kind": ({}, {"frame_kind": "H"}),
-    "reset": ({"gamma": 0.5, "back_mode": "guided"}, {"gamma": 1.0, "back_mode": "off"}),
-    "toggle_show_help": ({}, {"show_help": True}),
-}
-ELSEWHERE = {"save_picture", "copy_picture", "quit", "reset_layout", "toggle_camera", "filter_units", "open_after"}
-SAVING = {"save_pane", "copy_pane", "save_values", "copy_values", "save_report"}  # in test_saving.py
-COMPUTE = {"synthesise_unit", "next_engine"}  # in test_synthesis.py and test_engines.py
-OPENING = {
-    "open_model",
-    "open_pytorch",
-    "recent_models",
-    "presets",
-    "add_bookmark",
-    "copy_link",
-    "open_link",
-    "bookmarks",
-    "remove_bookmark",
-}  # fmt: skip; in test_opening.py
-INPUTS = {"open_pictures", "open_input_files", "open_class_folders", "paste_input", "toggle_play"}  # in test_inputs.py
-
-
-def press(qtbot, window, key):
-    """Press a key as a person does, given in Qt's portable name."""
-    combination = QKeySequence(key)[0]
-    qtbot.keyClick(window, combination.key(), combination.keyboardModifiers())
-    qtbot.waitUntil(lambda: window.idle, timeout=10_000)
-
-
-def test_every_key_is_tested():
-    assert set(CHANGES) | ELSEWHERE | SAVING | INPUTS | COMPUTE | OPENING == {command.action for command in COMMANDS}
-
-
-def test_every_key_does_what_the_table_says(qtbot, open_window):
-    window = open_window(layer="conv1")
-    for command in COMMANDS:
-        if command.action in ELSEWHERE | SAVING | INPUTS | COMPUTE | OPENING:
-            continue
-        wishes, expected = CHANGES[command.action]
-        for key in command.keys:
-            start = {"layer": "conv1", "unit": 0, "picture": 0} | {
-                name: field.default
-                for name, field in type(window._model).model_fields.items()
-                if name not in ("layer", "unit", "picture")
-            }
-            for name, value in (start | wishes).items():
-                setattr(window._model, name, value)
-            before = window._model.unit
-            press(qtbot, window, key)
-            for name, value in expected.items():
-                found = getattr(window._model, name)
-                correct = found < before if value == "less" else found > before if value == "more" else found == value
-                assert correct, f"{key}: {name} is {found!r}, not {value!r}"
-    assert window.error_bar.isHidden()
-
-
-def test_the_other_keymap_is_in_menus_options_and_help(qtbot, open_window):
-    window = open_window(layer="conv1", keymap="yosinski")
-    for key, field, value in (
-        ("S", "layer_mode", "synthesised images"),
-        ("S", "layer_mode", "activations"),
-        ("B", "back_mode", "gradient"),
-        ("B", "back_view", "norm"),
-        ("N", "back_mode", "deconv"),
-        ("M", "back_view", "normblur"),
-        ("Ctrl+M", "colormap", "viridis"),
-    ):
-        press(qtbot, window, key)
-        assert getattr(window._model, field) == value
-    assert window.actions_by_name["next_back_view"].shortcut().toString() == "M"
-    assert window.options_pane.rows["back_view"].toolTip().endswith("(m)")
-    table = window.help_pane.table
-    keys = {table.item(row, 1).text(): table.item(row, 0).text() for row in range(table.rowCount())}
-    assert keys["Next colour map"] == "Ctrl+M"
-
-
-def test_menus_show_every_key(open_window):
-    window = open_window()
-    for command in COMMANDS:
-        action = window.actions_by_name[command.action]
-        shown = [shortcut.toString(QKeySequence.SequenceFormat.PortableText) for shortcut in action.shortcuts()]
-        assert shown == [QKeySequence(key).toString(QKeySequence.SequenceFormat.PortableText) for key in command.keys]
+from tests.deepvis.views.pressing import press
 
 
 def test_clicking_a_unit_selects_it(qtbot, open_window):
