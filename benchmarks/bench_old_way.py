@@ -30,11 +30,12 @@ from deepvis.scan.run import scan
 from deepvis.sources import open_images
 from entropy.measuring import scan_layout as layout
 from prototxt.common.progress import with_bar
+from prototxt.common.real_caffe import caffe_path
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import write_weights
 
 PROMISE = 4.0
-CAFFE_PYTHON = Path(os.environ.get("CAFFE_ROOT") or Path.home() / ".cache/deepvis/caffe") / "bin/caffe-python"
+CAFFE_PYTHON = caffe_path("caffe-python")
 
 # Runs in Debian's Python with real pycaffe. Prints seconds of reading, of the net and of the lists, for all images, and
 # seconds of the processor's cores.

@@ -20,7 +20,7 @@ from entropy import plan
 from entropy.measuring.measurement import measure
 from entropy.measuring.scan_file import ScanTables
 from entropy.split_folder.cost import step_cost
-from entropy.split_folder.real_caffe import find_caffe
+from prototxt.common.real_caffe import find_caffe
 from prototxt.formats.schema import NetParameter, SolverParameter
 from prototxt.formats.text import write_message
 from prototxt.net.build import layer

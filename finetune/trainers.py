@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 
 from finetune.errors import ExperimentError
 from finetune.training_log import TrainingLog
+from prototxt.common.errors import CaffeError
 from prototxt.common.names import unknown_name
 from prototxt.common.progress import Progress
-from prototxt.common.real_caffe import find_caffe
+from prototxt.common.real_caffe import CaffeExitError, find_caffe, lines_of, need_caffe
 from prototxt.formats.text import read_solver
 
+OTHERWISE = "train with --trainer torchcaffe"
 TRAINERS: dict[str, Callable[[], list[str]]] = {
-    "caffe": lambda: [str(find_caffe())],
+    "caffe": lambda: [str(need_caffe("caffe", OTHERWISE))],
     "torchcaffe": lambda: [sys.executable, "-m", "torchcaffe"],
 }
 
@@ -34,8 +36,10 @@ def refuse_missing(trainer: str) -> None:
     """
     if trainer not in TRAINERS:
         raise ExperimentError(unknown_name("trainer", trainer, TRAINERS))
-    if trainer == "caffe" and not find_caffe():
-        raise ExperimentError("real Caffe is not installed; run make caffe, or train with --trainer torchcaffe")
+    try:
+        TRAINERS[trainer]()
+    except CaffeError as error:
+        raise ExperimentError(str(error)) from error
 
 
 def train_command(trainer: str, solver: Path, weights: Path) -> list[str]:
@@ -62,30 +66,19 @@ def train(
     """
     iterations = read_solver(folder / solver).max_iter
     record = TrainingLog()
-    last = ""
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            train_command(trainer, Path(solver), Path(weights)),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
+    command = train_command(trainer, Path(solver), Path(weights))
+    with log.open("w") as file, closing(lines_of(command, folder)) as lines:
+        yield Progress(0, iterations, what)
         try:
-            yield Progress(0, iterations, what)
-            for line in process.stdout or ():
+            for line in lines:
                 file.write(line)
-                last = line.strip() or last
                 iteration = record.add(line)
                 if iteration is not None:
                     yield Progress(min(iteration, iterations), iterations, what)
-            code = process.wait()
-        finally:
-            process.kill()
-            process.communicate()
-    if code != 0:
-        raise ExperimentError(f"{trainer} train stopped with exit code {code} ({last}); the whole log is {log}")
+        except CaffeExitError as error:
+            ended = f"{trainer} train stopped with exit code {error.code} ({error})"
+            raise ExperimentError(f"{ended}; the whole log is {log}") from error
+        except CaffeError as error:
+            raise ExperimentError(f"{trainer}: {error}") from error
     yield Progress(iterations, iterations, what)
     return record

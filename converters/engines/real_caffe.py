@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,9 +12,11 @@ import numpy as np
 from converters.engines.engine import Engine, Job, Top
 from converters.engines.registry import engine
 from converters.errors import ConversionError
-from prototxt.common.real_caffe import caffe_environment, caffe_path, find_caffe, reason
+from prototxt.common.errors import CaffeError
+from prototxt.common.real_caffe import CaffeExitError, need_caffe, run_caffe
 
 DRIVER = Path(__file__).with_name("caffe_driver.py")
+OTHERWISE = "set CAFFE_ROOT to where it is; without it leave 'caffe' out of --verify"
 
 
 @engine("caffe")
@@ -53,19 +54,9 @@ def _request(job: Job, place: Path) -> dict[str, object]:
 
 def _run(arguments: Sequence[str | Path]) -> str:
     """Run the Python that has pycaffe and give what it prints."""
-    command = [_caffe_python(), *arguments]
-    done = subprocess.run(command, env=caffe_environment(), text=True, capture_output=True, check=False)
-    if done.returncode:
-        why = reason(done.stderr, f"exit code {done.returncode}")
-        raise ConversionError(f"real Caffe does not run the net: {why}")
-    return done.stdout
-
-
-def _caffe_python() -> Path:
-    python = find_caffe("caffe-python")
-    if python is None:
-        raise ConversionError(
-            f"there is no real Caffe at {caffe_path('caffe-python')}: 'make caffe' installs one, or set CAFFE_ROOT to"
-            " where it is; without it leave 'caffe' out of --verify"
-        )
-    return python
+    try:
+        return run_caffe([need_caffe("caffe-python", OTHERWISE), *arguments])
+    except CaffeExitError as error:
+        raise ConversionError(f"real Caffe does not run the net: {error}") from error
+    except CaffeError as error:
+        raise ConversionError(str(error)) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import tempfile
 import threading
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 from deepvis.engines.pycaffe_worker import read_message, write_message
 from deepvis.errors import ModelError
-from prototxt.common.real_caffe import caffe_environment, caffe_path, find_caffe, reason
+from prototxt.common.errors import CaffeError
+from prototxt.common.real_caffe import end_caffe, last_words, need_caffe, start_caffe
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
@@ -48,16 +48,10 @@ class CaffeProcess:
         program = caffe_program(python)
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         try:
-            self._process = subprocess.Popen(
-                [program, WORKER],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env=caffe_environment(),
-            )
-        except OSError as error:
+            self._process = start_caffe([program, WORKER], stdin=subprocess.PIPE, stderr=self._errors)
+        except CaffeError as error:
             self._errors.close()
-            raise ModelError(f"{program}: cannot be started ({error.strerror}); {HINT}") from error
+            raise ModelError(f"{error}; {HINT}") from error
         self._end = weakref.finalize(self, _end, self._process, self._errors)
 
     @property
@@ -138,37 +132,23 @@ class CaffeProcess:
         """Why the process ended, in words."""
         code = self._process.wait()
         self._errors.seek(0)
-        name = f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with exit code {code}"
-        words = self._errors.read().decode(errors="replace")
-        return name if code in _FROM_OUTSIDE else reason(words, name)
+        return last_words(code, self._errors.read().decode(errors="replace"))
 
 
-HINT = "run make caffe, or set caffe_python in settings_local.py to the Python that has pycaffe"
-_FROM_OUTSIDE = (-9, -15)  # SIGKILL and SIGTERM: what it wrote before has nothing to do with its end
+OTHERWISE = "set caffe_python in settings_local.py to the Python that has pycaffe"
+HINT = f"run make caffe, or {OTHERWISE}"
 
 
 def caffe_program(python: Path | None = None) -> Path:
     """The Python that has pycaffe: the one given, or that of ``make caffe``; a `ModelError` if it is not there."""
     if python is not None and not python.is_file():
         raise ModelError(f"real Caffe is not there: caffe_python = {str(python)!r} is no file; {HINT}")
-    found = python or find_caffe("caffe-python")
-    if found is None:
-        raise ModelError(f"real Caffe is not there: no {caffe_path('caffe-python')}; {HINT}")
-    return found
+    try:
+        return python or need_caffe("caffe-python", OTHERWISE)
+    except CaffeError as error:
+        raise ModelError(str(error)) from error
 
 
 def _end(process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
-    process.kill()
-    process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            _close(stream)
+    end_caffe(process)
     errors.close()
-
-
-def _close(stream: IO[bytes]) -> None:
-    """Close a pipe whose other end may be gone while something was still to be written."""
-    try:
-        stream.close()
-    except OSError:
-        stream.close()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
 from entropy.errors import CheckError
+from prototxt.common.errors import CaffeError
+from prototxt.common.real_caffe import last_words, lines_of
 from prototxt.formats.schema import NetParameter, SolverParameter
 from prototxt.formats.text import write_message
 
@@ -37,34 +38,32 @@ def first_loss(
     CheckError : Caffe fails (with its last line), or takes no notice of a layer of the weights.
     """
     with tempfile.TemporaryDirectory(prefix="entropy-check-") as temporary:
-        place = Path(temporary)
-        write_message(place / "net.prototxt", net)
-        solver = SolverParameter(
-            net=str(place / "net.prototxt"),
-            base_lr=0,
-            lr_policy="fixed",
-            max_iter=1,
-            display=1,
-            random_seed=seed,
-            solver_mode="CPU",
-            snapshot_after_train=False,
-        )
-        write_message(place / "solver.prototxt", solver)
-        command: list[str | Path] = [
-            caffe,
-            "train",
-            "-solver",
-            place / "solver.prototxt",
-            "-weights",
-            weights.resolve(),
-        ]
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    log = result.stderr + result.stdout
-    found = _LOSS.search(log)
-    if result.returncode or not found:
-        fatal = [line for line in log.splitlines() if line.startswith("F")] or log.splitlines()[-1:]
-        raise CheckError(f"caffe train failed on {weights.name}: {' '.join(fatal)[:500] or 'it said nothing'}")
+        solver = _write_solver(Path(temporary), net, seed)
+        try:
+            log = "".join(lines_of([caffe, "train", "-solver", solver, "-weights", weights.resolve()], folder))
+        except CaffeError as error:
+            raise CheckError(f"caffe train failed on {weights.name}: {error}") from error
     ignored = [name for name in _IGNORED.findall(log) if name in learned]
     if ignored:
         raise CheckError(f"real Caffe ignores layer {ignored[0]!r} of {weights}: the net has no layer of that name")
+    found = _LOSS.search(log)
+    if not found:
+        raise CheckError(f"caffe train logged no loss on {weights.name}; its last words: {last_words(0, log)}")
     return float(found[1])
+
+
+def _write_solver(place: Path, net: NetParameter, seed: int) -> Path:
+    """Write a solver of one iteration at learning rate 0, and its net."""
+    write_message(place / "net.prototxt", net)
+    solver = SolverParameter(
+        net=str(place / "net.prototxt"),
+        base_lr=0,
+        lr_policy="fixed",
+        max_iter=1,
+        display=1,
+        random_seed=seed,
+        solver_mode="CPU",
+        snapshot_after_train=False,
+    )
+    write_message(place / "solver.prototxt", solver)
+    return place / "solver.prototxt"

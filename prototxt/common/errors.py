@@ -26,6 +26,10 @@ class NetError(InputError):
     """A net is well-formed text but no valid net: wiring, shapes, or weights do not fit together."""
 
 
+class CaffeError(InputError):
+    """Real Caffe is not there, cannot be started, or gave up."""
+
+
 @contextmanager
 def errors_as_sentences(program: str, exit_code: int = 2) -> Iterator[None]:
     """Turn an `InputError` inside the block into ``program: error: sentence`` on stderr and ``exit_code``.

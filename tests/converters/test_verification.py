@@ -80,7 +80,7 @@ def test_unknown_engine_and_no_graph(model: nn.Module) -> None:
 
 def test_absent_caffe_says_how_to_get_it(model: nn.Module, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("CAFFE_ROOT", str(tmp_path))
-    with pytest.raises(ConversionError, match=f"no real Caffe at {re.escape(str(tmp_path))}.*make caffe.*CAFFE_ROOT"):
+    with pytest.raises(ConversionError, match=f"is not there: no {re.escape(str(tmp_path))}.*make caffe.*CAFFE_ROOT"):
         verify(convert(model, SHAPE), model, ["caffe"])
 
 

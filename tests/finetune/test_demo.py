@@ -66,18 +66,28 @@ def test_a_trainer_that_fails_is_quoted(talking_trainer, tmp_path):
 def test_a_cancelled_training_ends_its_program(monkeypatch, tmp_path):
     (tmp_path / "solver.prototxt").write_text(SOLVER)
     started = []
-    popen = trainers.subprocess.Popen
+    popen = subprocess.Popen
 
     def keep(*arguments, **options):
         started.append(popen(*arguments, **options))
         return started[-1]
 
-    monkeypatch.setattr(trainers.subprocess, "Popen", keep)
-    monkeypatch.setitem(trainers.TRAINERS, "fake", lambda: [sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(subprocess, "Popen", keep)
+    program = "import time; print('Iteration 0, loss = 1', flush=True); time.sleep(60)"
+    monkeypatch.setitem(trainers.TRAINERS, "fake", lambda: [sys.executable, "-c", program])
     work = trainers.train("fake", tmp_path, "solver.prototxt", "w", tmp_path / "train.log", "train")
     next(work)
+    next(work)
+    assert started[0].poll() is None
     work.close()
     assert started[0].poll() is not None
+
+
+def test_a_trainer_that_cannot_be_started_is_a_sentence(monkeypatch, tmp_path):
+    (tmp_path / "solver.prototxt").write_text(SOLVER)
+    monkeypatch.setitem(trainers.TRAINERS, "fake", lambda: [str(tmp_path / "gone")])
+    with pytest.raises(ExperimentError, match=r"fake: .*gone: cannot be started \(No such file"):
+        with_bar(trainers.train("fake", tmp_path, "solver.prototxt", "w", tmp_path / "x.log", "train"), quiet=True)
 
 
 @pytest.mark.parametrize(("images", "bins"), [(5, 2), (40, 4), (720, 64), (2559, 128), (2560, 256), (10**6, 256)])
