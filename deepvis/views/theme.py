@@ -44,6 +44,9 @@ QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; }}
 QScrollBar:horizontal {{ background: {PANEL}; height: 10px; }}
 QScrollBar::handle:horizontal {{ background: {LINE}; border-radius: 4px; min-width: 24px; }}
 QScrollBar::add-line:horizontal, QScrollBar::sub-line:horizontal {{ width: 0; }}
+QSlider {{ background: transparent; }}
+QSlider::groove:horizontal {{ height: 3px; background: {LINE}; }}
+QSlider::handle:horizontal {{ width: 9px; margin: -3px 0; border-radius: 4px; background: {TEXT}; }}
 QTableView {{ background: {PANEL}; border: none; gridline-color: {LINE}; }}
 QHeaderView::section {{ background: {PANEL}; color: {DIM}; border: none; padding: 3px 6px; }}
 """

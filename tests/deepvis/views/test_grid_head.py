@@ -107,15 +107,16 @@ def test_contrast_levels_are_dragged_and_reset(qtbot, open_window):
     window = open_window(layer="conv1")
     slider, pane = window.grid_pane._foot.levels, window.grid_pane
     whole = pane.content.scale
-    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=slider.position_of(1).toPoint())
-    qtbot.mouseMove(slider, slider.position_of(0.5).toPoint())
+    left, middle, right = (QPoint(x, slider.height() // 2) for x in (15, slider.width() // 2, slider.width() - 5))
+    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=right)
+    qtbot.mouseMove(slider, middle)
     qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton)
     idle(qtbot, window)
     share = window._model.level_high
     assert abs(share - 0.5) < 0.02
     assert pane.content.scale.high == whole.high * share
     assert window.unit_pane.content.scale == pane.content.scale
-    qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=slider.position_of(0.2).toPoint())
+    qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=left)
     idle(qtbot, window)
     assert pane.content.scale.low == whole.high * window._model.level_low > 0
     qtbot.mouseDClick(slider, Qt.MouseButton.LeftButton)
