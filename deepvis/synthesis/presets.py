@@ -7,7 +7,7 @@ from deepvis.synthesis.fourier import FourierPrior
 from deepvis.synthesis.pixels import Constant, LengthRate, PixelPrior, ProgressRate
 
 PRIORS: dict[str, type] = {"fourier": FourierPrior, "pixels": PixelPrior}
-"""What is known of natural pictures, by the name that is written beside a picture."""
+"""What can be known of natural pictures: the kinds of the presets' priors."""
 
 DEFAULT = "fourier"
 
@@ -23,8 +23,3 @@ PRESETS: dict[str, Prior] = {
 """`DEFAULT` after Olah et al. (2017). The four rows of table 1 of Yosinski et al. (2015) with the rates of their
 program, which are for CaffeNet (the third made most of their figures); ``yosinski``: the third's blur with steps that
 fit any net. ``plain``: ascent without any prior, for comparison."""
-
-
-def prior_name(prior: Prior) -> str:
-    """The name of a prior's kind in `PRIORS`."""
-    return next(name for name, kind in PRIORS.items() if isinstance(prior, kind))

@@ -11,8 +11,6 @@ from deepvis.controllers.present import TOP_CLASSES
 from deepvis.views import theme
 from deepvis.views.painting import draw_missing
 
-_BAR_SHARE = 0.6  # how far the bar of probability 1 reaches
-
 
 class ClassesPane(QWidget):
     """Draws a `ClassesContent`: a bar behind each name, as long as the class is probable."""

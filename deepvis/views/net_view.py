@@ -75,10 +75,6 @@ class NetView(QGraphicsView):
         """Fit the whole graph into the view."""
         self.fitInView(self.sceneRect(), Qt.AspectRatioMode.KeepAspectRatio)
 
-    def place_of(self, node: int) -> QPointF:
-        """Where the middle of a node lies in the viewport, in pixels."""
-        return QPointF(self.mapFromScene(self.nodes[node].box.center()))
-
     # -- events -----------------------------------------------------------------------------------------------------
 
     def wheelEvent(self, event: QWheelEvent) -> None:

@@ -43,7 +43,8 @@ def test_the_selected_layer_is_marked_and_a_click_selects(qtbot, pane_of):
     assert pane.content.chart.nodes[pane.graph.selected].layers == ("conv1", "relu1")
     node = pane.content.chart.node_of("100% right")
     pane.graph.show_all()
-    qtbot.mouseClick(pane.graph.viewport(), Qt.MouseButton.LeftButton, pos=pane.graph.place_of(node).toPoint())
+    middle = pane.graph.mapFromScene(pane.graph.nodes[node].box.center())
+    qtbot.mouseClick(pane.graph.viewport(), Qt.MouseButton.LeftButton, pos=middle)
     assert window.controller.state.layer.name == "100% right"
     assert pane.graph.selected == node
     assert pane.table.selectionModel().selectedRows()[0].data() == "100% right"
