@@ -24,7 +24,7 @@ from .settings.settings import read_settings as read_settings
 from .sources import Images as Images
 from .sources import ImageSource as ImageSource
 from .sources import open_images as open_images
-from .sources.decode import read_image as read_image
+from .sources.reading import read_image as read_image
 from .state.resolve import DisplayState as DisplayState
 from .state.resolve import resolve as resolve
 from .state.viewer import ViewerModel as ViewerModel

@@ -8,9 +8,9 @@ from importlib import import_module
 
 import tyro
 
-from deepvis.sources.decode import quiet_opencv
 from prototxt.common.errors import errors_as_sentences
 from prototxt.common.heap import keep_freed_memory
+from prototxt.pixels.decode import quiet_opencv
 
 # Module of every command, and its function; imported when it is asked for, so that a scan needs no Qt.
 COMMANDS = {

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
+from prototxt.common.errors import ImageError as ImageError
 from prototxt.common.errors import InputError
-
-
-class ImageError(InputError):
-    """A picture, a folder of pictures or an image list cannot be used."""
 
 
 class ModelError(InputError):

@@ -14,6 +14,7 @@ from entropy.commands.plot import plot_command
 from entropy.commands.replan import replan_command
 from entropy.commands.write import write_command
 from prototxt.common.errors import errors_as_sentences
+from prototxt.pixels.decode import quiet_opencv
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "measure": measure_command,
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; a mistake of the user ends with one sentence and exit code 2."""
+    quiet_opencv()
     with errors_as_sentences("entropy"):
         tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="python -m entropy", args=arguments)
 

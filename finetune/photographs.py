@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from deepvis.sources import open_images
-from deepvis.sources.decode import read_image
 from finetune.errors import ExperimentError
+from prototxt.pixels.decode import read_image
 
 # Photographs of things, scenes and surfaces; drawings, diagrams and the second of a stereo pair are left out.
 TASK_FILES = {

@@ -1,6 +1,7 @@
 from .common.atomic import write_bytes as write_bytes
 from .common.atomic import write_text as write_text
 from .common.errors import FormatError as FormatError
+from .common.errors import ImageError as ImageError
 from .common.errors import InputError as InputError
 from .common.errors import NetError as NetError
 from .common.progress import Progress as Progress
@@ -48,6 +49,7 @@ from .net.shapes import infer_shapes as infer_shapes
 from .net.windows import convolution_windows as convolution_windows
 from .net.windows import pooled_size as pooled_size
 from .net.windows import pooling_windows as pooling_windows
+from .pixels.decode import read_image as read_image
 from .pixels.field_types import PreprocessingError as PreprocessingError
 from .pixels.inputs import input_blob as input_blob
 from .pixels.preprocess import Preprocessing as Preprocessing

@@ -14,11 +14,11 @@ from deepvis.errors import SettingsError
 from deepvis.model.model import pick_device
 from deepvis.session.model_of_settings import opening_settings
 from deepvis.settings.settings import override, read_settings
-from deepvis.sources.decode import read_image
 from deepvis.synthesis.ascent import POSITIONS, STARTS, Aim, Pixels, Position, Push
 from deepvis.synthesis.folder import BATCH, kept_folder, synthesise_into
 from deepvis.synthesis.presets import PRESETS
 from prototxt.common.progress import with_bar
+from prototxt.pixels.decode import read_image
 
 Preset = Literal["fourier", "yosinski", "yosinski1", "yosinski2", "yosinski3", "yosinski4", "plain"]
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from deepvis.errors import ExportError
 from deepvis.export.arikpoz import INFO, MINIMA
-from deepvis.sources.decode import EXTENSIONS, read_image
 from deepvis.sources.files import natural_key
+from prototxt.pixels.decode import EXTENSIONS, read_image
 
 UNIT = re.compile(r"unit_(\d{4,})")
 SYNTHESISED = "opt"

@@ -19,7 +19,7 @@ from entropy.measuring import scan_layout as layout
 
 @dataclass(frozen=True)
 class Listing:
-    """Names and labels of n images, as `deepvis.sources.decode.ImageSource` has them."""
+    """Names and labels of n images, as `deepvis.sources.images.ImageSource` has them."""
 
     root: Path
     paths: tuple[str, ...]

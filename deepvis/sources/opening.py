@@ -13,12 +13,12 @@ import numpy as np
 from deepvis.errors import ImageError
 from deepvis.sources.arrays import ARRAYS
 from deepvis.sources.database import is_database, list_records
-from deepvis.sources.decode import EXTENSIONS
 from deepvis.sources.files import files_below
 from deepvis.sources.images import UNKNOWN, Images
 from deepvis.sources.names import FRAME, KEY, below, frames_name
 from deepvis.sources.pairs import are_pairs, pair_of
 from deepvis.sources.video import VIDEOS, Video
+from prototxt.pixels.decode import EXTENSIONS
 
 # What a folder may hold; the first kind of which there is a file is what the folder is taken for.
 FOLDER_KINDS = {"pictures": EXTENSIONS, "arrays": ARRAYS, "videos": VIDEOS}

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deepvis.sources.arrays import ARRAYS
-from deepvis.sources.decode import EXTENSIONS
 from deepvis.sources.names import FRAME, KEY, PAIR
+from prototxt.pixels.decode import EXTENSIONS
 
 _ENDS = "|".join(re.escape(extension) for extension in sorted(EXTENSIONS | ARRAYS))
 _NAME = rf"(\S.*?(?:{_ENDS}|{FRAME}\d+(?:-\d+)?|{KEY}\S+))"

@@ -9,9 +9,9 @@ from pathlib import Path
 from deepvis.errors import ImageError
 from deepvis.sources.arrays import ARRAYS, read_array
 from deepvis.sources.database import open_records, read_record
-from deepvis.sources.decode import read_image
 from deepvis.sources.names import FRAME, KEY, frames_of, split_name, split_pair
 from deepvis.sources.video import Video
+from prototxt.pixels.decode import read_image
 from prototxt.pixels.samples import Pair, Sample, Single
 from torchcaffe.data.database import Database
 

@@ -9,16 +9,17 @@ import numpy as np
 import torch
 
 from entropy.errors import ScanError
+from entropy.measuring.listed_pictures import read_listed
 from entropy.measuring.scan_file import ScanTables
 from prototxt.formats.weights import weights_hash
 from prototxt.net.layer_types import CONVOLUTION_TYPES
 from prototxt.pixels.preprocess import Preprocessing
-from torchcaffe.data.image_list import read_image_list, read_picture
+from torchcaffe.data.image_list import read_image_list
 from torchcaffe.network import Network
 
 
 class PictureBatches:
-    """The pictures of a list, decoded and preprocessed anew each time that they are gone through.
+    """The pictures of a list, decoded as a scan does and preprocessed, anew each time that they are gone through.
 
     Parameters
     ----------
@@ -29,7 +30,8 @@ class PictureBatches:
 
     Raises
     ------
-    FormatError : the list cannot be read; later, a picture cannot.
+    FormatError : the list cannot be read.
+    ImageError, PreprocessingError : later, if a picture cannot be used; a scan would leave it out.
     """
 
     def __init__(self, images: Path | str, preprocessing: Preprocessing, batch: int = 32, root: Path | None = None):
@@ -42,9 +44,8 @@ class PictureBatches:
     def __iter__(self) -> Iterator[np.ndarray]:
         """Give (B, C, H, W) float32 blobs."""
         for start in range(0, len(self.entries), self.batch):
-            pictures = (read_picture(entry) for entry in self.entries[start : start + self.batch])
-            rgb = (np.ascontiguousarray(picture[::-1].transpose(1, 2, 0)) for picture in pictures)
-            yield np.stack([self.preprocessing.apply(picture) for picture in rgb])
+            pictures = (read_listed(entry) for entry in self.entries[start : start + self.batch])
+            yield np.stack([self.preprocessing.apply(picture) for picture in pictures])
 
 
 @torch.inference_mode()

@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 
 from entropy.errors import PlanError
+from entropy.measuring.listed_pictures import read_listed
 from prototxt.common.atomic import write_bytes
 from prototxt.common.progress import Progress
+from prototxt.pixels.field_types import ChannelOrder
 from prototxt.pixels.preprocess import Preprocessing
-from torchcaffe.data.image_list import Entry, read_image_list, read_picture
+from torchcaffe.data.image_list import Entry, read_image_list
 
 PICTURES = "pictures"
 
@@ -93,26 +95,26 @@ def list_of_copies(pictures: Pictures, name: str) -> Pictures:
 def copying_pictures(
     pictures: Pictures, out: Path, name: str, preprocessing: Preprocessing
 ) -> Generator[Progress, None, None]:
-    """Copy pictures as PNG into ``pictures/`` in a folder, resized as the preprocessing says.
+    """Copy pictures as PNG of 8 bits into ``pictures/`` in a folder: what a scan sees, resized, grey for a grey net.
 
     Parameters
     ----------
     out, name : the folder, and what the copies' names start with; as in `list_of_copies`.
-    preprocessing : only its resizing is done.
+    preprocessing : its resizing is done, and its grey; Caffe does the rest.
 
     Raises
     ------
-    FormatError : a file is no picture; names the line of the list.
+    ImageError : a file is no picture; names the line of the list.
     """
-    resize = dataclasses.replace(
-        preprocessing, channel_order="RGB", raw_scale=1, mean=(), mean_image=None, std=(), crop=()
+    order: ChannelOrder = "GRAY" if preprocessing.channel_order == "GRAY" else "BGR"
+    resized = dataclasses.replace(
+        preprocessing, channel_order=order, raw_scale=1, mean=(), mean_image=None, std=(), crop=()
     )
     what = f"copying: {name} pictures"
     for number, entry in enumerate(pictures.entries):
         yield Progress(number, pictures.count, what)
-        rgb = np.ascontiguousarray(read_picture(entry)[::-1].transpose(1, 2, 0))
-        bgr = resize.apply(rgb).astype(np.uint8)[::-1].transpose(1, 2, 0)
-        write_bytes(out / _copy_name(name, number), cv2.imencode(".png", np.ascontiguousarray(bgr))[1].tobytes())
+        pixels = resized.apply(read_listed(entry)).astype(np.uint8).transpose(1, 2, 0)
+        write_bytes(out / _copy_name(name, number), cv2.imencode(".png", np.ascontiguousarray(pixels))[1].tobytes())
     yield Progress(pictures.count, pictures.count, what)
 
 

@@ -36,7 +36,10 @@ from prototxt.split import Split, fill_param_specs, split_net, split_weights
 if TYPE_CHECKING:  # they need torchcaffe, hence torch, which takes seconds to import
     from entropy.split_folder.pictures import Pictures
 
-_OUTSIDE = "the pictures stay where they are; with --copy-pictures the folder can be taken to another machine"
+_OUTSIDE = (
+    "the pictures stay where they are and Caffe decodes them by itself; with --copy-pictures it gets what a scan sees"
+    " (docs/settings.md), and the folder can be taken to another machine"
+)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,10 @@ class FormatError(InputError):
     """A file is missing, truncated, or not in the format that it should be in."""
 
 
+class ImageError(InputError):
+    """A picture, a folder of pictures or an image list cannot be used."""
+
+
 class NetError(InputError):
     """A net is well-formed text but no valid net: wiring, shapes, or weights do not fit together."""
 

@@ -26,10 +26,10 @@ from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.settings.settings import Settings
 from deepvis.sources import open_images
-from deepvis.sources.decode import read_image
 from deepvis.state.resolve import resolve
 from deepvis.state.viewer import COLORMAPS, BackMode, Origin, ViewerModel
 from prototxt.common.progress import with_bar
+from prototxt.pixels.decode import read_image
 
 
 @pytest.fixture

@@ -49,7 +49,9 @@ def read_image_list(source: Path, root_folder: str = "") -> list[Entry]:
 
 
 def read_picture(entry: Entry, size: tuple[int, int] | None = None, color: bool = True) -> np.ndarray:
-    """Decode a picture as Caffe's ``ReadImageToCVMat`` does.
+    """Decode a picture as Caffe's ``ReadImageToCVMat`` does; `prototxt.pixels.decode` is another way, that of scans.
+
+    Transparency is left out, 16 bits are cut to their upper 8, grey is made by the decoder of the file.
 
     Parameters
     ----------

@@ -17,13 +17,13 @@ from deepvis.model.model import Model
 from deepvis.session.model_of_settings import for_pairs
 from deepvis.sources import Images
 from deepvis.sources.arrays import ARRAYS
-from deepvis.sources.decode import EXTENSIONS
 from deepvis.sources.opening import Cutting, open_images, open_together
 from deepvis.sources.pasted import keep_picture
 from deepvis.sources.video import VIDEOS
 from deepvis.views.actions.registry import opens, window_action
 from deepvis.views.window_protocol import WindowProtocol
 from prototxt.common.progress import Progress, with_bar
+from prototxt.pixels.decode import EXTENSIONS
 
 _KINDS = {"Pictures": EXTENSIONS, "Videos": VIDEOS, "Arrays": ARRAYS, "Lists": {".txt", ".lst", ".csv"}}
 _FILTER = ";;".join(

@@ -14,11 +14,11 @@ import pytest
 import deepvis.__main__ as command
 from deepvis.scan.reader import Scan
 from deepvis.sources import open_images
-from deepvis.sources.decode import read_image
 from prototxt.formats.schema import Datum
 from prototxt.formats.text import parse_net, write_message
 from prototxt.formats.weights import write_weights
 from prototxt.net.shapes import infer_shapes
+from prototxt.pixels.decode import read_image
 
 NET = """name: "tiny"
 layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: 1 dim: {channels} dim: 6 dim: 8 }} }} }}

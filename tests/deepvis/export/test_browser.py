@@ -14,8 +14,8 @@ import pytest
 from deepvis.export.pictures import fit
 from deepvis.export.run import export
 from deepvis.palette import ACCENT, rgb
-from deepvis.sources.decode import read_image
 from prototxt.common.progress import with_bar
+from prototxt.pixels.decode import read_image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (

@@ -11,10 +11,10 @@ import pytest
 
 import deepvis.__main__ as command
 from deepvis.export.folder import RECORD
-from deepvis.sources.decode import read_image
 from entropy.planning.plan import LayerPlan, Plan
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import write_weights
+from prototxt.pixels.decode import read_image
 from prototxt.pixels.preprocess import Preprocessing
 
 PLAN = Plan(

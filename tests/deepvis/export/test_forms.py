@@ -21,10 +21,10 @@ from deepvis.export.run import FORMS, export
 from deepvis.export.unit_entries import top_classes
 from deepvis.export.unit_folders import open_unit_pictures
 from deepvis.scan.patches import cut_patch
-from deepvis.sources.decode import read_image
 from entropy.errors import ScanError
 from prototxt.common.errors import FormatError
 from prototxt.common.progress import with_bar
+from prototxt.pixels.decode import read_image
 
 
 def write(form: str, job: Job, out: Path) -> Path:

@@ -14,8 +14,8 @@ from deepvis.engines.trace import HitTracer, cut_gradient, rounds
 from deepvis.errors import ImageError
 from deepvis.export.visit import Seen, visit
 from deepvis.scan.patches import cut_patch
-from deepvis.sources.decode import read_image
 from prototxt.common.progress import with_bar
+from prototxt.pixels.decode import read_image
 from prototxt.pixels.preprocess import Preprocessing
 from torchcaffe.network import Network
 

@@ -4,7 +4,7 @@ import pytest
 
 from deepvis.errors import ImageError
 from deepvis.sources.camera import Camera
-from deepvis.sources.decode import quiet_opencv
+from prototxt.pixels.decode import quiet_opencv
 
 
 @pytest.fixture

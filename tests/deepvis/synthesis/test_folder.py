@@ -11,11 +11,11 @@ import pytest
 
 from deepvis.errors import ExportError
 from deepvis.export.unit_folders import open_unit_pictures
-from deepvis.sources.decode import read_image
 from deepvis.synthesis.ascent import Aim, Push, synthesise
 from deepvis.synthesis.folder import kept_folder, kept_pictures, picture_path, synthesise_into, synthesise_kept
 from deepvis.synthesis.fourier import FourierPrior
 from prototxt.common.progress import with_bar
+from prototxt.pixels.decode import read_image
 
 PUSH = Push(FourierPrior(steps=5))
 AIMS = {"conv1": [Aim(unit) for unit in range(5)], "branch/left": [Aim(2, 0), Aim(2, 1)]}

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QFileDialog
 
 from deepvis.controllers.tasks import Task
 from deepvis.sources import pasted
-from deepvis.sources.decode import read_image
 from deepvis.views.actions import inputs
 from prototxt.common.progress import Progress
+from prototxt.pixels.decode import read_image
 from prototxt.pixels.samples import Pair
 
 

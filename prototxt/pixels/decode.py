@@ -1,4 +1,4 @@
-"""Pictures on disk: decoding to RGB."""
+"""Pictures on disk, decoded to RGB: the same for a scan, for means without a file and for copies of pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deepvis.errors import ImageError
+from prototxt.common.errors import ImageError
 
 EXTENSIONS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
 WHITE = 255

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepvis.errors import ImageError
-from deepvis.sources.decode import decode, read_image
+from prototxt.common.errors import ImageError
+from prototxt.pixels.decode import decode, read_image
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 4, 3), dtype=np.uint8)
 ORIENTATION = 0x112
