@@ -1,0 +1,57 @@
+"""The methods by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from finetune.training.prepared import Prepared, Setting
+from prototxt.common.registry import Registry
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to teach a net a new task.
+
+    Parameters
+    ----------
+    name : as it is written in study files, ``lower-case-with-dashes``.
+    title : as tables show it.
+    what : what it does, in one sentence.
+    source : where it comes from: a paper and its section, or "ours".
+    prepare : makes the net to train of a `Setting`; keyword arguments are the method's own options.
+    options : these options with their defaults.
+    grid : values of options, and of the study's ``base_lr``, among which a validation part chooses; empty for none.
+    """
+
+    name: str
+    title: str
+    what: str
+    source: str
+    prepare: Callable[..., Prepared]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def __call__(self, setting: Setting, **options: Any) -> Prepared:
+        """Prepare with the defaults and the given options."""
+        return self.prepare(setting, **{**self.options, **options})
+
+
+METHODS: Registry[Method] = Registry("method")
+
+
+def method(
+    name: str, title: str, source: str, grid: Mapping[str, Sequence[Any]] | None = None, **options: Any
+) -> Callable[[Callable[..., Prepared]], Callable[..., Prepared]]:
+    """Register the decorated ``prepare``; its docstring's first line is `Method.what`; ``options`` are its defaults.
+
+    May be stacked: one function can be several methods (M1–M6 differ in an option).
+    """
+
+    def register(prepare: Callable[..., Prepared]) -> Callable[..., Prepared]:
+        what = (prepare.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        METHODS.add(name, Method(name, title, what, source, prepare, options, grid or {}))
+        return prepare
+
+    return register
