@@ -13,5 +13,9 @@ class PlanError(InputError):
     """A plan cannot be made, read, or applied to this net."""
 
 
+class SurgeryError(InputError):
+    """A net cannot get another task in the way that was asked for."""
+
+
 class CheckError(InputError):
     """A split net does not do what its unsplit net does."""
