@@ -14,6 +14,7 @@ from prototxt.net.fit import fit_weights
 from prototxt.net.graph import NetGraph, Value
 from prototxt.net.phases import filter_net
 from prototxt.net.shapes import Shapes, infer_shapes
+from prototxt.split import fill_param_specs
 
 Rates = float | np.ndarray
 """``lr_mult`` of a layer, relative to what its ``param`` messages say: a number, or (units,) of its filters."""
@@ -146,8 +147,8 @@ def extend(old: OldNet, added: Additions, output: str, seed: int = 0) -> Extende
     NetError : the layers do not fit the net.
     """
     _refuse_taken(old, added.layers)
-    net = NetParameter()
-    net.CopyFrom(old.net)
+    owners = {added.copied_from[name] for name in added.shared}
+    net = fill_param_specs(old.net, owners)
     net.layer.extend(added.layers)
     _share_parameters(net, old, added)
     graph = NetGraph(net)

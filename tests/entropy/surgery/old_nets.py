@@ -73,12 +73,19 @@ def random_old(seed: int):
     for name in ("f1", "f2")[: rng.randint(0, 2)]:
         param = {"num_output": rng.randint(4, 9)}
         layers.append(layer("InnerProduct", name, layers[-1].top[0], inner_product_param=param))
-        layers.append(layer("ReLU", f"{name}act", name, name))
+        layers.append(_act(rng, f"{name}act", name, name))
     layers.append(layer("InnerProduct", "scores", layers[-1].top[0], inner_product_param={"num_output": 4}))
     if rng.random() < 0.5:
         layers.append(layer("Softmax", "prob", "scores"))
     net = make_net("random", layers)
     return net, random_weights(net, seed)
+
+
+def _act(rng, name, bottom, top):
+    """None that can be silent for all images: every layer is to have a gradient."""
+    kind = rng.choice(["ReLU", "PReLU", "ELU", "TanH"])
+    slope = {"relu_param": {"negative_slope": 0.2}} if kind == "ReLU" else {}
+    return layer(kind, name, bottom, top, **slope)
 
 
 def _lrn(rng, name, bottom, top):
@@ -94,7 +101,7 @@ def _pool(rng, name, bottom, top):
 COMPANIONS = {
     "bn": lambda rng, name, bottom, top: layer("BatchNorm", name, bottom, top),
     "scale": lambda rng, name, bottom, top: layer("Scale", name, bottom, top, scale_param={"bias_term": True}),
-    "act": lambda rng, name, bottom, top: layer(rng.choice(["ReLU", "PReLU", "ELU", "TanH"]), name, bottom, top),
+    "act": _act,
     "lrn": _lrn,
     "pool": _pool,
     "drop": lambda rng, name, bottom, top: layer("Dropout", name, bottom, top),
