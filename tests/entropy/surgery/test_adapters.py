@@ -82,7 +82,7 @@ def test_the_bundled_net_stays_to_the_bit(indoor39, layers):
     assert_preserved(indoor39, add_adapters(*indoor39, layers, TaskHead("fc8_new", 96)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6), data=st.data())
 def test_random_nets_and_layers(seed, data):
     net, weights = random_old(seed)

@@ -58,7 +58,7 @@ def test_the_bundled_net_stays_to_the_bit(indoor39, head):
     assert_preserved(indoor39, extended)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6), data=st.data())
 def test_random_nets_and_blobs(seed, data):
     old = random_old(seed)
