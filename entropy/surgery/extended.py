@@ -15,6 +15,7 @@ from prototxt.net.graph import NetGraph, Value
 from prototxt.net.phases import filter_net
 from prototxt.net.shapes import Shapes, infer_shapes
 from prototxt.split import fill_param_specs
+from prototxt.split.param_specs import FILTER_TYPES
 
 Rates = float | np.ndarray
 """``lr_mult`` of a layer, relative to what its ``param`` messages say: a number, or (units,) of its filters."""
@@ -50,6 +51,13 @@ class Extended:
     shared: frozenset[str] = frozenset()
     parameters_added: int = 0
     notes: tuple[str, ...] = ()
+
+    @property
+    def multipliers(self) -> dict[str, np.ndarray]:
+        """Rates of the filters of layers only some of whose filters learn, as `prototxt.split.split_net` takes them."""
+        types = {layer.name: layer.type for layer in self.net.layer}
+        partly = {name: rate for name, rate in self.rates.items() if isinstance(rate, np.ndarray)}
+        return {name: rate for name, rate in partly.items() if types[name] in FILTER_TYPES}
 
     @property
     def old_output(self) -> str:

@@ -26,3 +26,11 @@ def filled_blobs(layer: LayerParameter, bottom_shapes: Sequence[tuple[int, ...]]
     """
     made = find_class(layer.type, layer.name).from_param(layer, bottom_shapes, "TEST", seed)
     return [blob.detach().numpy() for blob in made.blobs]
+
+
+def fresh_blobs(layer: LayerParameter, bottom_shapes: Sequence[tuple[int, ...]], seed: int) -> list[np.ndarray]:
+    """`filled_blobs`, but a BatchNorm's statistics are mean 0 and variance 1, with which it changes nothing."""
+    blobs = filled_blobs(layer, bottom_shapes, seed)
+    if layer.type == "BatchNorm":
+        blobs[1][...], blobs[2][...] = 1, 1
+    return blobs

@@ -13,7 +13,8 @@ from entropy.errors import SurgeryError
 from entropy.surgery.channels import is_channelwise
 from entropy.surgery.extended import Additions, OldNet
 from entropy.surgery.older_parts import older_parts
-from prototxt.formats.schema import ConvolutionParameter, FillerParameter, InnerProductParameter, LayerParameter
+from entropy.surgery.starting import living, settings
+from prototxt.formats.schema import FillerParameter, LayerParameter
 from prototxt.net.build import layer as make_layer
 from prototxt.net.graph import Node, Value
 from prototxt.split.layouts import filter_rows, group_count, unit_count
@@ -126,19 +127,13 @@ class WideLayers:
         return inputs
 
     def _wide_layer(self, node: Node, bottom: str, count: int) -> LayerParameter:
-        layer = LayerParameter()
-        layer.CopyFrom(node.layer)
+        layer = living(node.layer, self.filler)
         layer.name, layer.bottom[0], layer.top[0] = node.name + self.suffix, bottom, node.tops[0].blob + self.suffix
         del layer.blobs[:]
         for spec in layer.param:
             spec.ClearField("name")
-        param = _settings(layer)
-        param.num_output = count
-        param.ClearField("transpose" if layer.type == "InnerProduct" else "group")
-        if self.filler is not None:
-            param.weight_filler.CopyFrom(self.filler)
-        elif param.weight_filler.type == "constant":  # so Caffe would fill where nothing is said: dead filters
-            param.weight_filler.CopyFrom(FillerParameter(type="xavier"))
+        settings(layer).num_output = count
+        settings(layer).ClearField("transpose" if layer.type == "InnerProduct" else "group")
         return layer
 
     def _checked_copies(self, node: Node, count: int) -> NDArray[np.int64]:
@@ -188,15 +183,14 @@ class WideLayers:
 
     def _rows(self, node: Node, layer: LayerParameter, origin: NDArray[np.int64]) -> list[np.ndarray]:
         """One number per channel: of copies the old ones, of fresh filters the filler's."""
-        from entropy.surgery.filling import filled_blobs
+        from entropy.surgery.filling import fresh_blobs
 
         old = self.old.weights[node.name]
         shape = self.old.shapes.values[node.bottoms[0]]
-        blobs = filled_blobs(layer, [(shape[0], len(origin), *shape[2:])], self.seed)
+        blobs = fresh_blobs(layer, [(shape[0], len(origin), *shape[2:])], self.seed)
         if node.type == "BatchNorm":
             factor = old[2] if old[2] else np.ones_like(old[2])
             old = [old[0] / factor, old[1] / factor, np.ones_like(factor)]
-            blobs[1][:], blobs[2][:] = 1, 1
         copied = origin != FRESH
         for blob, each in zip(blobs, old, strict=True):
             if blob.shape == origin.shape and each.shape == (shape[1],):
@@ -270,12 +264,8 @@ _RULES: dict[str, Callable[[WideLayers, Node], None]] = {
 }
 
 
-def _settings(layer: LayerParameter) -> InnerProductParameter | ConvolutionParameter:
-    return layer.inner_product_param if layer.type == "InnerProduct" else layer.convolution_param
-
-
 def _refuse_what_has_no_channels(node: Node) -> None:
-    param = _settings(node.layer)
+    param = settings(node.layer)
     if len(node.bottoms) != 1 or len(node.tops) != 1 or param.axis != 1:
         raise SurgeryError(
             f"{node}: has {len(node.bottoms)} bottoms and axis {param.axis}; a layer that is widened has one bottom, "

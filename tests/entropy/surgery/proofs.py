@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from entropy.planning.frozen import with_global_statistics
+from entropy.split_folder.writing import in_channels
 from entropy.surgery.extended import Extended
 from entropy.surgery.rates import with_rates
 from prototxt.formats.schema import NetParameter, SolverParameter
@@ -18,6 +19,7 @@ from prototxt.lint import lint_net, warn_net
 from prototxt.net.build import layer as make_layer
 from prototxt.net.graph import NetGraph
 from prototxt.net.shapes import infer_shapes
+from prototxt.split import Split, merge_weights, split_net, split_weights
 from torchcaffe.network import Network
 from torchcaffe.solver import SGDSolver
 
@@ -76,6 +78,12 @@ def training_net(extended: Extended) -> NetParameter:
     return net
 
 
+def split(extended: Extended) -> Split:
+    """The training net with a layer for every rate."""
+    net = training_net(extended)
+    return split_net(net, extended.multipliers, in_channels(net, extended.weights))
+
+
 def solver(net: NetParameter) -> SolverParameter:
     return SolverParameter(
         net_param=net, base_lr=0.05, lr_policy="fixed", momentum=0.9, weight_decay=0.01, max_iter=5, random_seed=1,
@@ -85,21 +93,23 @@ def solver(net: NetParameter) -> SolverParameter:
 
 def trained(extended: Extended) -> Weights:
     """Weights after five iterations of torchcaffe."""
-    param = solver(training_net(extended))
+    net, layers = split(extended)
+    param = solver(net)
     param.snapshot_after_train = False
     training = SGDSolver(param, device="cpu")
-    training.network.load(extended.weights)
+    training.network.load(split_weights(extended.weights, layers))
     training.solve()
-    return training.network.weights()
+    return merge_weights(training.network.weights(), layers)
 
 
 def trained_by_caffe(caffe, extended: Extended, folder: Path) -> Weights:
     """Weights after five iterations of ``caffe train``."""
-    write_message(folder / "solver.prototxt", solver(training_net(extended)))
-    write_weights(folder / "start.caffemodel", extended.net, extended.weights)
+    net, layers = split(extended)
+    write_message(folder / "solver.prototxt", solver(net))
+    write_weights(folder / "start.caffemodel", net, split_weights(extended.weights, layers))
     result = caffe.run("train", "-solver", "solver.prototxt", "-weights", "start.caffemodel", cwd=folder)
     assert result.returncode == 0, result.stdout[-3000:]
-    return read_weights(folder / "run_iter_5.caffemodel")
+    return merge_weights(read_weights(folder / "run_iter_5.caffemodel"), layers)
 
 
 def assert_same_bits(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> None:
