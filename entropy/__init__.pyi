@@ -1,6 +1,7 @@
 from .errors import CheckError as CheckError
 from .errors import PlanError as PlanError
 from .errors import ScanError as ScanError
+from .errors import SurgeryError as SurgeryError
 from .measuring.measurement import FewImagesWarning as FewImagesWarning
 from .measuring.measurement import measure as measure
 from .measuring.network_means import network_means as network_means
@@ -23,6 +24,17 @@ from .split_folder.solver_file import SolverSettings as SolverSettings
 from .split_folder.task import Task as Task
 from .split_folder.writing import Written as Written
 from .split_folder.writing import write as write
+from .surgery.adapters import add_adapters as add_adapters
+from .surgery.choosing import choose_filters as choose_filters
+from .surgery.extended import Extended as Extended
+from .surgery.freeing import Freed as Freed
+from .surgery.freeing import free_filters as free_filters
+from .surgery.heads import TaskHead as TaskHead
+from .surgery.heads import add_head as add_head
+from .surgery.own_layers import add_own_layers as add_own_layers
+from .surgery.repairing import Repair as Repair
+from .surgery.repairing import prepare_repair as prepare_repair
+from .surgery.widening import widen as widen
 from .training.applying import apply_plan as apply_plan
 from .training.mid_training import Replanning as Replanning
 from .training.mid_training import replan_every as replan_every

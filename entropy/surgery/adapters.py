@@ -13,7 +13,7 @@ from entropy.surgery.paths import Inserted, PathCopier, closed, leading_to
 from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.formats.weights import Weights
 from prototxt.net.build import layer as make_layer
-from prototxt.net.graph import UNIT_TYPES
+from prototxt.net.layer_types import UNIT_TYPES
 from prototxt.split.layouts import filter_axis, unit_count
 
 

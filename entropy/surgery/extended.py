@@ -12,10 +12,10 @@ from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.formats.weights import Weights
 from prototxt.net.fit import fit_weights
 from prototxt.net.graph import NetGraph, Value
+from prototxt.net.layer_types import UNIT_TYPES
 from prototxt.net.phases import filter_net
 from prototxt.net.shapes import Shapes, infer_shapes
 from prototxt.split import fill_param_specs
-from prototxt.split.param_specs import FILTER_TYPES
 
 Rates = float | np.ndarray
 """``lr_mult`` of a layer, relative to what its ``param`` messages say: a number, or (units,) of its filters."""
@@ -57,7 +57,7 @@ class Extended:
         """Rates of the filters of layers only some of whose filters learn, as `prototxt.split.split_net` takes them."""
         types = {layer.name: layer.type for layer in self.net.layer}
         partly = {name: rate for name, rate in self.rates.items() if isinstance(rate, np.ndarray)}
-        return {name: rate for name, rate in partly.items() if types[name] in FILTER_TYPES}
+        return {name: rate for name, rate in partly.items() if types[name] in UNIT_TYPES}
 
     @property
     def old_output(self) -> str:

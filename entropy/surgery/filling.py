@@ -8,7 +8,7 @@ import numpy as np
 
 import torchcaffe.layers  # noqa: F401 - registers them
 from prototxt.formats.schema import LayerParameter
-from torchcaffe.registry import find_class
+from torchcaffe.registry import LAYERS
 
 
 def filled_blobs(layer: LayerParameter, bottom_shapes: Sequence[tuple[int, ...]], seed: int) -> list[np.ndarray]:
@@ -24,7 +24,8 @@ def filled_blobs(layer: LayerParameter, bottom_shapes: Sequence[tuple[int, ...]]
     ------
     NetError : a filler is unknown or does not fit.
     """
-    made = find_class(layer.type, layer.name).from_param(layer, bottom_shapes, "TEST", seed)
+    layer_class = LAYERS.find(layer.type, f"layer {layer.name!r}")
+    made = layer_class.from_param(layer, bottom_shapes, "TEST", seed)
     return [blob.detach().numpy() for blob in made.blobs]
 
 

@@ -12,7 +12,8 @@ from entropy.errors import SurgeryError
 from entropy.surgery.channels import is_channelwise
 from entropy.surgery.extended import OldNet
 from entropy.surgery.starting import settings
-from prototxt.net.graph import UNIT_TYPES, Node, Value
+from prototxt.net.graph import Node, Value
+from prototxt.net.layer_types import UNIT_TYPES
 from prototxt.split.layouts import unit_count
 
 Mask = NDArray[np.bool_]

@@ -10,6 +10,7 @@ from entropy.surgery.extended import Additions, OldNet
 from entropy.surgery.heads import TaskHead, read_by_classifier
 from prototxt.formats.schema import LayerParameter
 from prototxt.net.graph import NetGraph, Node, Value
+from prototxt.net.layer_types import UNIT_TYPES
 from prototxt.split.chains import companions
 from prototxt.split.layouts import filter_axis
 
@@ -133,7 +134,7 @@ def leading_to(old: OldNet, layers: Sequence[str], head: TaskHead) -> tuple[tupl
 
 def with_companions(old: OldNet, layer: Node) -> tuple[str, ...]:
     """A layer and the BatchNorm, Scale, Bias and PReLU layers that belong to its filters."""
-    if layer.type not in ("Convolution", "Deconvolution", "InnerProduct"):
+    if layer.type not in UNIT_TYPES:
         return (layer.name,)
     places = companions(old.net, layer.index, filter_axis(layer.layer))
     return (layer.name, *(old.net.layer[place].name for place in places))

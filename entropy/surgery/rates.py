@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from entropy.surgery.extended import Rates
+from prototxt.formats.parameter_blobs import parameter_count
 from prototxt.formats.schema import NetParameter
-from prototxt.net.shapes import infer_shapes
 from prototxt.split import fill_param_specs
 from prototxt.split.param_specs import BIAS_DECAY, BIAS_LR
 
@@ -20,7 +20,7 @@ def with_rates(
 
     Parameters
     ----------
-    net : deploy net; left as it is.
+    net : left as it is.
     rates : layer name to its multiplier. Layers with a rate for every filter are left to
         `prototxt.split.split_net`, and layers that are not named keep what they say.
     bias_lr, bias_decay : for biases about which the net says nothing.
@@ -31,12 +31,11 @@ def with_rates(
     of 0.
     """
     result = fill_param_specs(net, bias_lr=bias_lr, bias_decay=bias_decay)
-    shapes = infer_shapes(result).params
     for layer in result.layer:
         rate = rates.get(layer.name)
         if rate is None or isinstance(rate, np.ndarray) or layer.type == "BatchNorm":
             continue
-        while len(layer.param) < len(shapes.get(layer.name, ())):
+        while len(layer.param) < (parameter_count(layer) or 0):
             layer.param.add()
         for spec in layer.param:
             spec.lr_mult = spec.lr_mult * rate

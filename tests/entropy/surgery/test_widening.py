@@ -306,7 +306,7 @@ def test_where_new_filters_end_the_head_reads_them():
         ({"conv1": 2}, {"copies": {"conv1": [1, 8]}}, "from 0 to 7; got 2 from 0 to 8"),
         ({"conv1": 2}, {"copies": {"conv2": [1]}}, "copies of its filters are wanted, but it is not widened"),
         ({"conv1": 2}, {"suffix": "2"}, "an underscore and a word"),
-        ({"conv1": 2}, {"filler": FillerParameter(type="glorot")}, "filler type 'glorot' is unknown"),
+        ({"conv1": 2}, {"filler": FillerParameter(type="glorot")}, "unknown filler type 'glorot'"),
     ],
 )
 def test_what_cannot_be_widened(small_old, filters, how, message):
