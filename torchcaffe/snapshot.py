@@ -97,16 +97,22 @@ def find_model(state: Path | str, learned_net: str) -> Path:
     )
 
 
-def load_weights(stored: Stored, paths: Sequence[Path | str]) -> None:
+def load_weights(stored: Stored, paths: Sequence[Path | str]) -> list[str]:
     """Copy weights of files into the layers of the same names, one file after the other.
+
+    Returns
+    -------
+    The layers that no file holds weights for: they keep what their fillers gave.
 
     Raises
     ------
     FormatError : a file cannot be read.
     NetError : a blob has another shape than the net's; names the file.
     """
+    found: set[str] = set()
     for path in paths:
         weights = read_weights(path, stored.net)
+        found.update(weights)
         try:
             ignored = stored.load(weights)
         except NetError as error:
@@ -115,6 +121,7 @@ def load_weights(stored: Stored, paths: Sequence[Path | str]) -> None:
             log.info("Ignoring source layer %s", name)
         if weights and len(ignored) == len(weights):
             log.warning("%s has no layer in common with the net; nothing was loaded from it", path)
+    return stored.without_weights(found)
 
 
 def check_writable(prefix: str) -> None:

@@ -274,8 +274,9 @@ class Solver:
         """Copy the weights of one or several caffemodels, separated by commas, into all nets."""
         paths = [name.strip() for name in files.split(",") if name.strip()]
         log.info("Finetuning from %s", ", ".join(paths))
-        for stored in self.stored:
-            load_weights(stored, paths)
+        without = dict.fromkeys(name for stored in self.stored for name in load_weights(stored, paths))
+        for name in without:
+            log.warning("Layer %s has no weights in %s; it starts from its filler", name, ", ".join(paths))
 
     def share_weights(self, net: Net) -> None:
         """Use the parameters of another net's layers of the same names, and update those from then on."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from prototxt.formats.parameter_blobs import parameter_count
 from prototxt.formats.schema import Phase
 from prototxt.formats.solverstate import SolverState
 from prototxt.formats.weights import Weights
@@ -55,6 +56,26 @@ class Stored:
                 found[layer.name] = fitting_blobs(layer.name, layer.type, shapes, weights[layer.name])
         self.network.load(merge_weights(own | found, self.layers))
         return [name for name in weights if name not in found]
+
+    def without_weights(self, loaded: Collection[str]) -> list[str]:
+        """Layers of the net in the files that have parameters of their own which no loaded layer has given.
+
+        Parameters
+        ----------
+        loaded : names of the layers that weights were loaded for. What a layer shares with one of them (``param {
+            name }``) it has from there; blobs that stand in the net's own file count as given.
+        """
+        given = {spec.name for layer in self.net.layer if layer.name in loaded for spec in layer.param if spec.name}
+        missing = []
+        for layer in self.net.layer:
+            if layer.name in loaded or layer.blobs:
+                continue
+            count = parameter_count(layer)
+            count = len(self.network.params.get(layer.name, ())) if count is None else count
+            names = [layer.param[place].name if place < len(layer.param) else "" for place in range(count)]
+            if not given.issuperset(names):
+                missing.append(layer.name)
+        return missing
 
     def take_apart(self, history: Sequence[Tensor]) -> list[np.ndarray]:
         """The history of a solver (one tensor for every learnable blob, or two) in the order of the files."""

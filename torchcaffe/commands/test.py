@@ -29,7 +29,9 @@ def test(flags: Flags) -> None:
     model = flags.required("model", "a model definition to score")
     weights = flags.required("weights", "model weights to score")
     network = open_network(model, flags, "TEST")
-    load_weights(Stored(network), weights.split(","))
+    missing = load_weights(Stored(network), weights.split(","))
+    for name in missing:
+        log.warning("Layer %s has no weights in %s; it keeps what its filler gave", name, weights)
     log.info("Running for %d iterations.", flags.iterations)
     means = MeanScores()
     for index in trange(flags.iterations, unit="batch", disable=None):
@@ -42,6 +44,8 @@ def test(flags: Flags) -> None:
     log.info("Loss: %g", means.loss)
     for score in means.means():
         log.info("%s", score)
+    if missing:
+        log.warning("These are not the scores of a trained net: no weights for %s", ", ".join(missing))
 
 
 def open_network(model: str, flags: Flags, default_phase: str) -> Network:

@@ -15,7 +15,7 @@ import pytest
 from prototxt.common.errors import InputError
 from prototxt.formats.text import parse_net, write_message
 from prototxt.formats.weights import read_weights, write_weights
-from prototxt.split import split_net
+from prototxt.split import split_net, split_weights
 from torchcaffe.__main__ import COMMANDS, main
 from torchcaffe.commands import flags as flags_module
 from torchcaffe.commands.flags import parse_flags
@@ -161,6 +161,53 @@ def test_test_scores_every_batch_and_the_mean(run):
     assert mean[0].endswith(" loss)")
     assert f"Loss: {np.mean(losses):.4g}"[:9] in "\n".join(log)
     assert [line for line in log if line.startswith("accuracy = ")]
+
+
+def warnings(log: str) -> list[str]:
+    return messages("\n".join(line for line in log.splitlines() if line.startswith("W")))
+
+
+def test_layers_without_weights_are_named(run):
+    """A missing layer of preprocessing would give the scores of another net, and nobody would know."""
+    front = """layer { name: "front" type: "Convolution" bottom: "data" top: "front"
+  convolution_param { num_output: 2 kernel_size: 1 bias_term: false weight_filler { type: "xavier" } } }
+layer { name: "conv" type: "Convolution" bottom: "front\""""
+    changed = NET.replace('layer { name: "conv" type: "Convolution" bottom: "data"', front)
+    Path("net.prototxt").write_text(changed.replace('name: "ip"', 'name: "new_ip"'))
+    test = ("test", "-model", "net.prototxt", "-weights", "first.caffemodel", "-iterations", "1")
+    assert warnings(run(*test)) == [
+        "Layer front has no weights in first.caffemodel; it keeps what its filler gave",
+        "Layer new_ip has no weights in first.caffemodel; it keeps what its filler gave",
+        "These are not the scores of a trained net: no weights for front, new_ip",
+    ]
+    assert warnings(run("train", "-solver", "solver.prototxt", "-weights", "first.caffemodel")) == [
+        "Layer front has no weights in first.caffemodel; it starts from its filler",
+        "Layer new_ip has no weights in first.caffemodel; it starts from its filler",
+    ]
+    both = "first.caffemodel,out/run_iter_6.caffemodel"
+    assert warnings(run("test", "-model", "net.prototxt", "-weights", both, "-iterations", "1")) == []
+    assert warnings(run("train", "-solver", "solver.prototxt")) == []
+
+
+def test_a_layer_that_shares_the_weights_of_a_loaded_one_has_weights(run):
+    ip = 'layer { name: "ip" type: "InnerProduct" bottom: "conv" top: "ip"'
+    shared = 'param { name: "w" } param { name: "b" }'
+    twice = f"{ip.replace('ip', 'again')} {shared} inner_product_param {{ num_output: 3 }} }}\n{ip} {shared}"
+    Path("net.prototxt").write_text(NET.replace(ip, twice))
+    assert warnings(run("test", "-model", "net.prototxt", "-weights", "first.caffemodel", "-iterations", "1")) == []
+
+
+def test_parts_of_a_split_layer_have_their_own_weights(run):
+    net = parse_net(NET)
+    split = split_net(net, {"conv": [0, 1, 1, 0]})
+    write_message("split.prototxt", split.net)
+    Path("solver.prototxt").write_text(SOLVER.replace("net.prototxt", "split.prototxt"))
+    parts = split_weights(read_weights("first.caffemodel"), split.layers)
+    write_weights("some.caffemodel", split.net, {name: parts[name] for name in ("conv__g0_lr0", "ip")})
+    found = warnings(run("train", "-solver", "solver.prototxt", "-weights", "some.caffemodel"))
+    assert found == ["Layer conv__g1_lr1 has no weights in some.caffemodel; it starts from its filler"]
+    write_weights("split.caffemodel", split.net, parts)
+    assert warnings(run("train", "-solver", "solver.prototxt", "-weights", "split.caffemodel")) == []
 
 
 def test_stage_level_and_phase_choose_layers(run):
