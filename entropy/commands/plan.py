@@ -8,11 +8,15 @@ from typing import Literal
 import tyro
 
 from entropy.commands import reporting
+from entropy.commands.per_layer import numbers_by_layer
 from entropy.measuring.measures import MeasureName
 from entropy.measuring.table_files import read_table
+from entropy.planning.learning import what_learns
 from entropy.planning.plan import HmaxName
 from entropy.planning.plan import plan as make_plan
 from entropy.planning.quantize import DEFAULT_LEVELS
+from entropy.planning.spread import odd_spread
+from prototxt.formats.text import read_net
 
 
 def plan_command(
@@ -27,9 +31,11 @@ def plan_command(
     share: float | None = None,
     quantile: float | None = None,
     quantile_of: Literal["network", "layer"] = "network",
+    layers_share: str | None = None,
     hmax: HmaxName | None = None,
     levels: int = DEFAULT_LEVELS,
     exact: bool = False,
+    net: Path | None = None,
 ) -> None:
     """Give every filter a learning-rate multiplier.
 
@@ -57,13 +63,18 @@ def plan_command(
         quantile of H to take as threshold.
     quantile_of
         whose quantile: one threshold for the network, or one for each layer.
+    layers_share
+        share of free filters of each layer, such as conv4=0.1,conv5=0.6; layers that are not named have none.
     hmax
         whose largest H is Hmax (methods 4-6, functions of Hmax); or the largest that the bins allow.
     levels
         most different multipliers per layer.
     exact
         keep every multiplier; one Caffe layer for each.
+    net
+        the deploy net, to list what of it learns, layers outside the plan too.
     """
+    deploy = None if net is None else read_net(net)
     made = make_plan(
         read_table(table),
         method,
@@ -75,9 +86,16 @@ def plan_command(
         share=share,
         quantile=quantile,
         quantile_of=quantile_of,
+        layers_share=None if layers_share is None else numbers_by_layer("--layers-share", [layers_share]),
         hmax=hmax,
         levels=None if exact else levels,
     )
     made.write(out)
     print(reporting.describe_plan(made))
+    if deploy is None:
+        print("layers outside the plan learn at the full rate, unless write gets --rate; --net lists them")
+    else:
+        print(reporting.describe_learning(what_learns(deploy, made.multipliers)))
+    for sentence in odd_spread(made, deploy):
+        print(f"note: {sentence}")
     print(f"wrote {out}")

@@ -8,6 +8,7 @@ import numpy as np
 
 from entropy.measuring.measures import MEASURES
 from entropy.measuring.table import Table
+from entropy.planning.learning import Learning
 from entropy.planning.plan import Plan
 from entropy.split_folder.checking import Loss
 from entropy.split_folder.merging import Merged
@@ -78,6 +79,16 @@ def describe_plan(plan: Plan) -> str:
         lines.append(f"threshold {f'of {where} ' * bool(where)}{value:.6g} {MEASURES[plan.by].unit}{wanted}")
     lines.append(f"free: {free} of {total} filters, {plan.share_free:.2%}")
     return "\n".join(lines)
+
+
+def describe_learning(learning: Sequence[Learning]) -> str:
+    """List every layer with parameters and how it learns."""
+    rows = []
+    for each in learning:
+        free = "" if each.free is None else f"{each.free} of {each.units}"
+        rates = " / ".join(f"{rate:g}" for rate in each.lr_mults) if each.how != "statistics" else ""
+        rows.append([each.layer, each.type, each.how, free, rates])
+    return text_table(["layer", "type", "learns", "free", "lr_mult"], rows)
 
 
 def describe_written(written: Written) -> str:

@@ -129,6 +129,7 @@ def plan(
     share: float | None = None,
     quantile: float | None = None,
     quantile_of: Literal["network", "layer"] = "network",
+    layers_share: Mapping[str, float] | None = None,
     hmax: HmaxName | None = None,
     levels: int | None = DEFAULT_LEVELS,
 ) -> Plan:
@@ -148,6 +149,8 @@ def plan(
     share : in place of a threshold: the share of free filters, in [0, 1], to solve it for; by default
         0.40, 0.15 and 0.085.
     quantile : in place of a threshold: this quantile of H, in [0, 1], ``quantile_of`` the whole network or each layer.
+    layers_share : in place of a threshold: layer to the share of its filters, in [0, 1], that is free, those with the
+        lowest H; layers that are not named have no free filters.
     hmax : for methods 4-6 and functions of Hmax, the largest H of the ``layer`` or of the ``network``, or log2 of the
         ``bins``, the largest that could be; by default of whatever shares a histogram range (the layer, unless the
         table was measured with the network's range).
@@ -164,7 +167,7 @@ def plan(
     chosen = _chosen(method, function)
     scores = scores_by(by, Source(table, seed, weights))
     scope = hmax or ("network" if table.provenance.scope == "network" else "layer")
-    wish = Wish(threshold, share, quantile, quantile_of)
+    wish = Wish(threshold, share, quantile, quantile_of, layers_share or {})
     values, found = {"H": scores}, None
     if "th" in chosen.names:
         found = find_threshold(scores, table.layer, wish, chosen.default_share)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,24 +17,27 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Wish:
-    """How a threshold is to be found; at most one of the first three.
+    """How a threshold is to be found; at most one of these but ``quantile_of``.
 
     Parameters
     ----------
     threshold : the value itself, over the whole net.
     share : the share of free filters of the whole net to solve it for, in [0, 1].
     quantile : a quantile of the scores, in [0, 1]; ``quantile_of`` the whole network's, or each layer's own.
+    layers_share : layer to the share of its filters that are free, in [0, 1]; other layers have none.
     """
 
     threshold: float | None = None
     share: float | None = None
     quantile: float | None = None
     quantile_of: Literal["network", "layer"] = "network"
+    layers_share: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def given(self) -> list[str]:
         """Names of those that are given."""
-        return [name for name in ("threshold", "share", "quantile") if getattr(self, name) is not None]
+        found = [name for name in ("threshold", "share", "quantile") if getattr(self, name) is not None]
+        return found + ["layers_share"] * bool(self.layers_share)
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,10 @@ def find_threshold(scores: Array, layer: NDArray[np.str_], wish: Wish, default_s
     PlanError : two wishes or none, or a number out of range.
     """
     if len(wish.given) > 1:
-        raise PlanError(f"give either a threshold, a share of free filters or a quantile, not both {wish.given[0]} and "
-                        f"{wish.given[1]}")  # fmt: skip
+        raise PlanError(
+            "give either a threshold, a share of free filters, shares of layers or a quantile, not both "
+            f"{wish.given[0]} and {wish.given[1]}"
+        )
     share = default_share if not wish.given else wish.share
     if wish.threshold is not None:
         if not np.isfinite(wish.threshold):
@@ -75,6 +81,8 @@ def find_threshold(scores: Array, layer: NDArray[np.str_], wish: Wish, default_s
         return _everywhere(scores, float(wish.threshold))
     if wish.quantile is not None:
         return _quantile(scores, layer, wish)
+    if wish.layers_share:
+        return _shares_of_layers(scores, layer, wish.layers_share)
     if share is None:
         raise PlanError("the function uses th: give a threshold, a share of free filters, or a quantile")
     return _everywhere(scores, solve_threshold(scores, share), share)
@@ -91,5 +99,16 @@ def _quantile(scores: Array, layer: NDArray[np.str_], wish: Wish) -> Threshold:
     if wish.quantile_of == "network":
         return _everywhere(scores, float(np.quantile(scores, quantile)))
     names = dict.fromkeys(layer.tolist())
-    found = {name: float(np.quantile(scores[layer == name], quantile)) for name in names}
+    return _of_layers(layer, {name: float(np.quantile(scores[layer == name], quantile)) for name in names})
+
+
+def _shares_of_layers(scores: Array, layer: NDArray[np.str_], shares: Mapping[str, float]) -> Threshold:
+    names = dict.fromkeys(layer.tolist())
+    strangers = [name for name in shares if name not in names]
+    if strangers:
+        raise PlanError(f"the table has no layer {strangers[0]!r} to give a share to; it has {', '.join(names)}")
+    return _of_layers(layer, {name: solve_threshold(scores[layer == name], shares.get(name, 0.0)) for name in names})
+
+
+def _of_layers(layer: NDArray[np.str_], found: dict[str, float]) -> Threshold:
     return Threshold(np.array([found[name] for name in layer.tolist()]), None, of_layers=found)

@@ -42,6 +42,29 @@ def test_from_scan_to_checked_folder(small, tmp_path, monkeypatch, capsys):
     assert "frozen filters are bit-identical" in capsys.readouterr().out
 
 
+def test_plan_lists_what_learns_and_what_is_odd(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run("measure", small.scan, "--bins", 64)
+    capsys.readouterr()
+    run("plan", "entropy.csv", "--method", 3, "--net", small.net)
+    out = capsys.readouterr().out
+    rows = [line.split() for line in out[out.index("lr_mult") :].splitlines()[2:]]
+    assert rows[:6] == [
+        ["conv1", "Convolution", "planned", "1", "of", "8", "1", "/", "2"],
+        ["branch/conv2", "Convolution", "planned", "0", "of", "8", "1", "/", "2"],
+        ["bn2", "BatchNorm", "statistics", "0", "of", "8"],
+        ["scale2", "Scale", "planned", "0", "of", "8", "1", "/", "1"],
+        ["fc3", "InnerProduct", "whole", "12", "of", "12", "1", "/", "2"],
+        ["fc4", "InnerProduct", "whole", "5", "of", "5", "1", "/", "2"],
+    ]
+    assert "note: the threshold leaves no free filter in branch/conv2: give each layer a share" in out
+    run("plan", "entropy.csv", "--method", 2, "--layers-share", "conv1=0.25,branch/conv2=0.5")
+    out = capsys.readouterr().out
+    assert "free: 6 of 16 filters, 37.50%" in out
+    assert "layers outside the plan learn at the full rate, unless write gets --rate; --net lists them" in out
+    assert "note:" not in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

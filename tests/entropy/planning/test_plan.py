@@ -28,6 +28,19 @@ def test_the_default_shares_are_of_the_whole_net(method, free, table):
     assert sum(rates.sum() for rates in made.multipliers.values()) == free  # of 16 filters: 40, 15, 8.5 %
 
 
+def test_every_layer_may_have_a_share_of_its_own(table):
+    shares = {"conv1": 0.25, "branch/conv2": 0.5}
+    made = plan(table, 2, layers_share=shares)
+    assert {name: rates.mean() for name, rates in made.multipliers.items()} == shares
+    for name in shares:
+        h, free = table.of_layer(name)["h"], made.multipliers[name] > 0
+        assert h[free].max() < h[~free].min()
+        assert h[free].max() < made.thresholds[name] <= h[~free].min()
+    alone = plan(table, 2, layers_share={"conv1": 1.0})
+    assert [rates.mean() for rates in alone.multipliers.values()] == [1, 0]
+    assert (alone.threshold, alone.share_wanted) == (None, None)
+
+
 def test_soft_plans_take_hmax_of_the_layer_or_the_network(table):
     layer, network = plan(table, 5, levels=None), plan(table, 5, levels=None, hmax="network")
     for name in table.layers:
@@ -80,6 +93,10 @@ def test_the_file_comes_back_the_same_and_is_readable(table, tmp_path):
         ({"method": 1, "threshold": 1, "share": 0.1}, "not both"),
         ({"method": 1, "threshold": float("nan")}, "must be a number"),
         ({"method": 4, "share": 0.1}, "has no threshold"),
+        ({"method": 4, "layers_share": {"conv1": 0.1}}, "has no threshold; leave out the layers_share"),
+        ({"method": 1, "layers_share": {"conv1": 1.1}}, "between 0 and 1; got 1.1"),
+        ({"method": 1, "layers_share": {"conv7": 0.1}}, "no layer 'conv7' to give a share to; it has conv1, branch"),
+        ({"method": 1, "layers_share": {"conv1": 0.1}, "share": 0.1}, "not both share and layers_share"),
         ({"method": 4, "levels": 2}, "at least 3"),
     ],
 )
