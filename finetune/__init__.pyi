@@ -1,6 +1,6 @@
-from .demo import run_demo as run_demo
-from .demo_steps import DemoSettings as DemoSettings
-from .forgetting import movements as movements
-from .forgetting import output_change as output_change
-from .trainers import TRAINERS as TRAINERS
-from .trainers import train as train
+from .demo.demo import run_demo as run_demo
+from .demo.steps import DemoSettings as DemoSettings
+from .statistics.movement import movements as movements
+from .statistics.movement import output_change as output_change
+from .training.programs import TRAINERS as TRAINERS
+from .training.programs import train as train

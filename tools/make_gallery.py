@@ -25,10 +25,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from deepvis.controllers.panes.registry import PANES
-from finetune.crop_task import CropCounts, write_task
-from finetune.demo_steps import HEAD as NEW_HEAD
-from finetune.demo_steps import bins_for, command
-from finetune.photographs import Photograph, indoor_photographs, task_photographs
+from finetune.demo.crop_task import CropCounts, write_task
+from finetune.demo.photographs import Photograph, indoor_photographs, task_photographs
+from finetune.demo.steps import HEAD as NEW_HEAD
+from finetune.demo.steps import bins_for, command
 from prototxt.common.atomic import atomic_path, write_text
 from prototxt.common.errors import errors_as_sentences
 from prototxt.common.progress import with_bar

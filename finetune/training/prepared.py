@@ -19,7 +19,7 @@ from prototxt.formats.weights import Weights
 from torchcaffe.network import Network
 
 Rates = float | np.ndarray
-"""``lr_mult`` of a layer, relative to the rates that the layer has anyway (weights 1, bias 2): a number, or (units,)."""
+"""``lr_mult`` of a layer, relative to the rates that it has anyway (weights 1, bias 2): a number, or (units,)."""
 
 
 @dataclass(frozen=True, eq=False)

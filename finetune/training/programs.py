@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from finetune.errors import ExperimentError
-from finetune.training_log import TrainingLog
+from finetune.training.program_log import TrainingLog
 from prototxt.common.errors import CaffeError
 from prototxt.common.names import unknown_name
 from prototxt.common.progress import Progress

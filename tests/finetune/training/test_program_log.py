@@ -1,6 +1,6 @@
 import math
 
-from finetune.training_log import read_log
+from finetune.training.program_log import read_log
 
 # Lines as the packaged Caffe 1.0 writes them.
 CAFFE = """\

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune.crop_task import CROP, CropCounts, random_square, refuse_small, regions, scene_crops, write_task
+from finetune.demo.crop_task import CROP, CropCounts, random_square, refuse_small, regions, scene_crops, write_task
+from finetune.demo.photographs import Photograph, indoor_photographs, photographs_in, task_photographs
 from finetune.errors import ExperimentError
-from finetune.photographs import Photograph, indoor_photographs, photographs_in, task_photographs
 from prototxt.common.progress import with_bar
 
 

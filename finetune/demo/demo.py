@@ -12,12 +12,12 @@ from pathlib import Path
 
 from converters.source import describe_folder
 from entropy.split_folder import folder as names
-from finetune.crop_task import refuse_small, write_task
-from finetune.demo_steps import DemoSettings, Step, after_training, before_training
+from finetune.demo.comparing import DESCRIPTION, LOGS, TITLES, describe, write_report
+from finetune.demo.crop_task import refuse_small, write_task
+from finetune.demo.photographs import photographs_in, task_photographs
+from finetune.demo.steps import DemoSettings, Step, after_training, before_training
 from finetune.errors import ExperimentError
-from finetune.photographs import photographs_in, task_photographs
-from finetune.study import DESCRIPTION, LOGS, TITLES, describe, write_report
-from finetune.trainers import default_trainer, refuse_missing, train, train_command
+from finetune.training.programs import default_trainer, refuse_missing, train, train_command
 from prototxt.common.progress import with_bar
 
 RUNS = {

@@ -1,9 +1,9 @@
 import cv2
 import pytest
 
-from finetune.forgetting import Movement, OutputChange
-from finetune.report import Run, checks, comparison_table, draw_losses, layer_table
-from finetune.training_log import TrainingLog
+from finetune.demo.report import Run, checks, comparison_table, draw_losses, layer_table
+from finetune.statistics.movement import Movement, OutputChange
+from finetune.training.program_log import TrainingLog
 
 
 def a_run(title, *, changed=0, moved=5, losses=(2.0, 1.0), accuracy=(0.1, 0.8), variation=0.1, frozen=15):

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from finetune.demo.photographs import Photograph
 from finetune.errors import ExperimentError
-from finetune.photographs import Photograph
 from prototxt.common.atomic import write_bytes, write_text
 from prototxt.common.progress import Progress
 

@@ -14,12 +14,12 @@ import torch
 from deepvis.model.model import Model, open_model
 from entropy import Plan, read_plan
 from entropy.split_folder import folder as names
-from finetune.crop_task import scene_crops
+from finetune.demo.crop_task import scene_crops
+from finetune.demo.photographs import indoor_photographs
+from finetune.demo.report import Run, checks, comparison_table, draw_losses, layer_table
 from finetune.errors import ExperimentError
-from finetune.forgetting import movements, output_change
-from finetune.photographs import indoor_photographs
-from finetune.report import Run, checks, comparison_table, draw_losses, layer_table
-from finetune.training_log import read_log
+from finetune.statistics.movement import movements, output_change
+from finetune.training.program_log import read_log
 from prototxt.common.atomic import write_text
 from prototxt.common.progress import Progress, with_bar
 from prototxt.formats.text import read_solver
@@ -37,7 +37,7 @@ class Study:
 
     Parameters
     ----------
-    trainer : which program trained, a name in `finetune.trainers.TRAINERS`.
+    trainer : which program trained, a name in `finetune.training.programs.TRAINERS`.
     model : the source model, as it was converted.
     plan : the learning-rate multipliers.
     classes : names of the new task's classes.
@@ -172,7 +172,7 @@ def _page(study: Study, table: str, claims: str) -> str:
     free = study.rated.total("free")
     total = free + study.rated.total("frozen")
     shared = [photograph.name for photograph in indoor_photographs() if photograph.name in study.classes]
-    template = files("finetune").joinpath("summary.md.template").read_text()
+    template = files("finetune.demo").joinpath("summary.md.template").read_text()
     return template.format(
         table=table,
         claims=claims,

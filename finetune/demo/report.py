@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import binom
 
-from finetune.forgetting import Movement, OutputChange
-from finetune.training_log import TrainingLog
+from finetune.statistics.movement import Movement, OutputChange
+from finetune.training.program_log import TrainingLog
 from prototxt.common.atomic import atomic_path
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from finetune.forgetting import movements, output_change
+from finetune.statistics.movement import movements, output_change
 
 
 def test_movements_counts_bits_not_values():

@@ -10,16 +10,17 @@ import cv2
 import numpy as np
 import pytest
 
-from finetune import demo, trainers
 from finetune.__main__ import main
-from finetune.demo import run_demo
-from finetune.demo_steps import DemoSettings, Step, before_training, bins_for, command
+from finetune.demo import demo
+from finetune.demo.comparing import write_report
+from finetune.demo.demo import run_demo
+from finetune.demo.steps import DemoSettings, Step, before_training, bins_for, command
 from finetune.errors import ExperimentError
-from finetune.study import write_report
+from finetune.training import programs as trainers
 from prototxt.common.errors import INTERRUPTED, InputError
 from prototxt.common.progress import with_bar
 
-INDOOR = Path(__file__).resolve().parents[2] / "models/indoor39"
+INDOOR = Path(__file__).resolve().parents[3] / "models/indoor39"
 SOLVER = 'net: "net.prototxt"\nbase_lr: 0.1\nlr_policy: "fixed"\nmax_iter: 4\n'
 TALK = """
 import sys
@@ -185,8 +186,8 @@ except KeyboardInterrupt:
 """
 STEP = """
 import sys
-from finetune.demo import _run
-from finetune.demo_steps import Step
+from finetune.demo.demo import _run
+from finetune.demo.steps import Step
 from prototxt.common.errors import errors_as_sentences
 with errors_as_sentences("finetune"):
     _run(Step("Waiting", ("python", "-c", sys.argv[1], sys.argv[2])))
@@ -250,7 +251,7 @@ def test_report_needs_a_whole_demo(description, words, tmp_path):
 
 def test_probabilities_are_those_of_the_net(tmp_path):
     from deepvis.model.model import open_model
-    from finetune.study import probabilities
+    from finetune.demo.comparing import probabilities
     from prototxt.formats.text import write_message
     from prototxt.formats.weights import write_weights
     from prototxt.net.build import layer, net

@@ -1,0 +1,1 @@
+"""The demo: the whole idea on real photographs in a few minutes."""

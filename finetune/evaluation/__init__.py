@@ -1,0 +1,1 @@
+"""What a trained net knows of the old task and of the new one."""

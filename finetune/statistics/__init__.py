@@ -1,0 +1,1 @@
+"""Numbers about learning and forgetting, and how sure they are."""
