@@ -1,0 +1,1 @@
+"""Tasks: images with classes, decoded once and kept as arrays."""
