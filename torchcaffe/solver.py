@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import torch
 
 from prototxt.formats.schema import SolverParameter
@@ -25,7 +24,7 @@ from torchcaffe.snapshot import check_writable, load_weights, restore_snapshot, 
 from torchcaffe.solver_settings import check_settings, read_settings
 from torchcaffe.solvers import RULES, Rate
 from torchcaffe.stored import make_stored
-from torchcaffe.unit_rates import UnitRates, blob_rate
+from torchcaffe.unit_rates import UnitRates, give_rate, give_unit_rates
 from torchcaffe.update import Updater
 
 log = logging.getLogger(__name__)
@@ -185,9 +184,7 @@ class Solver:
         ------
         NetError : there is no such parameter, or the tensor does not broadcast to it.
         """
-        self.updater.set_lr_mult(layer, index, rate)
-        if index == 0:
-            self.network.layer(layer).learn_only(None)
+        give_rate(self.network, self.updater, layer, index, rate)
         self._narrow()
 
     def set_unit_lr_mults(self, layer: str, index: int, lr_mults: UnitRates) -> None:
@@ -204,16 +201,7 @@ class Solver:
         ------
         NetError : there is no such parameter, it has another number of units, or a multiplier is negative.
         """
-        found = self.network.layer(layer)
-        rate = blob_rate(found, index, lr_mults)
-        values = torch.as_tensor(np.asarray(lr_mults, np.float32))
-        if len(values.unique()) == 1:
-            self.set_lr_mult(layer, index, float(values[0]))
-            return
-        self.updater.set_lr_mult(layer, index, rate)
-        if index == 0:
-            free = values.nonzero().flatten()
-            found.learn_only(free if len(free) < len(values) else None)
+        give_unit_rates(self.network, self.updater, layer, index, lr_mults)
         self._narrow()
 
     # -- testing ----------------------------------------------------------------------------------------------------

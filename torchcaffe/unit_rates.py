@@ -12,8 +12,32 @@ from prototxt.common.errors import NetError
 from prototxt.split import from_rows
 from prototxt.split.layouts import group_count, layouts_of
 from torchcaffe.layer import Layer
+from torchcaffe.network import Network
+from torchcaffe.solvers import Rate
+from torchcaffe.update import Updater
 
 UnitRates = Sequence[float] | np.ndarray
+
+
+def give_rate(network: Network, updater: Updater, layer: str, index: int, rate: Rate) -> None:
+    """Give a parameter another ``lr_mult``; as `torchcaffe.solver.Solver.set_lr_mult`, before `narrow`."""
+    updater.set_lr_mult(layer, index, rate)
+    if index == 0:
+        network.layer(layer).learn_only(None)
+
+
+def give_unit_rates(network: Network, updater: Updater, layer: str, index: int, lr_mults: UnitRates) -> None:
+    """Give every unit a ``lr_mult``; as `torchcaffe.solver.Solver.set_unit_lr_mults`, before `narrow`."""
+    found = network.layer(layer)
+    rate = blob_rate(found, index, lr_mults)
+    values = torch.as_tensor(np.asarray(lr_mults, np.float32))
+    if len(values.unique()) == 1:
+        give_rate(network, updater, layer, index, float(values[0]))
+        return
+    updater.set_lr_mult(layer, index, rate)
+    if index == 0:
+        free = values.nonzero().flatten()
+        found.learn_only(free if len(free) < len(values) else None)
 
 
 def blob_rate(layer: Layer, index: int, lr_mults: UnitRates) -> Tensor:

@@ -89,6 +89,12 @@ class Term(Protocol):
     def after_update(self, network: Network) -> None:
         """Look at what an update did (path integrals, restoring masked weights)."""
 
+    def state(self) -> Mapping[str, Tensor]:
+        """Give what it has gathered since `start`, for a checkpoint; what `start` can find again is left out."""
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state` gave; `start` was called before, on the net as it was in the beginning."""
+
 
 class NoTerm:
     """A `Term` that does nothing; terms derive from it."""
@@ -106,6 +112,13 @@ class NoTerm:
         """Do nothing."""
 
     def after_update(self, network: Network) -> None:
+        """Do nothing."""
+
+    def state(self) -> Mapping[str, Tensor]:
+        """Remember nothing."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
         """Do nothing."""
 
 
