@@ -1,28 +1,13 @@
-"""``python -m finetune run``: the demo, or a study."""
+"""``python -m finetune run``: the demo, or a study; what is run decides which options there are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
 
-import tyro
-
-from finetune.commands import run_demo
-from finetune.commands.listing import experiments
-from finetune.errors import ExperimentError
+from finetune.commands.run_demo import NAME, run_demo_command
+from finetune.commands.run_study import run_study_command
 
 
 def choose_run(arguments: Sequence[str]) -> Callable[..., None]:
-    """Give the command that ``run`` means: what is run decides which options there are."""
-    return run_demo.run_demo_command if run_demo.NAME in arguments[1:] else run_experiment
-
-
-def run_experiment(name: Annotated[str, tyro.conf.Positional]) -> None:
-    """Run an experiment.
-
-    Parameters
-    ----------
-    name
-        which one; `list` names them all, and `run demo --help` says what of it can be changed.
-    """
-    raise ExperimentError(f"there is no experiment {name!r}; there is {', '.join(experiments())}")
+    """Give the command that ``run`` means."""
+    return run_demo_command if NAME in arguments[1:] else run_study_command

@@ -41,10 +41,10 @@ class TaskSettings(BaseModel):
     folder: str = ""
     train: str | None = None
     test: str | None = None
-    test_share: float = Field(0.25, gt=0, lt=1)
-    per_class: int | None = Field(None, ge=1)
+    test_share: float = Field(default=0.25, gt=0, lt=1)
+    per_class: int | None = Field(default=None, ge=1)
     classes: tuple[str, ...] = ()
-    random_classes: int | None = Field(None, ge=1)
+    random_classes: int | None = Field(default=None, ge=1)
     other_classes: bool = False
     seed: int = 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,42 +20,51 @@ from torchcaffe.update import Updater
 VERSION = 1
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a run is.
+
+    Parameters
+    ----------
+    iteration : updates made so far.
+    step : steps of the learning rate made so far.
+    losses : of the updates since the last line of the log.
+    seconds : CPU seconds so far.
+    """
+
+    iteration: int
+    step: int
+    losses: tuple[float, ...]
+    seconds: float
+
+
 @dataclass(frozen=True, eq=False)
 class State:
     """The state of a run after an iteration.
 
     Parameters
     ----------
-    iteration : updates made so far.
-    step : steps of the learning rate made so far.
+    place : where it is.
     parameters, history : of the net's layers and of the update rule.
     generators : state of the random numbers of every layer that has drawn some.
     terms : what each term remembers.
-    seconds : CPU seconds of all processes so far.
     """
 
-    iteration: int
-    step: int
+    place: Place
     parameters: dict[str, list[Tensor]]
     history: list[Tensor]
     generators: dict[str, Tensor]
     terms: list[dict[str, Any]]
-    seconds: float
-    version: int = field(default=VERSION)
 
 
-def take_state(
-    network: Network, updater: Updater, terms: Sequence[Term], iteration: int, step: int, seconds: float
-) -> State:
+def take_state(network: Network, updater: Updater, terms: Sequence[Term], place: Place) -> State:
     """Copy the state of a run."""
     return State(
-        iteration,
-        step,
+        place,
         {name: [blob.detach().cpu().clone() for blob in blobs] for name, blobs in network.params.items()},
         [each.cpu().clone() for each in updater.history],
         {layer.name: layer.generator.get_state() for layer in network.layers if layer._generator is not None},
         [dict(term.state()) for term in terms],
-        seconds,
     )
 
 
@@ -76,7 +85,7 @@ def put_state(state: State, network: Network, updater: Updater, terms: Sequence[
 def write_state(path: Path, state: State) -> None:
     """Write a checkpoint, whole or not at all."""
     with atomic_path(path) as temporary:
-        torch.save(asdict(state), temporary)
+        torch.save({"version": VERSION, **asdict(state)}, temporary)
 
 
 def read_state(path: Path) -> State | None:
@@ -90,8 +99,9 @@ def read_state(path: Path) -> State | None:
         return None
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-        if found.get("version") != VERSION:
-            raise ValueError(f"version {found.get('version')}")
-        return State(**found)
+        version = found.pop("version", None)
+        if version != VERSION:
+            raise ValueError(f"version {version}")
+        return State(Place(**found.pop("place")), **found)
     except (OSError, RuntimeError, EOFError, ValueError, TypeError, AttributeError, pickle.UnpicklingError) as error:
         raise ExperimentError(f"{path}: is no checkpoint of this version ({error}); remove it to begin anew") from error

@@ -14,6 +14,7 @@ from torch import Tensor
 from deepvis.model.model import Model
 from entropy.measuring.table import Table
 from finetune.tasks.task import Task
+from finetune.training.settings import TrainingSettings
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.weights import Weights
 from torchcaffe.network import Network
@@ -37,6 +38,8 @@ class Setting:
     head_rates : lr_mult of its weights and its bias.
     seed : of everything that is random in the run.
     folder : where the run may keep files of its own.
+    training : how the new task will be trained; methods that train on the old task too do it likewise.
+    device : where nets compute.
     """
 
     model: Model
@@ -47,6 +50,8 @@ class Setting:
     head_rates: tuple[float, float] = (10.0, 20.0)
     seed: int = 0
     folder: Path = Path()
+    training: TrainingSettings = field(default_factory=lambda: TrainingSettings.model_validate({}))
+    device: str = "cpu"
 
     @cached_property
     def generator(self) -> np.random.Generator:

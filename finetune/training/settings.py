@@ -34,23 +34,23 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    iterations: int = Field(500, ge=1)
-    batch: int = Field(32, ge=1)
-    base_lr: float = Field(0.002, ge=0)
+    iterations: int = Field(default=500, ge=1)
+    batch: int = Field(default=32, ge=1)
+    base_lr: float = Field(default=0.002, ge=0)
     policy: str = "fixed"
     gamma: float = 0.1
     power: float = 1.0
-    stepsize: int = Field(200, ge=1)
+    stepsize: int = Field(default=200, ge=1)
     stepvalue: tuple[int, ...] = ()
     type: str = "SGD"
-    momentum: float = Field(0.9, ge=0, lt=1)
-    weight_decay: float = Field(1e-4, ge=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=1e-4, ge=0)
     mirror: bool = True
     crop: Crop = "random"
-    display: int = Field(10, ge=1)
-    evaluate: int = Field(0, ge=0)
-    cache_gb: float = Field(2.0, ge=0)
-    checkpoint_seconds: float = Field(60.0, ge=0)
+    display: int = Field(default=10, ge=1)
+    evaluate: int = Field(default=0, ge=0)
+    cache_gb: float = Field(default=2.0, ge=0)
+    checkpoint_seconds: float = Field(default=60.0, ge=0)
 
     def solver(self) -> SolverParameter:
         """The message of Caffe's solver, without nets.

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from deepvis.scan.processes import ALONE, Processes
-from finetune.errors import ExperimentError
+from finetune.errors import DivergedError, ExperimentError
 from finetune.tasks.pixels import blobs
 from finetune.tasks.task import Part
 from finetune.training.averaging import average, average_gradients, check_shares
 from finetune.training.batches import Batches, Choice
-from finetune.training.checkpoint import put_state, read_state, take_state, write_state
+from finetune.training.checkpoint import Place, put_state, read_state, take_state, write_state
 from finetune.training.feature_cache import FeatureCache
 from finetune.training.frontier import find_frontier, parameter_versions, reads, static_nodes
 from finetune.training.net import LABEL, LOSS, image_input, training_net
@@ -93,7 +93,8 @@ def training(job: Job, watch: Watch = Watch()) -> Generator[Progress, None, Trai
 
     Raises
     ------
-    ExperimentError : the prepared net, its stages or the checkpoint cannot be used; or the loss is no number.
+    ExperimentError : the prepared net, its stages or the checkpoint cannot be used.
+    DivergedError : the loss is no number.
     NetError : the net or its weights do not fit.
     """
     trainer = Trainer(job)
@@ -101,14 +102,13 @@ def training(job: Job, watch: Watch = Watch()) -> Generator[Progress, None, Trai
         trainer.restore(watch.checkpoint)
     total = job.settings.iterations
     saved, whole = time.monotonic(), True
-    losses: list[float] = []
     yield Progress(trainer.iteration, total, "train: iterations")
     try:
         while trainer.iteration < total:
             whole = False
-            losses.append(trainer.step())
+            trainer.losses.append(trainer.step())
             whole = True
-            _watch(trainer, watch, losses)
+            _watch(trainer, watch)
             if watch.checkpoint and time.monotonic() - saved > job.settings.checkpoint_seconds:
                 trainer.save(watch.checkpoint)
                 saved = time.monotonic()
@@ -120,14 +120,14 @@ def training(job: Job, watch: Watch = Watch()) -> Generator[Progress, None, Trai
     return Trained(trainer.network_weights(), trainer.seconds)
 
 
-def _watch(trainer: Trainer, watch: Watch, losses: list[float]) -> None:
+def _watch(trainer: Trainer, watch: Watch) -> None:
     """Log what is due after an iteration."""
     settings, at = trainer.job.settings, trainer.iteration
     last = at == settings.iterations
     record: dict[str, Any] = {}
     if at % settings.display == 0 or last:
-        record = {"loss": float(np.mean(losses)), "lr": trainer.rate}
-        losses.clear()
+        record = {"loss": float(np.mean(trainer.losses)), "lr": trainer.rate}
+        trainer.losses.clear()
     if watch.evaluate and settings.evaluate and at % settings.evaluate == 0 and not last:
         record |= watch.evaluate(trainer.network_weights())
     if record and trainer.job.processes.rank == 0:
@@ -146,6 +146,7 @@ class Trainer:
     network : the net of `finetune.training.net.training_net` in the phase TRAIN.
     iteration : updates made so far.
     rate : learning rate of the last update, before ``lr_mult``.
+    losses : of the updates since the last line of the log.
     """
 
     def __init__(self, job: Job) -> None:
@@ -166,6 +167,7 @@ class Trainer:
         self._batches = Batches(job.images, job.preprocessing, job.settings, job.seed)
         self._starts = stage_starts(job.prepared, job.settings.iterations)
         self.iteration, self._lr_step, self.rate = 0, 0, 0.0
+        self.losses: list[float] = []
         self._earlier_seconds, self._started = 0.0, time.process_time()
         self._stage = -1
         self._frontier: tuple[Value, ...] = ()
@@ -199,7 +201,7 @@ class Trainer:
         average_gradients(self.network.learnable, weight, processes)
         value = average(loss.item(), weight, processes)
         if not np.isfinite(value):
-            raise ExperimentError(
+            raise DivergedError(
                 f"the loss is {value} in iteration {self.iteration}: the training diverged; take a smaller base_lr or "
                 "weight of the penalty"
             )
@@ -291,7 +293,8 @@ class Trainer:
     def save(self, path: Path) -> None:
         """Write a checkpoint; of several processes the first one does."""
         if self.job.processes.rank == 0:
-            state = take_state(self.network, self.updater, self.terms, self.iteration, self._lr_step, self.seconds)
+            place = Place(self.iteration, self._lr_step, tuple(self.losses), self.seconds)
+            state = take_state(self.network, self.updater, self.terms, place)
             write_state(path, state)
 
     def restore(self, path: Path) -> None:
@@ -299,7 +302,8 @@ class Trainer:
         state = read_state(path)
         if state is None:
             return
-        self.iteration, self._lr_step, self._earlier_seconds = state.iteration, state.step, state.seconds
+        self.iteration, self._lr_step = state.place.iteration, state.place.step
+        self.losses, self._earlier_seconds = list(state.place.losses), state.place.seconds
         stage = int(np.searchsorted(self._starts, max(self.iteration - 1, 0), side="right")) - 1
         put_state(state, self.network, self.updater, self.terms)
         self._enter_stage(stage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,8 @@ import pytest
 from deepvis.model.model import Model
 from finetune.tasks.task import Part, Task
 from finetune.training.prepared import Setting
-from prototxt.formats.text import parse_net
+from prototxt.formats.text import parse_net, write_message
+from prototxt.formats.weights import write_weights
 from prototxt.net.shapes import infer_shapes
 from prototxt.pixels.preprocess import Preprocessing
 
@@ -87,6 +89,74 @@ def write_class_folders(folder: Path, kind, classes: tuple[str, ...], train: int
             place.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(place / f"{number}.png"), image[:, :, ::-1])
     return folder
+
+
+def write_model(folder: Path, made: Model) -> Path:
+    """The net as files; gives the prototxt."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_message(folder / "small.prototxt", made.net)
+    write_weights(folder / "small.caffemodel", made.net, made.weights)
+    (folder / "pixels.json").write_text(made.preprocessing.to_json())
+    (folder / "classes.txt").write_text("".join(f"{name}\n" for name in made.classes))
+    return folder / "small.prototxt"
+
+
+STUDY = """
+title = "small"
+seeds = [0, 1]
+jobs = 1
+[tasks.colours]
+images = "{folder}/colours"
+[tasks.stripes]
+images = "{folder}/stripes"
+[nets.small]
+model = "{folder}/model/small.prototxt"
+preprocessing = "{folder}/model/pixels.json"
+classes = "{folder}/model/classes.txt"
+task = "colours"
+[[directions]]
+from = "small"
+to = "stripes"
+[training]
+iterations = 6
+batch = 8
+base_lr = 0.01
+display = 2
+{more}
+"""
+
+
+@dataclass(frozen=True)
+class Files:
+    """The small net and the two tasks as files, and a place for decoded images."""
+
+    folder: Path
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    def study(self, more: str = '[[methods]]\nmethod = "fine-tuning"', name: str = "study") -> Path:
+        """Write a study file; ``more`` comes behind its training settings."""
+        path = self.folder / f"{name}.toml"
+        path.write_text(STUDY.format(folder=self.folder, more=more))
+        return path
+
+
+@pytest.fixture(scope="session")
+def made_files(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    write_model(folder / "model", small_model())
+    write_class_folders(folder / "colours", colours, ("red", "green", "blue"), 48, 30)
+    write_class_folders(folder / "stripes", stripes, ("lying", "standing"), 40, 30)
+    return folder
+
+
+@pytest.fixture
+def files(made_files, tmp_path) -> Files:
+    for name in ("model", "colours", "stripes"):
+        (tmp_path / name).symlink_to(made_files / name)
+    return Files(tmp_path)
 
 
 @pytest.fixture

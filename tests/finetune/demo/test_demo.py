@@ -215,7 +215,7 @@ def test_a_step_that_fails_is_named():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "moonshot"], "unknown experiment 'moonshot'; use one of demo"),
+        (["run", "moonshot"], "unknown experiment 'moonshot'; allowed are demo"),
         (["report", "nowhere"], "holds no demo.json"),
         (["run", "demo", "--images", "nowhere", "--out", "made"], "does not exist"),
     ],
@@ -231,7 +231,9 @@ def test_bad_input_is_a_sentence(arguments, words, capsys, tmp_path, monkeypatch
 
 def test_list_names_the_experiments(capsys):
     main(["list"])
-    assert capsys.readouterr().out.startswith("demo ")
+    out = capsys.readouterr().out
+    assert "\n  demo  the whole idea on real photographs" in out
+    assert "  fine-tuning  fine-tuning: Train all layers" in out
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,223 @@
+"""One run: a method prepares, an engine trains, both tasks are evaluated, and the folder says what came of it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepvis.scan.processes import ALONE, Processes
+from finetune.errors import DivergedError
+from finetune.evaluation.heads import trunk_value
+from finetune.evaluation.probe import probe_accuracy
+from finetune.evaluation.scores import Scorer, Scores, write_scores
+from finetune.methods import METHODS
+from finetune.study import runs as names
+from finetune.study.engines import engine_of
+from finetune.study.log import RunLog
+from finetune.study.material import Material
+from finetune.study.runs import Run, write_json
+from finetune.tasks.task import Part, Task
+from finetune.training.prepared import Prepared, Setting
+from finetune.training.trainer import Job, Trained, Watch
+from prototxt.common.progress import Progress
+from prototxt.formats.text import write_message
+from prototxt.formats.weights import Weights, write_weights
+
+Work = Generator[Progress, None, dict[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """The tasks as a run sees them, and the parts that it is judged by."""
+
+    source: Task
+    target: Task
+    parts: Mapping[str, Part]
+
+
+def executing(run: Run, material: Material, out: Path, processes: Processes = ALONE) -> Work:
+    """Do a run, or go on with it, and write its folder.
+
+    Parameters
+    ----------
+    run : what is to be done.
+    material : of its direction.
+    out : the study's folder.
+    processes : those that train together; the first one writes.
+
+    Yields
+    ------
+    Progress in images that were trained on.
+
+    Returns
+    -------
+    What ``result.json`` says.
+
+    Raises
+    ------
+    InputError : the method or the engine refuses.
+    """
+    folder = out / run.folder
+    if processes.rank == 0:
+        _begin(run, folder, out)
+    processes.wait()
+    started = time.process_time()
+    tested = _tested(run, material)
+    setting = Setting(
+        material.model,
+        tested.source,
+        tested.target,
+        material.measured,
+        head_rates=run.head_rates,
+        seed=run.seed,
+        folder=folder,
+        training=run.row.training,
+        device=run.device,
+    )
+    yield Progress(0, run.images, str(run.folder))
+    prepared = METHODS[run.row.method](setting, **run.row.options)
+    prepared_in = time.process_time() - started
+    job = Job(
+        prepared,
+        tested.target.train,
+        material.model.preprocessing,
+        run.row.training,
+        run.seed,
+        run.device,
+        processes,
+    )
+    result: dict[str, Any] = {"hash": run.hash, "notes": list(prepared.notes), **_sizes(prepared, material)}
+    try:
+        trained = yield from _train(run, job, folder, _evaluation_in_training(run, prepared, material, tested))
+    except DivergedError as error:
+        result |= {"diverged": str(error), "cpu_seconds": time.process_time() - started}
+    else:
+        if processes.rank == 0:
+            result |= yield from _judge(run, prepared, trained, material, tested, folder)
+        result["cpu_seconds"] = round(prepared_in + trained.seconds + result.get("evaluation_seconds", 0.0), 2)
+    if processes.rank == 0:
+        write_json(folder / names.RESULT, result)
+        (folder / names.CHECKPOINT).unlink(missing_ok=True)
+    processes.wait()
+    return result
+
+
+def _begin(run: Run, folder: Path, out: Path) -> None:
+    """Make the folder; what another configuration left in it goes."""
+    if run.state(out) == "changed":
+        for name in (names.RESULT, names.LOG, names.LOGITS, names.WEIGHTS, names.NET, names.CHECKPOINT):
+            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / "caffe", ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / names.CONFIG, {"hash": run.hash, **run.config})
+
+
+def _tested(run: Run, material: Material) -> Tested:
+    """Which images a run trains on and which it is judged by."""
+    source, target = material.source, material.target
+    if run.held_out is None:
+        return Tested(source, target, {"source": source.test, "target": target.test})
+    source, target = source.held_out(*run.held_out), target.held_out(*run.held_out)
+    assert source.validation is not None  # held_out made them
+    assert target.validation is not None
+    return Tested(source, target, {"source": source.validation, "target": target.validation})
+
+
+def _train(
+    run: Run, job: Job, folder: Path, evaluate: Callable[[Weights], Mapping[str, float]]
+) -> Generator[Progress, None, Trained]:
+    log = RunLog(folder / names.LOG)
+    work = engine_of(run.row.engine, run.row.method, job)(job, Watch(folder / names.CHECKPOINT, log.append, evaluate))
+    batch = run.row.training.batch
+    try:
+        step = next(work)
+        if job.processes.rank == 0:
+            log.cut(step.done)
+        while True:
+            yield Progress(step.done * batch, run.images, str(run.folder))
+            step = next(work)
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        work.close()
+
+
+def _evaluation_in_training(
+    run: Run, prepared: Prepared, material: Material, tested: Tested
+) -> Callable[[Weights], Mapping[str, float]]:
+    """Accuracies of both heads on some of the images that the run will be judged by; for the log alone."""
+    count = run.evaluation.in_training
+    parts = {
+        name: part.some(np.random.default_rng(run.seed).permutation(len(part))[: count or None])
+        for name, part in tested.parts.items()
+    }
+
+    def evaluate(weights: Weights) -> Mapping[str, float]:
+        scorer = Scorer(prepared.net, weights, material.model.preprocessing, device=run.device)
+        outputs = {"source": prepared.old_output, "target": prepared.new_output}
+        return {name: _finish(scorer.scoring(part, outputs[name])).accuracy for name, part in parts.items()}
+
+    return evaluate
+
+
+def _finish(work: Generator[Progress, None, Scores]) -> Scores:
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            found: Scores = stop.value
+            return found
+
+
+def _judge(run: Run, prepared: Prepared, trained: Trained, material: Material, tested: Tested, folder: Path) -> Work:
+    """Evaluate both heads, each on the images of its task, and keep what was asked for."""
+    started = time.process_time()
+    done = Progress(run.images, run.images, str(run.folder))
+    scorer = Scorer(prepared.net, trained.weights, material.model.preprocessing, run.evaluation.crops, run.device)
+    scores = {}
+    for name, output in (("source", prepared.old_output), ("target", prepared.new_output)):
+        work = scorer.scoring(tested.parts[name], output)
+        scores[name] = yield from _replacing(work, done)
+    result: dict[str, Any] = {}
+    for name, each in scores.items():
+        result |= {f"{name}_accuracy": each.accuracy, f"{name}_loss": each.loss, f"{name}_images": len(each.labels)}
+    if run.evaluation.probe != "none":
+        value = trunk_value(prepared.net, prepared.old_output)
+        train = yield from _replacing(scorer.features(tested.source.train, value), done)
+        test = yield from _replacing(scorer.features(tested.parts["source"], value), done)
+        labels = tested.source.train.labels, tested.parts["source"].labels
+        result["source_probe"] = probe_accuracy(train, labels[0], test, labels[1], run.evaluation.probe)
+    write_scores(folder / names.LOGITS, **scores)
+    if run.evaluation.weights:
+        write_message(folder / names.NET, prepared.net)
+        write_weights(folder / names.WEIGHTS, prepared.net, trained.weights)
+    result |= {"train_seconds": round(trained.seconds, 2)}
+    result |= {"evaluation_seconds": round(time.process_time() - started, 2)}
+    return result
+
+
+def _replacing(work: Generator[Progress, None, Any], step: Progress) -> Generator[Progress, None, Any]:
+    """Do work with another progress than its own."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            return stop.value
+        yield step
+
+
+def _sizes(prepared: Prepared, material: Material) -> dict[str, int]:
+    """How many weights were added, and how many may learn in some stage."""
+    total = sum(blob.size for blobs in prepared.weights.values() for blob in blobs)
+    before = sum(blob.size for blobs in material.model.weights.values() for blob in blobs)
+    learning = 0.0
+    for name, blobs in prepared.weights.items():
+        free = max(float(np.mean(np.asarray(stage.rates.get(name, 0.0)) > 0)) for stage in prepared.stages)
+        learning += free * sum(blob.size for blob in blobs)
+    return {"added_weights": total - before, "learning_weights": round(learning)}

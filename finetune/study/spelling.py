@@ -1,0 +1,69 @@
+"""Errors of a study file as sentences: the file, the key, what is allowed, and what was perhaps meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from finetune.errors import ExperimentError
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Say that a name is not known, with the nearest one that is, and all of them."""
+    names = list(known)
+    close = get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"unknown {what} {name!r}; {hint}allowed are {', '.join(names) or 'none'}"
+
+
+def refusal(error: ValidationError, source: object, model: type[BaseModel]) -> ExperimentError:
+    """Turn the first complaint of pydantic about a file into an error with a sentence.
+
+    Parameters
+    ----------
+    error : what pydantic raised.
+    source : the file.
+    model : what the file was read as.
+    """
+    first = error.errors()[0]
+    place = first["loc"]
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(model, place[:-1])
+        where = _path(place[:-1])
+        what = f"key in {where}" if where else "key"
+        return ExperimentError(f"{source}: {unknown(what, str(place[-1]), known)}")
+    got = "" if first["type"] == "missing" else f"; got {first['input']!r}"
+    return ExperimentError(f"{source}: {_path(place)}: {first['msg'][0].lower()}{first['msg'][1:]}{got}")
+
+
+def _path(place: Sequence[str | int]) -> str:
+    """``('methods', 0, 'options')`` → ``methods[1].options``; people count from 1."""
+    text = ""
+    for part in place:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _fields_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+    """Names of the fields of the model at a place inside a model."""
+    current: Any = model
+    for part in place:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            named = {field.alias or name: field for name, field in current.model_fields.items()}
+            current = named[str(part)].annotation if part in named else None
+        current = _inner(current) if not (isinstance(current, type) and issubclass(current, BaseModel)) else current
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return [field.alias or name for name, field in current.model_fields.items()]
+    return []
+
+
+def _inner(annotation: Any) -> Any:
+    """The model inside ``tuple[Model, ...]`` or ``dict[str, Model]``."""
+    for argument in getattr(annotation, "__args__", ()):
+        found = argument if isinstance(argument, type) and issubclass(argument, BaseModel) else _inner(argument)
+        if found is not None:
+            return found
+    return None
