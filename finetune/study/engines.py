@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 
 from finetune.errors import ExperimentError
+from finetune.training.caffe_engine import training_in_caffe
 from finetune.training.trainer import Job, Trained, Watch, training
 from prototxt.common.progress import Progress
 
 Engine = Callable[[Job, Watch], Generator[Progress, None, Trained]]
 
-ENGINES: dict[str, Engine] = {"torchcaffe": training, "torchrun": training}
+ENGINES: dict[str, Engine] = {"torchcaffe": training, "torchrun": training, "caffe": training_in_caffe}
 """Trainers by the name that a study file has for them; with ``torchrun`` several processes run the same trainer."""
 
 

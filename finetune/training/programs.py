@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -42,13 +42,20 @@ def refuse_missing(trainer: str) -> None:
         raise ExperimentError(str(error)) from error
 
 
-def train_command(trainer: str, solver: Path, weights: Path) -> list[str]:
-    """The command line that trains from ``weights``; both paths as they should stand in it."""
-    return [*TRAINERS[trainer](), "train", "-solver", str(solver), "-weights", str(weights)]
+def train_command(trainer: str, solver: Path, start: Path) -> list[str]:
+    """The command line that trains from weights, or goes on from a ``.solverstate``; paths as they stand in it."""
+    flag = "-snapshot" if start.suffix == ".solverstate" else "-weights"
+    return [*TRAINERS[trainer](), "train", "-solver", str(solver), flag, str(start)]
 
 
 def train(
-    trainer: str, folder: Path, solver: str, weights: str, log: Path, what: str
+    trainer: str,
+    folder: Path,
+    solver: str,
+    start: str,
+    log: Path,
+    what: str,
+    environment: Mapping[str, str] | None = None,
 ) -> Generator[Progress, None, TrainingLog]:
     """Train in ``folder`` and keep all that the trainer says in the file ``log``.
 
@@ -56,9 +63,10 @@ def train(
     ----------
     trainer : a name in `TRAINERS`.
     folder : working directory; paths in the solver are relative to it.
-    solver, weights : file names in ``folder``.
+    solver, start : file names in ``folder``; ``start`` is a caffemodel, or a ``.solverstate`` to go on from.
     log : where the trainer's output goes.
     what : title of the progress bar.
+    environment : variables of the trainer's environment, beside those of this process.
 
     Raises
     ------
@@ -66,8 +74,8 @@ def train(
     """
     iterations = read_solver(folder / solver).max_iter
     record = TrainingLog()
-    command = train_command(trainer, Path(solver), Path(weights))
-    with log.open("w") as file, closing(lines_of(command, folder)) as lines:
+    command = train_command(trainer, Path(solver), Path(start))
+    with log.open("w") as file, closing(lines_of(command, folder, environment)) as lines:
         yield Progress(0, iterations, what)
         try:
             for line in lines:

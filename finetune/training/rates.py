@@ -8,12 +8,14 @@ import numpy as np
 
 from finetune.errors import ExperimentError
 from finetune.training.prepared import Prepared, Rates, Stage
+from prototxt.formats.parameter_blobs import learns
 from prototxt.formats.schema import NetParameter
+from prototxt.net.layer_types import UNIT_TYPES
 from prototxt.split import fill_param_specs
 from prototxt.split.chains import companions
 from prototxt.split.layers import parts_by_rate
 from prototxt.split.layouts import filter_axis, unit_count
-from prototxt.split.param_specs import FILTER_TYPES, blob_count, refuse_unequal_sharing
+from prototxt.split.param_specs import refuse_unequal_sharing
 from torchcaffe.narrowing import narrow
 from torchcaffe.network import Network
 from torchcaffe.unit_rates import give_rate, give_unit_rates
@@ -58,10 +60,10 @@ def spread_rates(net: NetParameter, stage: Stage) -> dict[str, Rates]:
     """
     spread: dict[str, Rates] = dict(stage.rates)
     for place, layer in enumerate(net.layer):
-        if layer.name in stage.rates and layer.type in FILTER_TYPES:
+        if layer.name in stage.rates and layer.type in UNIT_TYPES:
             for follower in companions(net, place, filter_axis(layer)):
                 own = net.layer[follower]
-                if own.type != "BatchNorm" and blob_count(own):
+                if learns(own):
                     spread.setdefault(own.name, stage.rates[layer.name])
     return spread
 
@@ -71,7 +73,7 @@ def unit_rates(net: NetParameter, spread: Mapping[str, Rates]) -> dict[str, np.n
     return {
         layer.name: np.broadcast_to(np.asarray(spread.get(layer.name, 0.0), np.float64), (unit_count(layer),))
         for layer in net.layer
-        if layer.type in FILTER_TYPES
+        if layer.type in UNIT_TYPES
     }
 
 

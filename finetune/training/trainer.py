@@ -31,7 +31,7 @@ from prototxt.net.graph import Value
 from prototxt.pixels.preprocess import Preprocessing
 from torchcaffe import policies
 from torchcaffe.network import Network
-from torchcaffe.solvers import find_rule
+from torchcaffe.solvers import RULES
 from torchcaffe.update import Updater
 
 GB = 1e9
@@ -163,7 +163,7 @@ class Trainer:
         net = training_net(job.prepared)
         self.network = Network(net, "TRAIN", job.device, job.prepared.weights, seed=job.seed + job.processes.rank)
         self._image = image_input(net)
-        self.updater = Updater(self._solver, find_rule(self._solver.type), self.network.learnable)
+        self.updater = Updater(self._solver, RULES.find(self._solver.type, "training settings"), self.network.learnable)
         self._batches = Batches(job.images, job.preprocessing, job.settings, job.seed)
         self._starts = stage_starts(job.prepared, job.settings.iterations)
         self.iteration, self._lr_step, self.rate = 0, 0, 0.0

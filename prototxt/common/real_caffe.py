@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -83,18 +83,21 @@ def run_caffe(command: Command) -> str:
     return printed.decode(errors="replace")
 
 
-def lines_of(command: Command, folder: Path) -> Generator[str, None, None]:
+def lines_of(
+    command: Command, folder: Path, environment: Mapping[str, str] | None = None
+) -> Generator[str, None, None]:
     """Run a program that logs as ``caffe train`` does and yield its lines as it says them; closing this ends it.
 
     Parameters
     ----------
     folder : where it is started.
+    environment : variables of its environment, beside those of this process.
 
     Raises
     ------
     CaffeError : it cannot be started, or ends with an error (`CaffeExitError`).
     """
-    process = start_caffe(command, folder=folder, log=True, stderr=subprocess.STDOUT)
+    process = start_caffe(command, folder=folder, log=True, stderr=subprocess.STDOUT, environment=environment)
     said: deque[str] = deque(maxlen=_REMEMBERED)
     try:
         for line in process.stdout or ():
@@ -114,6 +117,7 @@ def start_caffe(
     log: bool = False,
     stdin: int = subprocess.DEVNULL,
     stderr: int | IO[bytes],
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a program that loads Caffe; whoever does must end it with `end_caffe`.
 
@@ -122,6 +126,7 @@ def start_caffe(
     folder : where it is started; by default here.
     log : whether it logs everything, or errors alone.
     stdin, stderr : as `subprocess.Popen` takes them; what it prints comes through a pipe.
+    environment : variables of its environment, beside those of this process.
 
     Raises
     ------
@@ -129,7 +134,12 @@ def start_caffe(
     """
     try:
         return subprocess.Popen(
-            command, cwd=folder, env=_environment(log), stdin=stdin, stdout=subprocess.PIPE, stderr=stderr
+            command,
+            cwd=folder,
+            env=_environment(log) | dict(environment or {}),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
         )
     except OSError as error:
         raise CaffeError(f"{command[0]}: cannot be started ({error.strerror})") from error
