@@ -14,7 +14,8 @@ from entropy.errors import PlanError
 from entropy.measuring.measurement import largest_h
 from entropy.measuring.scan_layout import Importance
 from entropy.measuring.table import Table
-from prototxt.formats.weights import read_model, weights_hash
+from prototxt.formats.schema import NetParameter
+from prototxt.formats.weights import Weights, read_model, weights_hash
 from prototxt.split.layouts import filter_rows, unit_count
 
 Array = NDArray[np.float64]
@@ -28,12 +29,12 @@ class Source:
     ----------
     table : of all filters.
     seed : of random scores.
-    weights : the caffemodel that was scanned; only weight magnitudes need it.
+    weights : the caffemodel that was scanned, or its net and weights in memory; only weight magnitudes need it.
     """
 
     table: Table
     seed: int = 0
-    weights: Path | str | None = None
+    weights: Path | str | tuple[NetParameter, Weights] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,15 @@ def _per_layer(table: Table, values: Array) -> Array:
 
 
 def _weight(source: Source) -> Array:
-    table, path = source.table, source.weights
-    if path is None:
+    table, given = source.table, source.weights
+    if given is None:
         raise PlanError("weight magnitudes need the weights: give the caffemodel that was scanned (--weights)")
-    net, weights = read_model(path)
+    net, weights = given if isinstance(given, tuple) else read_model(given)
+    where = net.name or "the net" if isinstance(given, tuple) else given
     expected = table.provenance.model_hash
     if expected and weights_hash(weights) != expected:
         raise PlanError(
-            f"{path}: has the hash {weights_hash(weights)[:12]}..., but the table was measured with weights with the "
+            f"{where}: has the hash {weights_hash(weights)[:12]}..., but the table was measured with weights with the "
             f"hash {expected[:12]}...; give the weights that were scanned"
         )
     layers = {layer.name: layer for layer in net.layer}
@@ -120,7 +122,7 @@ def _weight(source: Source) -> Array:
     for name in table.layers:
         rows = table.layer == name
         if name not in layers or name not in weights or unit_count(layers[name]) != rows.sum():
-            raise PlanError(f"{path}: has no layer {name!r} with {rows.sum()} filters; give the weights of this net")
+            raise PlanError(f"{where}: has no layer {name!r} with {rows.sum()} filters; give the weights of this net")
         filters = filter_rows(layers[name], weights[name])[0]
         magnitudes = np.abs(filters.reshape(len(filters), -1)).mean(axis=1, dtype=np.float64)
         scores[rows] = magnitudes

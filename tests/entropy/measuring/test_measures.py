@@ -83,6 +83,15 @@ def test_weights_of_a_deconvolution_are_taken_filter_by_filter(tmp_path):
     np.testing.assert_allclose(scores, np.array(expected) / max(expected), rtol=1e-6)
 
 
+def test_weights_may_be_in_memory(table, small):
+    in_memory = (parse_net(small.net.read_text()), read_weights(small.weights))
+    expected = scores_by("weight", Source(table, weights=small.weights))
+    np.testing.assert_array_equal(scores_by("weight", Source(table, weights=in_memory)), expected)
+    del in_memory[1]["conv1"]
+    with pytest.raises(PlanError, match="small: has the hash"):
+        scores_by("weight", Source(table, weights=in_memory))
+
+
 def test_importance_is_in_the_table_where_the_scan_has_it(table, small, tmp_path):
     np.testing.assert_array_equal(table.taylor, np.concatenate([np.linspace(1, 4, 8), 2 * np.linspace(1, 4, 8)]))
     table.write_csv(tmp_path / "entropy.csv")
