@@ -23,6 +23,7 @@ class Method:
     prepare : makes the net to train of a `Setting`; keyword arguments are the method's own options.
     options : these options with their defaults.
     grid : values of options, and of the study's ``base_lr``, among which a validation part chooses; empty for none.
+    plain : whether stock Caffe can train what it prepares.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Method:
     prepare: Callable[..., Prepared]
     options: Mapping[str, Any] = field(default_factory=dict)
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    plain: bool = True
 
     def __call__(self, setting: Setting, **options: Any) -> Prepared:
         """Prepare with the defaults and the given options."""
@@ -42,7 +44,12 @@ METHODS: Registry[Method] = Registry("method")
 
 
 def method(
-    name: str, title: str, source: str, grid: Mapping[str, Sequence[Any]] | None = None, **options: Any
+    name: str,
+    title: str,
+    source: str,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    plain: bool = True,
+    **options: Any,
 ) -> Callable[[Callable[..., Prepared]], Callable[..., Prepared]]:
     """Register the decorated ``prepare``; its docstring's first line is `Method.what`; ``options`` are its defaults.
 
@@ -51,7 +58,7 @@ def method(
 
     def register(prepare: Callable[..., Prepared]) -> Callable[..., Prepared]:
         what = (prepare.__doc__ or "").strip().splitlines()[0].rstrip(".")
-        METHODS.add(name, Method(name, title, what, source, prepare, options, grid or {}))
+        METHODS.add(name, Method(name, title, what, source, prepare, options, grid or {}, plain))
         return prepare
 
     return register

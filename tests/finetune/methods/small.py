@@ -44,7 +44,10 @@ SHAPES = {
 def small_weights(seed: int = 0) -> Weights:
     rng = np.random.default_rng(seed)
     return {
-        name: [(rng.normal(size=shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32) for shape in blobs]
+        name: [
+            (rng.normal(size=shape) / np.sqrt(np.prod(shape[1:]) if shape[1:] else 100)).astype(np.float32)
+            for shape in blobs
+        ]
         for name, blobs in SHAPES.items()
     }
 
