@@ -1,4 +1,5 @@
-"""Values among which a validation part chooses."""
+"""Values among which a validation part chooses: equally many for methods of a kind, so that none is favoured."""
 
-BASE_LR = {"base_lr": (0.0005, 0.002, 0.008)}
-"""Of every method without a hyper-parameter of its own."""
+BASE_LRS = (0.0005, 0.002, 0.008)
+BASE_LR = {"base_lr": BASE_LRS}
+"""Of every method without a strength of its own; others combine the rates with four strengths."""

@@ -52,9 +52,11 @@ def average_gradients(
     for batch in images:
         for blob, label in zip(batch.blob.split(1), batch.labels.split(1), strict=True):
             (scores,) = network.run({source: blob}, keep=[output]).values()
-            gradients = torch.autograd.grad(objective(scores, label.to(network.device)), parameters)
+            value = objective(scores, label.to(network.device))
+            gradients = torch.autograd.grad(value, parameters, allow_unused=True)
             for total, gradient in zip(sums, gradients, strict=True):
-                total += size(gradient)
+                if gradient is not None:
+                    total += size(gradient)
             count += 1
     if not count:
         raise ExperimentError("the source task has no training image, so nothing tells which weights matter to it")

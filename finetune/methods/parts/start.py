@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from entropy.surgery.extended import Extended, OldNet, open_old
@@ -11,6 +11,8 @@ from entropy.surgery.heads import TaskHead, add_head, read_by_classifier
 from finetune.errors import ExperimentError
 from finetune.methods.parts.trunk import Trunk, find_trunk
 from finetune.training.prepared import Prepared, Rates, Setting, Stage, Term
+from prototxt.formats.schema import ParamSpec
+from prototxt.split import fill_param_specs
 
 HeadName = Literal["fc7", "wide"]
 """What the new head reads: what the old classifier reads (fc7 in AlexNet), or the last maps (pool5) beside it."""
@@ -42,6 +44,11 @@ class Start:
     def everything(self) -> dict[str, Rates]:
         """All layers at rate 1, except the old classifier, which the new task does not reach."""
         return self.rates(dict.fromkeys(self.trunk.shared, 1.0))
+
+    @property
+    def with_old_head(self) -> dict[str, Rates]:
+        """All layers at rate 1, the old classifier too: for losses that reach it."""
+        return {**self.everything, **self.trunk.with_companions({self.trunk.classifier: 1.0})}
 
     def prepared(
         self, trunk: Mapping[str, Rates] | None = None, notes: Sequence[str] = (), terms: Sequence[Term] = ()
@@ -75,12 +82,13 @@ def prepare(
     )
 
 
-def warmed_up(begun: Start, share: float) -> tuple[Stage, ...]:
+def warmed_up(begun: Start, share: float, old_head: bool = False) -> tuple[Stage, ...]:
     """Give the stages of a training that begins with the head alone.
 
     Parameters
     ----------
     share : of the iterations for the head, in [0, 1); 0 for no such stage.
+    old_head : whether the old classifier learns too, afterwards.
 
     Raises
     ------
@@ -88,8 +96,19 @@ def warmed_up(begun: Start, share: float) -> tuple[Stage, ...]:
     """
     if not 0 <= share < 1:
         raise ExperimentError(f"the share of the warm-up must lie in [0, 1); got {share:g}")
-    every = Stage(1 - share, begun.everything)
+    every = Stage(1 - share, begun.with_old_head if old_head else begun.everything)
     return (Stage(share, begun.rates()), every) if share else (every,)
+
+
+def without_decay(prepared: Prepared, layers: Sequence[str]) -> Prepared:
+    """Take the solver's weight decay away from layers (``decay_mult: 0``)."""
+    net = fill_param_specs(prepared.net)
+    for layer in net.layer:
+        if layer.name in layers:
+            layer.param.extend(ParamSpec() for _ in range(len(prepared.weights[layer.name]) - len(layer.param)))
+            for spec in layer.param:
+                spec.decay_mult = 0
+    return replace(prepared, net=net)
 
 
 def start(setting: Setting, head: HeadName = "fc7", fc: FcName = "frozen") -> Start:
