@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from entropy.surgery.extended import Extended, OldNet, open_old
 from entropy.surgery.heads import TaskHead, add_head, read_by_classifier
+from entropy.surgery.own_layers import add_own_layers
 from finetune.errors import ExperimentError
 from finetune.methods.parts.trunk import Trunk, find_trunk
 from finetune.training.prepared import Prepared, Rates, Setting, Stage, Term
@@ -17,8 +18,8 @@ from prototxt.split import fill_param_specs
 HeadName = Literal["fc7", "wide"]
 """What the new head reads: what the old classifier reads (fc7 in AlexNet), or the last maps (pool5) beside it."""
 
-FcName = Literal["frozen", "whole"]
-"""Hidden fully connected layers: frozen, or trained at the full rate."""
+FcName = Literal["frozen", "whole", "own"]
+"""Hidden fully connected layers: frozen, trained at the full rate, or the new task's own copies of them trained."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +130,11 @@ def start(setting: Setting, head: HeadName = "fc7", fc: FcName = "frozen") -> St
     old = old_net(setting)
     trunk = trunk_of(old)
     new = task_head(setting, blobs_of_head(old, head))
-    extended = add_head(setting.model.net, setting.model.weights, new, seed=setting.seed)
+    net, weights = setting.model.net, setting.model.weights
+    if fc == "own":
+        extended = add_own_layers(net, weights, trunk.hidden, new, seed=setting.seed)
+    else:
+        extended = add_head(net, weights, new, seed=setting.seed)
     return Start(extended, trunk, dict.fromkeys(trunk.hidden, 1.0) if fc == "whole" else {})
 
 
@@ -161,6 +166,10 @@ def blobs_of_head(old: OldNet, head: HeadName) -> tuple[str, ...]:
         raise ExperimentError(f"there is no head {head!r}; use one of {', '.join(get_args(HeadName))}")
     if head == "fc7":
         return ()
+    return tuple(dict.fromkeys([last_maps(old), read_by_classifier(old)]))
+
+
+def last_maps(old: OldNet) -> str:
+    """The blob of the net's last maps: what its first hidden layer reads, or its classifier where it has none."""
     hidden = trunk_of(old).hidden
-    maps = [old.graph.node(hidden[0]).bottoms[0].blob] if hidden else []
-    return (*maps, read_by_classifier(old))
+    return old.graph.node(hidden[0]).bottoms[0].blob if hidden else read_by_classifier(old)

@@ -84,7 +84,7 @@ def test_options_of_the_thesis_methods(setting, table):
         ({"profile": "other"}, "no profile 'other'; use one of default, thesis"),
         ({"scope": "filter"}, "cannot hold for a 'filter'; use one of network, layer"),
         ({"head": "deep"}, "no head 'deep'; use one of fc7, wide"),
-        ({"fc": "half"}, "fc cannot be 'half'; use one of frozen, whole"),
+        ({"fc": "half"}, "fc cannot be 'half'; use one of frozen, whole, own"),
     ],
 )
 def test_unknown_options(setting, options, message):
