@@ -12,7 +12,7 @@ from finetune.training.prepared import Prepared, Setting
 @method(
     "l2-sp",
     "L2-SP",
-    "Li, Grandvalet & Davoine (ICML 2018), Eq. 3",
+    "Li, Grandvalet & Davoine (ICML 2018), section 3",
     {"strength": (0.001, 0.01, 0.1, 1.0), "base_lr": BASE_LRS},
     plain=False,
     strength=0.01,

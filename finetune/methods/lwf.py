@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepvis.model.model import Model
 from finetune.methods.parts.grids import BASE_LRS
 from finetune.methods.parts.start import HeadName, start, warmed_up
+from finetune.methods.parts.teacher import Teacher
 from finetune.methods.registry import method
 from finetune.training.prepared import Batch, NoTerm, Prepared, Setting
 from torchcaffe.network import Network
@@ -41,7 +40,8 @@ def prepare_lwf(setting: Setting, weight: float, temperature: float, warm_up: fl
     """
     begun = start(setting, head)
     stages = warmed_up(begun, warm_up, old_head=True)
-    term = Distillation(setting.model, begun.extended.old_output, weight, temperature)
+    output = begun.extended.old_output
+    term = Distillation(Teacher(setting.model, [output]), output, weight, temperature)
     return begun.in_stages(stages, terms=[term])
 
 
@@ -71,20 +71,15 @@ class Distillation(NoTerm):
     weight, temperature : λ and T.
     """
 
-    def __init__(self, teacher: Model, output: str, weight: float, temperature: float) -> None:
+    def __init__(self, teacher: Teacher, output: str, weight: float, temperature: float) -> None:
         self.keeps = (output,)
-        self.output, self.weight, self.temperature = output, weight, temperature
-        self._model = teacher
-        self._teacher: Network | None = None
+        self.teacher, self.output, self.weight, self.temperature = teacher, output, weight, temperature
 
     def start(self, network: Network) -> None:
-        """Make the teacher."""
-        self._teacher = self._model.network(network.device)
+        """Make the teacher ready."""
+        self.teacher.start(network)
 
     def loss(self, network: Network, batch: Batch, values: Mapping[str, Tensor]) -> Tensor | None:
         """Compare what both nets say of the batch."""
-        assert self._teacher is not None  # start comes first
-        (source,) = self._teacher.graph.inputs
-        with torch.no_grad():
-            (teacher,) = self._teacher.run({source: batch.blob}, keep=[self.output]).values()
+        teacher = self.teacher.values(batch)[self.output]
         return self.weight * distillation_loss(values[self.output], teacher, self.temperature)
