@@ -8,9 +8,30 @@ import numpy as np
 import torch
 
 from finetune.tasks.pixels import blobs
+from finetune.training.batches import Batches
 from finetune.training.prepared import Batch, Setting
 
 BATCH = 32
+
+
+class OldBatches:
+    """Training batches of the old task, cropped and mirrored as those of the new one.
+
+    Parameters
+    ----------
+    setting : its ``training`` says how many images make a batch, and how they are seen.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self._part, self._preprocessing = setting.source.train, setting.model.preprocessing
+        self._batches = Batches(self._part, self._preprocessing, setting.training, setting.seed)
+
+    def at(self, iteration: int) -> Batch:
+        """Give the batch of an iteration, from 0 on."""
+        choice = self._batches.at(iteration)
+        images = self._part.images[choice.rows]
+        blob = blobs(images, self._preprocessing, choice.offsets, choice.mirror)
+        return Batch(torch.from_numpy(blob), torch.from_numpy(self._part.labels[choice.rows]))
 
 
 def some_old_images(setting: Setting, count: int) -> Iterator[Batch]:
