@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from finetune.errors import ExperimentError
-from finetune.methods.fine_tuning import two_heads
+from finetune.methods.parts.start import start
 from finetune.tasks.pixels import blobs
 from finetune.training.batches import Batches
 from finetune.training.net import LABEL, training_net
@@ -30,7 +30,7 @@ HALF = np.array([0.0, 1.0, 0.25, 1.0, 0.0, 0.0, 0.5, 1.0, 0.0, 1.0])
 
 
 def prepared_with(setting: Setting, *stages: dict, terms=(), shares=None) -> Prepared:
-    heads = two_heads(setting)
+    heads = start(setting).extended
     made = [Stage((shares or [1 / len(stages)] * len(stages))[i], rates) for i, rates in enumerate(stages)]
     return Prepared(heads.net, heads.weights, heads.old_output, heads.new_output, made, terms)
 
