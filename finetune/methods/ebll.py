@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from finetune.methods.lwf import Distillation
 from finetune.methods.parts.autoencoder import Autoencoder, reconstruction_loss, train_autoencoder
+from finetune.methods.parts.features import features_of
 from finetune.methods.parts.grids import BASE_LRS
-from finetune.methods.parts.old_images import some_old_images
+from finetune.methods.parts.images import some_old_images
 from finetune.methods.parts.start import HeadName, last_maps, old_net, start, warmed_up
 from finetune.methods.parts.teacher import Teacher
 from finetune.methods.registry import method
@@ -98,17 +98,6 @@ def encode_old_task(
         return reconstruction_loss(decoded, made.standardised(batch)) + F.cross_entropy(scores, labels[rows])
 
     return train_autoencoder(features.flatten(1), code, "sigmoid", loss, iterations, seed)
-
-
-@torch.no_grad()
-def features_of(network: Network, blob: str, images: Iterable[Batch]) -> tuple[Tensor, Tensor]:
-    """Give a blob, (N, …), and the label of every image, (N,)."""
-    value, (source,) = network.graph.value(blob), network.graph.inputs
-    found, labels = [], []
-    for batch in images:
-        found.append(network.run({source: batch.blob}, keep=[value])[value])
-        labels.append(batch.labels.to(network.device))
-    return torch.cat(found), torch.cat(labels)
 
 
 class KeptCode(NoTerm):

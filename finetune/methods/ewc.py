@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from finetune.errors import ExperimentError
 from finetune.methods.parts.anchor import Anchor
 from finetune.methods.parts.grids import BASE_LRS
+from finetune.methods.parts.images import some_old_images
 from finetune.methods.parts.importance import Importance, average_gradients
-from finetune.methods.parts.old_images import some_old_images
 from finetune.methods.parts.start import HeadName, start
 from finetune.methods.registry import method
 from finetune.training.prepared import Batch, Prepared, Setting

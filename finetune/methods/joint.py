@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from finetune.methods.parts.grids import BASE_LR
-from finetune.methods.parts.old_images import OldBatches
+from finetune.methods.parts.images import OldBatches
 from finetune.methods.parts.start import HeadName, start
 from finetune.methods.registry import method
 from finetune.training.net import image_input

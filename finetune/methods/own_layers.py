@@ -18,6 +18,19 @@ def prepare_own_fc(setting: Setting, head: HeadName) -> Prepared:
     return prepare(add_own_layers(model.net, model.weights, trunk_of(old).hidden, new, seed=setting.seed))
 
 
+@method("own-net", "own net", "fine-tuning of a copy", BASE_LR, head="fc7")
+def prepare_own_net(setting: Setting, head: HeadName) -> Prepared:
+    """Train the new task's own copy of the whole source net.
+
+    The source net stays as it is: twice the size, and nothing is forgotten.
+    """
+    old, model = old_net(setting), setting.model
+    trunk = trunk_of(old)
+    new = task_head(setting, blobs_of_head(old, head))
+    units = (*trunk.convolutions, *trunk.hidden)
+    return prepare(add_own_layers(model.net, model.weights, units, new, seed=setting.seed))
+
+
 @method("adapters", "adapters", "Rebuffi et al. (NeurIPS 2017), per-channel", BASE_LR, head="fc7")
 def prepare_adapters(setting: Setting, head: HeadName) -> Prepared:
     """Train a factor and an offset of every filter for the new task, the filters themselves frozen.

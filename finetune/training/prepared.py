@@ -155,6 +155,8 @@ class Prepared:
     stages : in order; one stage for most methods.
     terms : what goes beyond ``lr_mult``; empty for everything that stock Caffe can train.
     notes : what a reader of the result should know ("165 of 1152 filters are free").
+    gate : blob that says which task an image belongs to, (N, 2) scores of the old and of the new one; None where the
+        task must be told.
     """
 
     net: NetParameter
@@ -164,6 +166,7 @@ class Prepared:
     stages: Sequence[Stage]
     terms: Sequence[Term] = ()
     notes: Sequence[str] = field(default_factory=tuple)
+    gate: str | None = None
 
     @property
     def is_plain(self) -> bool:

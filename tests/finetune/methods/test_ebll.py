@@ -5,8 +5,9 @@ import torch
 from torch.nn import functional as F
 
 from finetune.methods import METHODS
-from finetune.methods.ebll import encode_old_task, features_of
-from finetune.methods.parts.old_images import some_old_images
+from finetune.methods.ebll import encode_old_task
+from finetune.methods.parts.features import features_of
+from finetune.methods.parts.images import some_old_images
 from tests.finetune.methods.small import small_batch
 from torchcaffe.network import Network
 

@@ -5,7 +5,7 @@ import pytest
 from torch.nn import functional as F
 
 from finetune.methods import METHODS
-from finetune.methods.parts.old_images import OldBatches
+from finetune.methods.parts.images import OldBatches
 from finetune.training.net import training_net
 from finetune.training.settings import TrainingSettings
 from finetune.training.trainer import Job, Trainer

@@ -19,6 +19,7 @@ from tests.finetune.conftest import colours, small_model, small_task, stripes
 SHORT = {
     "ebll": {"code": 4, "images": 20, "iterations": 3},
     "ewc": {"images": 5},
+    "expert-gate": {"code": 4, "images": 20, "iterations": 3},
     "mas": {"images": 5},
     "npc": {"images": 20},
     "packnet": {"iterations": 2},

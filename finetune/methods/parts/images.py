@@ -1,4 +1,4 @@
-"""Images of the old task, for methods that may look at them."""
+"""Images for methods that look at some before or while they train."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from finetune.tasks.pixels import blobs
+from finetune.tasks.task import Part
 from finetune.training.batches import Batches
 from finetune.training.prepared import Batch, Setting
 
@@ -35,13 +36,19 @@ class OldBatches:
 
 
 def some_old_images(setting: Setting, count: int) -> Iterator[Batch]:
-    """Draw training images of the source task, without replacement, centre crops, in batches.
+    """Draw training images of the old task; see `some_images`."""
+    return some_images(setting, setting.source.train, count)
+
+
+def some_images(setting: Setting, part: Part, count: int) -> Iterator[Batch]:
+    """Draw images without replacement, centre crops, in batches.
 
     Parameters
     ----------
-    count : how many; all of them where the task has fewer.
+    setting : its seed decides which, and its model how they are preprocessed.
+    part : training images of one of the tasks.
+    count : how many; all of them where there are fewer.
     """
-    part = setting.source.train
     chosen = np.random.default_rng([setting.seed, 1]).permutation(len(part))[:count]
     for first in range(0, len(chosen), BATCH):
         rows = chosen[first : first + BATCH]
