@@ -10,6 +10,8 @@ import numpy as np
 from entropy.errors import SurgeryError
 from entropy.measuring.measures import MeasureName, Source, scores_by
 from entropy.measuring.table import Table
+from prototxt.formats.schema import NetParameter
+from prototxt.formats.weights import Weights
 from prototxt.net.graph import NetGraph
 from prototxt.split.layouts import unit_count
 
@@ -54,7 +56,7 @@ def choose_filters(
     *,
     highest: bool = False,
     seed: int = 0,
-    weights: Path | str | None = None,
+    weights: Path | str | tuple[NetParameter, Weights] | None = None,
 ) -> dict[str, tuple[int, ...]]:
     """Choose the filters with the lowest or the highest score of their layer.
 

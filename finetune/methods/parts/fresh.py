@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from entropy.surgery.extended import Extended
-from entropy.surgery.filling import filled_blobs
+from entropy.surgery.filling import fresh_blobs
 from prototxt.formats.schema import FillerParameter, LayerParameter
 from prototxt.net.graph import NetGraph
 from prototxt.net.shapes import infer_shapes
 
 
 def with_fresh_weights(extended: Extended, layers: Iterable[str], filler: str, seed: int) -> Extended:
-    """Fill layers anew; BatchNorm keeps its statistics, which training does not change.
+    """Fill layers anew; BatchNorm gets statistics with which it changes nothing.
 
     Parameters
     ----------
@@ -31,9 +31,8 @@ def with_fresh_weights(extended: Extended, layers: Iterable[str], filler: str, s
     weights = dict(extended.weights)
     for name in layers:
         node = graph.node(name)
-        if node.type != "BatchNorm":
-            bottoms = [shapes.values[bottom] for bottom in node.bottoms]
-            weights[name] = filled_blobs(_with_filler(node.layer, filler), bottoms, seed)
+        bottoms = [shapes.values[bottom] for bottom in node.bottoms]
+        weights[name] = fresh_blobs(_with_filler(node.layer, filler), bottoms, seed)
     return replace(extended, weights=weights)
 
 

@@ -20,6 +20,7 @@ SHORT = {
     "ebll": {"code": 4, "images": 20, "iterations": 3},
     "ewc": {"images": 5},
     "expert-gate": {"code": 4, "images": 20, "iterations": 3},
+    "free-and-repair": {"iterations": 2},
     "mas": {"images": 5},
     "npc": {"images": 20},
     "packnet": {"iterations": 2},
