@@ -29,7 +29,7 @@ from torchcaffe.network import Network
     temperature=2.0,
     code_weight=0.01,
     code=100,
-    images=1000,
+    images=500,
     iterations=500,
     warm_up=0.2,
     head="fc7",

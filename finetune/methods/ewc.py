@@ -26,7 +26,7 @@ LabelsName = Literal["sampled", "true"]
     "ewc",
     "EWC",
     "Kirkpatrick et al. (PNAS 2017), Eq. 3",
-    {"strength": (1.0, 10.0, 100.0, 1000.0), "base_lr": BASE_LRS},
+    {"strength": (1.0, 10.0, 100.0, 300.0), "base_lr": BASE_LRS},
     plain=False,
     strength=100.0,
     images=500,

@@ -28,7 +28,7 @@ GATE = "gate"
 @method(
     "expert-gate",
     "Expert Gate",
-    "Aljundi, Chakravarty & Tuytelaars (CVPR 2017), section 3.1–3.2",
+    "Aljundi, Chakravarty & Tuytelaars (CVPR 2017), section 3",
     BASE_LR,
     expert="own-net",
     code=100,

@@ -18,7 +18,7 @@ from torchcaffe.network import Network
 @method(
     "lwf",
     "LwF",
-    "Li & Hoiem (ECCV 2016, TPAMI 2018), Eq. 1–4 and Fig. 3",
+    "Li & Hoiem (ECCV 2016, TPAMI 2018), section 3",
     {"weight": (0.1, 0.5, 1.0, 4.0), "base_lr": BASE_LRS},
     plain=False,
     weight=1.0,

@@ -20,7 +20,7 @@ from torchcaffe.network import Network
     "mas",
     "MAS",
     "Aljundi et al. (ECCV 2018), Eq. 2–4",
-    {"strength": (0.01, 0.1, 1.0, 10.0), "base_lr": BASE_LRS},
+    {"strength": (0.01, 0.1, 1.0, 5.0), "base_lr": BASE_LRS},
     plain=False,
     strength=1.0,
     images=500,

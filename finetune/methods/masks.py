@@ -19,16 +19,16 @@ from finetune.training.prepared import Prepared, Setting
 Array = NDArray[np.float64]
 Choose = Callable[[Table, Array, dict[str, int]], dict[str, Array]]
 
-SOURCES: dict[MeasureName, str] = {
-    "mean": "control of M2 (Basarte 2019)",
-    "std": "control of M2 (Basarte 2019)",
-    "inverse": "control of M2 (Basarte 2019)",
-    "random": "control of M2 (Basarte 2019)",
-    "weight": "Li et al. (ICLR 2017), filter magnitude",
-    "taylor": "Molchanov et al. (ICLR 2017), Taylor criterion",
-    "mas": "Aljundi et al. (ECCV 2018), for units",
+CONTROLS: dict[MeasureName, tuple[str, str]] = {
+    "mean": ("lowest mean activation", "control of M2 (Basarte 2019)"),
+    "std": ("lowest standard deviation of the activation", "control of M2 (Basarte 2019)"),
+    "inverse": ("highest H", "control of M2 (Basarte 2019)"),
+    "random": ("at random", "control of M2 (Basarte 2019)"),
+    "weight": ("smallest weights", "filter magnitude, Li et al. (ICLR 2017)"),
+    "taylor": ("lowest Taylor importance", "Molchanov et al. (ICLR 2017)"),
+    "mas": ("lowest MAS importance", "Aljundi et al. (ECCV 2018), for units"),
 }
-"""Measures that take the place of H, and where they come from."""
+"""Measures that take the place of H: what they choose, and where they come from."""
 
 
 def prepare_mask(setting: Setting, measure: MeasureName, profile: ProfileName, head: HeadName, fc: FcName) -> Prepared:
@@ -69,23 +69,22 @@ def _prepare(
     return start(setting, head, fc).prepared(rates, [f"{what_is_free(rates)}, by {MEASURES[measure].what}"])
 
 
-def _register(name: str, measure: MeasureName, what: str, prepare: Callable[..., Prepared]) -> None:
-    method(
-        name, what, SOURCES[measure], BASE_LR, measure=measure, profile="default", head="fc7", fc="frozen"
-    )(prepare)  # fmt: skip
+def _register(name: str, measure: MeasureName, title: str, prepare: Callable[..., Prepared]) -> None:
+    source = CONTROLS[measure][1]
+    method(name, title, source, BASE_LR, measure=measure, profile="default", head="fc7", fc="frozen")(prepare)
 
 
-for _measure in SOURCES:
-    _what = MEASURES[_measure].what
+for _measure, (_which, _) in CONTROLS.items():
+    _inverse = _measure == "inverse"
     _register(
-        f"mask-{'inverse-entropy' if _measure == 'inverse' else _measure}",
+        f"mask-{'inverse-entropy' if _inverse else _measure}",
         _measure,
-        f"M2's number of filters, lowest {_what}",
+        f"M2's number of filters, {_which}",
         prepare_mask,
     )
     _register(
-        f"layer-{'entropy-highest' if _measure == 'inverse' else _measure}",
+        f"layer-{'entropy-highest' if _inverse else _measure}",
         _measure,
-        f"M2's number in each layer, lowest {_what}",
+        f"M2's number in each layer, {_which}",
         prepare_layer_matched,
     )

@@ -21,7 +21,7 @@ from torchcaffe.unit_rates import blob_rate
     "npc",
     "NPC",
     "Paik et al. (AAAI 2020)",
-    {"ceiling": (0.25, 0.5, 1.0, 2.0), "base_lr": BASE_LRS},
+    {"ceiling": (0.5, 0.75, 1.0, 1.5), "base_lr": BASE_LRS},
     plain=False,
     ceiling=1.0,
     slope=0.5,

@@ -19,11 +19,11 @@ from torchcaffe.network import Network
     "si",
     "SI",
     "Zenke, Poole & Ganguli (ICML 2017), Eq. 3–5; path from a continuation",
-    {"strength": (0.1, 1.0, 10.0, 100.0), "base_lr": BASE_LRS},
+    {"strength": (0.1, 1.0, 5.0, 20.0), "base_lr": BASE_LRS},
     plain=False,
     strength=1.0,
     damping=0.001,
-    iterations=200,
+    iterations=100,
     old_lr=0.002,
     head="fc7",
 )

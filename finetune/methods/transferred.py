@@ -13,20 +13,24 @@ from finetune.methods.registry import method
 from finetune.training.prepared import Prepared, Setting, Stage
 
 
-@method("scratch", "from scratch", "Soekhoe (2016), base", BASE_LR, layers=0, filler="msra")
-@method(
-    "snt",
-    "first layers frozen, others fresh",
-    "Soekhoe (2016), S1T–S7T",
-    BASE_LR,
-    layers=3,
-    filler="msra",
-)
+@method("scratch", "from scratch", "Soekhoe (2016), base", BASE_LR, filler="msra")
+def prepare_scratch(setting: Setting, filler: str) -> Prepared:
+    """Train the same net from fresh weights for the new task alone: what it can learn without transfer.
+
+    The old net stays beside it.
+
+    Parameters
+    ----------
+    filler : as for `prepare_transferred`.
+    """
+    return prepare_transferred(setting, 0, filler)
+
+
+@method("snt", "first layers frozen, others fresh", "Soekhoe (2016), S1T–S7T", BASE_LR, layers=3, filler="msra")
 def prepare_transferred(setting: Setting, layers: int, filler: str) -> Prepared:
     """Transfer and freeze the first layers, and train the others from fresh weights.
 
-    The fresh layers stand beside the old ones under new names, so the old task keeps its own and forgets nothing. With
-    no layer transferred it is the same net trained for the new task alone: the upper bound without transfer.
+    The fresh layers stand beside the old ones under new names, so the old task keeps its own and forgets nothing.
 
     Parameters
     ----------

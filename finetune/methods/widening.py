@@ -43,7 +43,7 @@ _LAST, _BEFORE = 165 / 256, 64 / 256  # of AlexNet's conv5, as many as M2 frees 
 )
 @method("own-conv5", "own filters in the last layer, wide head", "ours", BASE_LR, filters=None, layers=1, init="fresh")
 def prepare_widened(setting: Setting, filters: Filters | None, layers: int, init: InitName) -> Prepared:
-    """Train new filters beside the frozen ones, which read old and new ones and are read by the new head only.
+    """Train new filters beside the frozen ones; they read old and new ones, and no old filter reads them.
 
     The head reads the old last maps, the new ones, and what the old classifier reads. Nothing is forgotten.
 

@@ -1,4 +1,4 @@
-"""Values among which a validation part chooses: equally many for methods of a kind, so that none is favoured."""
+"""Values among which a validation part chooses, the same rates for every method."""
 
 BASE_LRS = (0.0005, 0.002, 0.008)
 BASE_LR = {"base_lr": BASE_LRS}
