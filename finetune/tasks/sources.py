@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ TRAIN, TEST = "train", "test"
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 MIT_LISTS = {TRAIN: "TrainImages.txt", TEST: "TestImages.txt"}
 FLOWERS = "flowers-102"
+WORDNET = re.compile(r"n\d{8}_.*\.(?:jpe?g|png)$", re.IGNORECASE)
 # The test images are the largest of Oxford's three sets; the other two together are what studies train on.
 FLOWERS_SETS = {TRAIN: ("trnid", "valid"), TEST: ("tstid",)}
 
@@ -60,7 +62,8 @@ def find_images(path: Path, folder: str = "", classes: tuple[str, ...] = (), cac
     ----------
     path : a folder with ``train/CLASS/`` and ``test/CLASS/``, an archive of such a folder, the folder of MIT's Indoor
         scenes (``TrainImages.txt``, ``TestImages.txt``), the folder of Oxford's flowers as torchvision keeps it
-        (``flowers-102``), a folder of classes (then there is no test part), an image list, or an LMDB.
+        (``flowers-102``), a folder of classes or of images with WordNet IDs in their names (then there is no test
+        part), an image list, or an LMDB.
     folder : inside it, such as ``photo`` of ``pacs_64.tar``.
     classes : names in the order of a net's outputs, if they must be numbered so.
     cache : where archives are unpacked.
@@ -168,8 +171,21 @@ def _flowers(root: Path, classes: tuple[str, ...]) -> Found:
     return Found(parts[TRAIN], parts[TEST], names)
 
 
+def _is_wordnet(root: Path) -> bool:
+    return root.is_dir() and not _folders(root) and any(WORDNET.match(path.name) for path in root.iterdir())
+
+
+def _wordnet(root: Path, classes: tuple[str, ...]) -> Found:
+    """Files called ``n01440764_tench.jpg``: the class is the rank of the WordNet ID, as in ImageNet."""
+    files = sorted(path.name for path in root.iterdir() if WORDNET.match(path.name))
+    ids = sorted({name.split("_")[0] for name in files})
+    names = tuple(classes) if len(classes) == len(ids) else tuple(ids)
+    return Found(Images(root, tuple(files), tuple(ids.index(name.split("_")[0]) for name in files), names), None, names)
+
+
 LAYOUTS: Mapping[Callable[[Path], bool], Callable[[Path, tuple[str, ...]], Found]] = {
     _is_mit: _mit,
     _is_flowers: _flowers,
     _has_parts: _parts,
+    _is_wordnet: _wordnet,
 }
