@@ -144,7 +144,7 @@ class PixelsPane(QWidget):
         """Use what is typed as soon as it is a value; else say at the field what is wrong."""
         before = self._model.preprocessing
         try:
-            changed = edited(self._model, name, text, self.form.text("mean"))
+            changed = edited(self._model, name, text, "" if self.errors["mean"].text() else self.form.text("mean"))
         except InputError as error:
             self.form.tell(name, str(error).removeprefix("preprocessing: "))
             return

@@ -230,6 +230,18 @@ def test_a_mean_image_from_a_file(qtbot, opened, tmp_path, monkeypatch):
     np.testing.assert_array_equal(used.mean_image, image * np.float32(1 / 255))
 
 
+def test_a_mean_file_that_is_none_does_not_stand_in_the_way_of_the_raw_scale(qtbot, opened):
+    window, pane = opened()
+    retype(qtbot, pane.edits["mean"], "/no/such/mean.npy")
+    assert "cannot be read" in pane.errors["mean"].text()
+    retype(qtbot, pane.edits["raw_scale"], "0.5")
+    idle(qtbot, window)
+    assert window.controller.session.engine.model.preprocessing == Preprocessing(
+        "BGR", 0.5, mean=(3, 3, 3), crop=(9, 11)
+    )
+    assert pane.errors["raw_scale"].isHidden()
+
+
 def test_what_an_order_of_more_channels_leaves_out_is_seen(qtbot, opened):
     window, pane = opened()
     orders = pane.edits["channel_order"]
