@@ -15,6 +15,7 @@ from entropy.measuring.binning import BinChoice, Means, Rule, Scope, as_means, c
 from entropy.measuring.bootstrap import DEFAULT_CONFIDENCE, bootstrap_interval
 from entropy.measuring.histograms import DEFAULT_BINS, DEFAULT_QUANTILE, Binning, miller_madow_bits, rank_by_h
 from entropy.measuring.scan_file import Kept, ScanTables, read_means
+from entropy.measuring.scan_layout import HASHES
 from entropy.measuring.table import Interval, Provenance, Table
 from prototxt.common.progress import Progress, at_once
 
@@ -82,39 +83,29 @@ def measuring(
     choice, interval = BinChoice(bins, width), Interval(resamples, confidence, seed)
     _check_settings(quantile, scope, interval)
     tables = scan if isinstance(scan, ScanTables) else read_means(scan, layers, after, kept)
-    where = tables.source or "the scan"
-    means = {
-        name: as_means(table, f"{where}: layer {name!r}")
-        for name, table in tables.means.items()
-        if layers is None or name in layers
-    }
-    images = _image_count(means, where)
+    means = _chosen(tables, layers)
+    images = _image_count(means, tables.title)
     binnings = choose_bins(means, quantile, scope, choice)
     advice = few_images(images, max(binning.most for binning in binnings.values()))
     if warn and advice:
         warnings.warn(advice, FewImagesWarning, stacklevel=_CALLER_OF_MEASURE)
-    columns = []
+    measured = []
     for number, name in enumerate(means):
         yield Progress(number, len(means), WHAT)
-        columns.append(_measure_layer(name, means[name], binnings[name], interval))
+        measured.append(_measure_layer(name, means[name], binnings[name], interval))
     yield Progress(len(means), len(means), WHAT)
-    stacked = {key: np.concatenate([layer[key] for layer in columns]) for key in columns[0]}
-    stacked |= {key: np.concatenate([of[name] for name in means]) for key, of in tables.importance.items()}
-    shown = {name: (0.0, 0.0) if scope == "neuron" else _ends(binnings[name]) for name in means}
     provenance = Provenance(
-        images,
-        bins,
-        quantile,
-        scope,
-        after,
-        shown,
-        tables.model_hash,
-        tables.images_hash,
-        tables.preprocessing_hash,
-        interval if resamples else None,
-        width,
+        images=images,
+        bins=bins,
+        quantile=quantile,
+        scope=scope,
+        after=after,
+        ranges={name: (0.0, 0.0) if scope == "neuron" else _ends(binnings[name]) for name in means},
+        interval=interval if resamples else None,
+        width=width,
+        **{name: getattr(tables, name) for name in HASHES},
     )
-    return _with_comparisons(stacked, scope, provenance)
+    return _with_comparisons(_stacked(measured, tables, list(means)), scope, provenance)
 
 
 measure = at_once(measuring)
@@ -131,6 +122,14 @@ def _check_settings(quantile: float, scope: str, interval: Interval) -> None:
             f"an interval needs at least 2 resamples (0 for none) and a confidence between 0 and 1; got "
             f"{interval.resamples} and {interval.confidence:g}"
         )
+
+
+def _chosen(tables: ScanTables, layers: Sequence[str] | None) -> dict[str, Means]:
+    return {
+        name: as_means(table, f"{tables.title}: layer {name!r}")
+        for name, table in tables.means.items()
+        if layers is None or name in layers
+    }
 
 
 def _image_count(means: Mapping[str, Means], where: str) -> int:
@@ -175,6 +174,14 @@ def _measure_layer(name: str, means: Means, binning: Binning, interval: Interval
         "bins": binning.bins,
         **ends,
     }
+
+
+def _stacked(
+    measured: Sequence[dict[str, NDArray[Any]]], tables: ScanTables, layers: Sequence[str]
+) -> dict[str, NDArray[Any]]:
+    """The columns of all layers below each other, and the importance that the scan has."""
+    columns = {key: np.concatenate([layer[key] for layer in measured]) for key in measured[0]}
+    return columns | {key: np.concatenate([of[name] for name in layers]) for key, of in tables.importance.items()}
 
 
 def _with_comparisons(columns: dict[str, NDArray[Any]], scope: Scope, provenance: Provenance) -> Table:

@@ -45,6 +45,11 @@ class ScanTables:
     importance: dict[str, dict[str, NDArray[np.float64]]] = field(default_factory=dict)
     source: str = field(default="", compare=False)
 
+    @property
+    def title(self) -> str:
+        """What messages call the scan."""
+        return self.source or "the scan"
+
 
 def read_means(
     path: Path | str, layers: Sequence[str] | None = None, after: bool = True, kept: Kept = "auto"

@@ -52,6 +52,11 @@ class Provenance:
     interval: Interval | None = None
     width: float | None = None
 
+    @property
+    def measurement(self) -> dict[str, Any]:
+        """How H was measured, as a plan repeats it: the number of images, and settings of `entropy.measure`."""
+        return {name: getattr(self, name) for name in ("images", "bins", "width", "quantile", "scope", "after")}
+
     def to_json(self) -> str:
         """One line of JSON."""
         return json.dumps(dataclasses.asdict(self))

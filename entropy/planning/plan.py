@@ -20,7 +20,7 @@ from entropy.measuring.table import Table
 from entropy.planning.expression import parse_expression
 from entropy.planning.quantize import DEFAULT_LEVELS, QuantizationError, quantize
 from entropy.planning.split_parts import disagreement
-from entropy.planning.thresholds import Wish, find_threshold
+from entropy.planning.thresholds import Threshold, Wish, find_threshold
 from entropy.planning.transfer import TRANSFER
 from prototxt.common import atomic
 from prototxt.split import SplitLayer
@@ -42,6 +42,11 @@ class LayerPlan(BaseModel):
 
     requested: tuple[float, ...]
     realised: tuple[float, ...]
+
+    @classmethod
+    def of(cls, requested: Array, levels: int | None) -> LayerPlan:
+        """Quantise (units,) multipliers to at most ``levels`` different ones."""
+        return cls(requested=tuple(requested.tolist()), realised=tuple(quantize(requested, levels).tolist()))
 
 
 class Plan(BaseModel):
@@ -167,20 +172,12 @@ def plan(
     chosen = _chosen(method, function)
     scores = scores_by(by, Source(table, seed, weights))
     scope = hmax or ("network" if table.provenance.scope == "network" else "layer")
-    wish = Wish(threshold, share, quantile, quantile_of, layers_share or {})
-    values, found = {"H": scores}, None
-    if "th" in chosen.names:
-        found = find_threshold(scores, table.layer, wish, chosen.default_share)
-        values["th"] = found.of_filters
-    elif wish.given:
-        raise PlanError(f"{chosen.title} has no threshold; leave out the {wish.given[0]}, or use a method from 1 to 3")
+    found = _threshold(chosen, scores, table, Wish(threshold, share, quantile, quantile_of, layers_share or {}))
+    values = {"H": scores} | ({"th": found.of_filters} if found else {})
     if "Hmax" in chosen.names:
         values["Hmax"] = _largest(table, scores, scope, by)
     requested = chosen.rates(values)
-    layers = {}
-    for name in table.layers:
-        wanted = requested[table.layer == name]
-        layers[name] = LayerPlan(requested=tuple(wanted.tolist()), realised=tuple(quantize(wanted, levels).tolist()))
+    layers = {name: LayerPlan.of(requested[table.layer == name], levels) for name in table.layers}
     realised = np.concatenate([layer.realised for layer in layers.values()])
     source = table.provenance
     return Plan(
@@ -198,14 +195,7 @@ def plan(
         weights_hash=source.model_hash,
         images_hash=source.images_hash,
         preprocessing_hash=source.preprocessing_hash,
-        measured={
-            "images": source.images,
-            "bins": source.bins,
-            "width": source.width,
-            "quantile": source.quantile,
-            "scope": source.scope,
-            "after": source.after,
-        },
+        measured=source.measurement,
         layers=layers,
     )
 
@@ -239,6 +229,15 @@ def _chosen(method: int | None, function: str | None) -> _Chosen:
         lambda values: transfer.function(values["H"], values[reference]),
         transfer.default_share,
     )
+
+
+def _threshold(chosen: _Chosen, scores: Array, table: Table, wish: Wish) -> Threshold | None:
+    """The threshold that is wished for; None for a function without one."""
+    if "th" in chosen.names:
+        return find_threshold(scores, table.layer, wish, chosen.default_share)
+    if wish.given:
+        raise PlanError(f"{chosen.title} has no threshold; leave out the {wish.given[0]}, or use a method from 1 to 3")
+    return None
 
 
 def _largest(table: Table, scores: Array, scope: HmaxName, by: MeasureName) -> Array:

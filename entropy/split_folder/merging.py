@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -91,32 +92,46 @@ def merge(
     before, after = read_weights(folder / names.SPLIT_WEIGHTS), read_weights(snapshot)
     check_frozen(split.net, before, after, snapshot)
     whole = put_together(after, plan, plain, folder)
-    trained = out
-    result = Merged(changes=_changes(plan, plain, put_together(before, plan, plain, folder), whole))
-    if net is None or weights is None:
-        _write(result, out, plain, whole, "the training net with the new head")
-    else:
-        source = read_weights(weights)
-        if plan.weights_hash and weights_hash(source) != plan.weights_hash:
-            raise PlanError(
-                f"{weights}: is not the caffemodel that the plan was made for; give the one that was scanned"
-            )
-        trunk = {name: whole.get(name, blobs) for name, blobs in source.items()}
-        _write(result, out, read_net(net), trunk, "the source net: its own head on the trained trunk")
-        trained = out.with_name(f"{out.stem}_head{out.suffix}")
-        _write(result, trained, plain, whole, f"the new head on the trained trunk, for {names.DEPLOY} in {folder}")
+    changes = _changes(plan, plain, put_together(before, plan, plain, folder), whole)
+    models = [_Model(out, plain, whole, "the training net with the new head")]
+    if net is not None and weights is not None:
+        head = out.with_name(f"{out.stem}_head{out.suffix}")
+        what = f"the new head on the trained trunk, for {names.DEPLOY} in {folder}"
+        models = [_source_with_trunk(out, plan, net, weights, whole), _Model(head, plain, whole, what)]
+    trained = models[-1].path
+    momentum = None
     if state is not None:
+        momentum = merge_state(read_solverstate(state), split, after, plain, learned_net=str(trained))
+    for model in models:
+        model.write()
+    files = {model.path: model.what for model in models}
+    if momentum is not None:
         target = trained.with_suffix(".solverstate")
-        merged = merge_state(read_solverstate(state), split, after, plain, learned_net=str(trained))
-        write_solverstate(target, merged)
-        result.files[target] = f"the solver state of {names.PLAIN_NET} in {folder}"
-    return result
+        write_solverstate(target, momentum)
+        files[target] = f"the solver state of {names.PLAIN_NET} in {folder}"
+    return Merged(files, changes)
 
 
-def _write(result: Merged, path: Path, net: NetParameter, weights: Weights, what: str) -> None:
-    layers = {layer.name for layer in net.layer}
-    write_weights(path, net, {name: blobs for name, blobs in weights.items() if name in layers})
-    result.files[path] = what
+class _Model(NamedTuple):
+    """A caffemodel that is to be written: where, the net, weights that hold its own, and what it is."""
+
+    path: Path
+    net: NetParameter
+    weights: Weights
+    what: str
+
+    def write(self) -> None:
+        layers = {layer.name for layer in self.net.layer}
+        write_weights(self.path, self.net, {name: blobs for name, blobs in self.weights.items() if name in layers})
+
+
+def _source_with_trunk(out: Path, plan: Plan, net: Path | str, weights: Path | str, whole: Weights) -> _Model:
+    """The source model with the trained weights of the layers that it shares with the training net."""
+    source = read_weights(weights)
+    if plan.weights_hash and weights_hash(source) != plan.weights_hash:
+        raise PlanError(f"{weights}: is not the caffemodel that the plan was made for; give the one that was scanned")
+    trunk = {name: whole.get(name, blobs) for name, blobs in source.items()}
+    return _Model(out, read_net(net), trunk, "the source net: its own head on the trained trunk")
 
 
 def put_together(weights: Weights, plan: Plan, plain: NetParameter, folder: Path) -> Weights:

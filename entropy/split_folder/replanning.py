@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from entropy.errors import PlanError
 from entropy.planning.frozen import refuse_clipping
@@ -60,20 +61,15 @@ def replan(
         raise PlanError(f"{out}: holds the training that goes on; choose another folder for what comes")
     plan = plan if isinstance(plan, Plan) else read_plan(plan)
     old = read_plan(folder / names.PLAN)
-    plain, before = read_net(folder / names.PLAIN_NET), Split(read_net(folder / names.SPLIT_NET), old.split)
-    state = read_solverstate(snapshot)
-    model = _model_of(state, snapshot)
-    after = read_weights(model, before.net)
-    check_frozen(before.net, read_weights(folder / names.SPLIT_WEIGHTS), after, model)
-    whole = put_together(after, old, plain, folder)
-    _check_origin(plan, whole, model, weights)
+    stopped = _read_stopped(folder, old, snapshot)
+    whole = stopped.weights
+    _check_origin(plan, whole, stopped.model, weights)
     trainer = read_choice(folder / names.SOLVER)
     assert isinstance(trainer, SolverParameter)
     refuse_clipping(trainer, plan, folder / names.SOLVER)
-    merged = merge_state(state, before, after, plain)
-    moved, lists = seen_from(plain, folder, out.resolve())
+    moved, lists = seen_from(stopped.plain, folder, out.resolve())
     split = split_net(moved, plan.multipliers, in_channels(moved, whole))
-    state = _split_state(merged, moved, whole, split, trainer)
+    state = _split_state(stopped.state, moved, whole, split, trainer)
     written = Written(
         out,
         plan.model_copy(update={"split": split.layers}),
@@ -81,11 +77,31 @@ def replan(
         split,
         _notes(folder, old, plan, state.iter),
         state=names.STATE.format(state.iter),
-        inputs=engine.complete(plain, "TRAIN", whole, 0, folder).inputs,
+        inputs=engine.complete(stopped.plain, "TRAIN", whole, 0, folder).inputs,
     )
     refuse_what_caffe_would(written, trainer)
     _write(written, folder, lists, whole, state, trainer)
     return written
+
+
+class _Stopped(NamedTuple):
+    """The training that goes on, unsplit: its net, weights and momentum, and the caffemodel that they are from."""
+
+    plain: NetParameter
+    weights: Weights
+    state: SolverState
+    model: Path
+
+
+def _read_stopped(folder: Path, plan: Plan, snapshot: Path) -> _Stopped:
+    """Merge a snapshot of the training in a folder, whose plan is given."""
+    plain, split = read_net(folder / names.PLAIN_NET), Split(read_net(folder / names.SPLIT_NET), plan.split)
+    state = read_solverstate(snapshot)
+    model = _model_of(state, snapshot)
+    after = read_weights(model, split.net)
+    check_frozen(split.net, read_weights(folder / names.SPLIT_WEIGHTS), after, model)
+    whole = put_together(after, plan, plain, folder)
+    return _Stopped(plain, whole, merge_state(state, split, after, plain), model)
 
 
 def _model_of(state: SolverState, snapshot: Path) -> Path:

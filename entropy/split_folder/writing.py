@@ -139,13 +139,12 @@ def writing(
     plain = fill_param_specs(plain, bias_lr=bias_lr, bias_decay=bias_decay)
     split = split_net(plain, plan.multipliers, in_channels(plain, parts.weights))
     trainer = training_solver(chosen, plain, parts.test_pictures, tested=task is None or task.test_images is not None)
-    refuse_clipping(trainer, plan, solver if isinstance(solver, str | Path) else "the solver")
+    solver_file = solver if isinstance(solver, str | Path) else None
+    refuse_clipping(trainer, plan, solver_file or "the solver")
     if moving:
         parts.notes.append(f"{len(moving)} BatchNorm layers use their stored statistics, so that frozen filters stay")
-    _refuse_overwriting(
-        out, parts, net, weights, solver if isinstance(solver, str | Path) else None,
-        *([task.images, task.test_images] if task and parts.copies else []),
-    )  # fmt: skip
+    lists = [task.images, task.test_images] if task and parts.copies else []
+    _refuse_overwriting(out, parts, net, weights, solver_file, *lists)
     written = Written(
         out, plan.model_copy(update={"split": split.layers}), plain, split, parts.notes, inputs=parts.inputs
     )

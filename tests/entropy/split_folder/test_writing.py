@@ -195,6 +195,16 @@ def test_a_snapshot_with_changed_frozen_filters_is_refused(folder):
     assert not (folder / "merged.caffemodel").exists()
 
 
+def test_nothing_is_merged_if_the_solver_state_is_broken(folder, small):
+    state = folder / "x.solverstate"
+    state.write_bytes(b"no state")
+    before = sorted(folder.iterdir())
+    for source in ({}, {"net": small.net, "weights": small.weights}):
+        with pytest.raises(InputError, match=r"x\.solverstate"):
+            merge(folder, folder / "split.caffemodel", folder / "merged.caffemodel", state=state, **source)
+    assert sorted(folder.iterdir()) == before
+
+
 def test_merging_needs_the_source_that_the_plan_is_for(folder, small):
     with pytest.raises(PlanError, match="both its net and its weights"):
         merge(folder, folder / "split.caffemodel", folder / "x.caffemodel", net=small.net)
