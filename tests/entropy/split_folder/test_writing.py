@@ -1,8 +1,6 @@
-"""Written folders: check, training, merging; and everything that is refused."""
+"""What is in a written folder; and everything that is refused."""
 
 import dataclasses
-import json
-import re
 import shutil
 from pathlib import Path
 
@@ -11,47 +9,16 @@ import h5py
 import numpy as np
 import pytest
 
-from entropy import CheckError, PlanError, SolverSettings, Task, check, measure, merge, plan, read_plan, write
+from entropy import PlanError, SolverSettings, Task, check, measure, merge, plan, read_plan, write
 from entropy.commands.reporting import describe_written
-from entropy.split_folder.checking import without_dropout
 from entropy.split_folder.writing import writing
 from prototxt.common.errors import InputError
 from prototxt.common.progress import Progress
 from prototxt.formats.schema import NetParameter, SolverParameter
-from prototxt.formats.solverstate import read_solverstate
 from prototxt.formats.text import parse_net, read_net, read_solver, write_message
 from prototxt.formats.weights import read_weights, write_weights
 from prototxt.lint import lint_net, lint_solver
-from prototxt.split import filter_rows
 from torchcaffe.network import Network
-from torchcaffe.solver import get_solver
-
-
-@pytest.fixture(scope="module")
-def made(small):
-    return plan(measure(small.scan, bins=16), 2, share=0.4)
-
-
-@pytest.fixture(scope="module")
-def written(small, made, tmp_path_factory):
-    """A folder for the small net's new task; tests copy it before they change it."""
-    task = Task(images=small.images, test_images=small.test_images, head="fc_new", batch=4, test_batch=3)
-    settings = SolverSettings(base_lr=0.01, max_iter=4, display=2, test_interval=2)
-    return write(made, small.net, small.weights, settings, out=tmp_path_factory.mktemp("run"), task=task)
-
-
-@pytest.fixture
-def folder(written, tmp_path):
-    """A copy; the pictures are found from it because it stands as deep as the original."""
-    place = written.folder.parent / f"copy_{tmp_path.name}"
-    return Path(shutil.copytree(written.folder, place))
-
-
-def train(folder, monkeypatch, solver="solver.prototxt", weights="split.caffemodel"):
-    monkeypatch.chdir(folder)
-    trainer = get_solver(Path(solver))
-    trainer.load_weights(weights)
-    trainer.solve()
 
 
 def test_the_folder_holds_what_it_should(written):
@@ -95,143 +62,6 @@ def test_the_seed_decides_the_head(written, small, made, tmp_path):
         ).folder
         heads.append(read_weights(out / "split.caffemodel")["fc_new"][0].tobytes())
     assert heads[0] == heads[1] != heads[2]
-
-
-def test_check_passes_in_torchcaffe(written):
-    (loss,) = check(written.folder, use_caffe=False)
-    assert loss.engine == "torchcaffe"
-    assert loss.difference < 1e-5
-    assert loss.plain == pytest.approx(np.log(3), rel=0.1)
-
-
-@pytest.mark.caffe
-def test_check_passes_in_real_caffe(written):
-    assert [loss.engine for loss in check(written.folder)] == ["torchcaffe", "caffe"]
-
-
-def test_unsplit_weights_fail_the_check(written, small):
-    for weights in (small.weights, written.folder / "plain.caffemodel"):
-        with pytest.raises(
-            CheckError, match=r"holds no weights for layer 'conv1__g0_lr0' \(it is an unsplit caffemodel"
-        ):
-            check(written.folder, weights, use_caffe=False)
-
-
-def test_other_weights_fail_the_check(folder):
-    net = read_net(folder / "net_split.prototxt")
-    for layer, message in (
-        ("fc3", "layer 'fc3', put together, are not those"),
-        ("conv1__g1_lr1", "layer 'conv1', put"),
-    ):
-        weights = read_weights(folder / "split.caffemodel")
-        weights[layer][0][0, 0] += 1
-        write_weights(folder / "other.caffemodel", net, weights)
-        with pytest.raises(CheckError, match=message):
-            check(folder, folder / "other.caffemodel", use_caffe=False)
-
-
-def test_a_net_in_the_wrong_order_fails_the_check(folder):
-    net = read_net(folder / "net_split.prototxt")
-    concat = next(layer for layer in net.layer if layer.type == "Concat" and layer.name == "conv1")
-    concat.bottom[:] = list(reversed(concat.bottom))
-    write_message(folder / "net_split.prototxt", net)
-    with pytest.raises(CheckError, match="torchcaffe: the split net's loss is"):
-        check(folder, use_caffe=False)
-
-
-def test_training_moves_the_free_filters_only_and_merge_gives_ordinary_models(folder, small, made, monkeypatch):
-    train(folder, monkeypatch)
-    out = folder / "merged.caffemodel"
-    merged = merge(
-        folder, folder / "split_iter_4.caffemodel", out, net=small.net, weights=small.weights,
-        state=folder / "split_iter_4.solverstate",
-    )  # fmt: skip
-    assert [path.name for path in merged.files] == [
-        "merged.caffemodel", "merged_head.caffemodel", "merged_head.solverstate",
-    ]  # fmt: skip
-    source, result = read_weights(small.weights), read_weights(out)
-    assert list(result) == list(source)
-    layers = {layer.name: layer for layer in read_net(small.net).layer}
-    for change in merged.changes:
-        rates = made.multipliers[change.layer]
-        assert (change.frozen, change.free) == ((rates == 0).sum(), (rates > 0).sum())
-        pairs = zip(*(filter_rows(layers[change.layer], w[change.layer]) for w in (source, result)), strict=True)
-        for before, after in pairs:
-            frozen = rates == 0
-            assert before[frozen].tobytes() == after[frozen].tobytes()
-    assert result["fc4"][0].tobytes() == source["fc4"][0].tobytes()  # the source's own head
-    assert result["fc3"][0].tobytes() != source["fc3"][0].tobytes()
-    assert sum(change.moved for change in merged.changes) > 0
-    # Both results load where they belong, and momentum is there for every blob of the plain net.
-    Network(read_net(small.net), weights=result)
-    head = read_weights(folder / "merged_head.caffemodel")
-    deploy = Network(read_net(folder / "deploy.prototxt"), weights=head)
-    assert set(deploy.params) <= set(head)
-    state = read_solverstate(folder / "merged_head.solverstate")
-    plain = Network(read_net(folder / "net_plain.prototxt"), "TRAIN", weights=head)
-    assert [blob.shape for blob in state.history] == [tuple(entry.parameter.shape) for entry in plain.learnable]
-
-
-@pytest.mark.caffe
-def test_the_printed_command_trains_in_real_caffe(folder, real_caffe):
-    log = real_caffe.run("train", "-solver", "solver.prototxt", "-weights", "split.caffemodel", cwd=folder).stdout
-    assert "Optimization Done" in log, log[-2000:]
-    assert len(re.findall(r"accuracy = ", log)) == 3
-    merged = merge(folder, folder / "split_iter_4.caffemodel", folder / "merged.caffemodel")
-    assert sum(change.moved for change in merged.changes) > 0
-
-
-def test_plain_training_starts_from_the_same_loss(written, folder, monkeypatch):
-    train(folder, monkeypatch, "solver_plain.prototxt", "plain.caffemodel")
-    assert (folder / "plain_iter_4.caffemodel").is_file()
-
-
-def test_a_snapshot_with_changed_frozen_filters_is_refused(folder):
-    weights = read_weights(folder / "split.caffemodel")
-    weights["conv1__g0_lr0"][0][0] += 1
-    write_weights(folder / "bad.caffemodel", read_net(folder / "net_split.prototxt"), weights)
-    with pytest.raises(CheckError, match="frozen layer 'conv1__g0_lr0' is not bit-identical"):
-        merge(folder, folder / "bad.caffemodel", folder / "merged.caffemodel")
-    assert not (folder / "merged.caffemodel").exists()
-
-
-def test_nothing_is_merged_if_the_solver_state_is_broken(folder, small):
-    state = folder / "x.solverstate"
-    state.write_bytes(b"no state")
-    before = sorted(folder.iterdir())
-    for source in ({}, {"net": small.net, "weights": small.weights}):
-        with pytest.raises(InputError, match=r"x\.solverstate"):
-            merge(folder, folder / "split.caffemodel", folder / "merged.caffemodel", state=state, **source)
-    assert sorted(folder.iterdir()) == before
-
-
-def test_merging_needs_the_source_that_the_plan_is_for(folder, small):
-    with pytest.raises(PlanError, match="both its net and its weights"):
-        merge(folder, folder / "split.caffemodel", folder / "x.caffemodel", net=small.net)
-    with pytest.raises(PlanError, match="not the caffemodel that the plan was made for"):
-        merge(
-            folder, folder / "split.caffemodel", folder / "x.caffemodel", net=folder / "deploy.prototxt",
-            weights=folder / "plain.caffemodel",
-        )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda split: split[0]["parts"].pop(), "layer 'conv1': filter .* is in no part in split; undo the change"),
-        (lambda split: split.pop(), "split does not say of which layer 'scale2__g0_lr0' is a part, and net_plain"),
-        (lambda split: split.clear(), "split does not say of which layer 'conv1__g0_lr0' is a part, and net_plain"),
-    ],
-)  # fmt: skip
-def test_a_plan_that_was_edited_is_refused_before_anything_is_written(change, message, folder, small):
-    content = json.loads((folder / "plan.json").read_text())
-    change(content["split"])
-    (folder / "plan.json").write_text(json.dumps(content))
-    before = sorted(folder.iterdir())
-    for source in ({}, {"net": small.net, "weights": small.weights}):
-        with pytest.raises(PlanError, match=rf"{folder.name}/plan\.json: {message}"):
-            merge(folder, folder / "split.caffemodel", folder / "merged.caffemodel", **source)
-    assert sorted(folder.iterdir()) == before
 
 
 def test_a_plan_for_other_weights_is_refused(small, made, tmp_path):
@@ -346,7 +176,7 @@ layer {{ name: "data" type: "HDF5Data" top: "data" top: "label" include {{ phase
 """
 
 
-def test_a_train_val_net_as_it_is_keeps_its_data(small, made, tmp_path, monkeypatch):
+def test_a_train_val_net_as_it_is_keeps_its_data(small, made, tmp_path, monkeypatch, train):
     monkeypatch.chdir(tmp_path)
     Path("lists").mkdir()
     rng = np.random.default_rng(0)
@@ -372,7 +202,7 @@ def test_a_train_val_net_as_it_is_keeps_its_data(small, made, tmp_path, monkeypa
     assert any("BatchNorm" in note for note in result.notes)
     (loss,) = check("out", use_caffe=False)
     assert loss.plain > 0
-    train(tmp_path / "out", monkeypatch)
+    train(tmp_path / "out")
     monkeypatch.chdir(tmp_path)
     merged = merge("out", "out/split_iter_2.caffemodel", "merged.caffemodel")
     assert sum(change.moved for change in merged.changes) > 0
@@ -406,19 +236,6 @@ def test_a_folder_with_copied_pictures_can_be_taken_elsewhere(small, made, tmp_p
     net = Network(read_net("net_split.prototxt"), "TEST", weights=read_weights("split.caffemodel"))
     (blob,) = net.run(keep=["data"]).values()
     np.testing.assert_allclose(blob[0].detach(), pixels.apply(tall), atol=1e-5)
-
-
-def test_without_dropout_rewires_what_read_it():
-    net = parse_net("""
-      layer { name: "d" type: "Dropout" bottom: "a" top: "b" }
-      layer { name: "e" type: "Dropout" bottom: "b" top: "b" }
-      layer { name: "r" type: "ReLU" bottom: "b" top: "b" }
-      layer { name: "o" type: "Power" bottom: "b" top: "c" }
-    """)
-    assert [(layer.name, *layer.bottom, *layer.top) for layer in without_dropout(net).layer] == [
-        ("r", "a", "a"),
-        ("o", "a", "c"),
-    ]
 
 
 def test_a_solver_may_be_settings_a_message_or_a_file(small, made, tmp_path, monkeypatch):
