@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -69,35 +69,40 @@ class Tape:
         """
         node = self._network.graph.layers[index]
         parameters = [blob for blob in self._network.layers[index].blobs if blob.requires_grad]
-        if not self.records_gradients or not (
-            parameters or any(self._flows(node, place) for place in range(len(node.bottoms)))
-        ):
+        flows = any(self._flows(node, place) for place in range(len(node.bottoms)))
+        if not self.records_gradients or not (parameters or flows):
             return
-        record = self._records.get(index)
+        record = self._up_to_date(node)
+        bottoms = [(value, leaf) for value, leaf in zip(node.bottoms, record.leaves, strict=True) if leaf.requires_grad]
+        gradients = self._gradients(node, record.tops, [*(leaf for _, leaf in bottoms), *parameters])
+        if not gradients:
+            return
+        for (value, _), gradient in zip(bottoms, gradients, strict=False):
+            self._blobs[value.blob].write_diff(gradient, add=value in written)
+            written.add(value)
+        for parameter, gradient in zip(parameters, gradients[len(bottoms) :], strict=True):
+            parameter.grad = gradient.clone() if parameter.grad is None else parameter.grad.add_(gradient)
+
+    def _up_to_date(self, node: Node) -> _Record:
+        """The layer's last forward pass; a new one where its parameters have changed since."""
+        record = self._records.get(node.index)
         if record is None or record.parameters != self._parameter_state(node):
-            record = self._run(node)
-        tops = [
-            (top, self._blobs[value.blob].diff_tensor().view(top.shape))
-            for value, top in zip(node.tops, record.tops, strict=True)
-            if top.requires_grad
-        ]
-        if not tops:
-            return
-        leaves = [(value, leaf) for value, leaf in zip(node.bottoms, record.leaves, strict=True) if leaf.requires_grad]
-        wanted = [*(leaf for _, leaf in leaves), *parameters]
-        gradients = torch.autograd.grad(
-            [top for top, _ in tops],
+            return self._run(node)
+        return record
+
+    def _gradients(self, node: Node, tops: Sequence[Tensor], wanted: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """What the diffs of a layer's tops make of each wanted tensor; nothing where no gradient comes from a top."""
+        pairs = [(top, value) for top, value in zip(tops, node.tops, strict=True) if top.requires_grad]
+        if not pairs:
+            return ()
+        return torch.autograd.grad(
+            [top for top, _ in pairs],
             wanted,
-            [diff.clone() for _, diff in tops],
+            [self._blobs[value.blob].diff_tensor().view(top.shape).clone() for top, value in pairs],
             retain_graph=True,
             allow_unused=True,
             materialize_grads=True,
         )
-        for (value, _), gradient in zip(leaves, gradients, strict=False):
-            self._blobs[value.blob].write_diff(gradient, add=value in written)
-            written.add(value)
-        for parameter, gradient in zip(parameters, gradients[len(leaves) :], strict=True):
-            parameter.grad = gradient.clone() if parameter.grad is None else parameter.grad.add_(gradient)
 
     def _run(self, node: Node) -> _Record:
         self._records.pop(node.index, None)  # let go of its memory first
