@@ -17,7 +17,7 @@ from converters.errors import ConversionError, Problem, RefusedError, Unsupporte
 from converters.layer_spec import Blob, LayerSpec, Reference
 from converters.names import Namer
 from converters.registry import CONVERTERS, supported_ops
-from converters.simplify import drop_flattens, silence_unused, work_in_place
+from converters.simplify import simplified
 from converters.write import to_net, to_weights
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.weights import Weights
@@ -82,9 +82,7 @@ def convert(
         raise ConversionError(f"{type(model).__name__} returns its input: there is nothing to convert")
     if softmax:
         layers, outputs = _with_prob(layers, outputs)
-    names_of_outputs = {blob.name for blob in outputs}
-    layers = silence_unused(drop_flattens(layers, names_of_outputs), names_of_outputs)
-    layers = work_in_place(layers, names_of_outputs)
+    layers = simplified(layers, {blob.name for blob in outputs})
     net = to_net(title or type(model).__name__, INPUT, captured.input_shape, layers)
     complaints = lint_net(net)
     if complaints:

@@ -21,6 +21,11 @@ OVERWRITABLE = frozenset(
 )
 
 
+def simplified(layers: Sequence[LayerSpec], outputs: Collection[str]) -> list[LayerSpec]:
+    """All that this file does; ``outputs`` are the blobs that the net gives."""
+    return work_in_place(silence_unused(drop_flattens(layers, outputs), outputs), outputs)
+
+
 def drop_flattens(layers: Sequence[LayerSpec], outputs: Collection[str]) -> list[LayerSpec]:
     """Leave out every Flatten whose result only InnerProducts over axis 1 read, which flatten by themselves.
 

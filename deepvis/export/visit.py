@@ -78,14 +78,10 @@ def visit(
     errors: list[ImageError] = []
     yield Progress(0, len(order), "patches: images")
     for loaded in batches(source, lambda sample: sample, batch, workers):
-        usable: list[tuple[Sample, list[Hit]]] = []
-        for item in loaded:
-            error = item.error or _changed(scan, source, item, order[item.index])
-            if error is None and item.blob is not None:
-                usable.append((item.blob, on_image[order[item.index]]))
-            elif error is not None:
-                errors.append(error)
-        for seen in _patches(scan, usable, tracer):
+        problems = [_problem(scan, source, item, order[item.index]) for item in loaded]
+        errors += filter(None, problems)
+        usable = [item for item, problem in zip(loaded, problems, strict=True) if problem is None]
+        for seen in _patches(scan, [(item.blob, on_image[order[item.index]]) for item in usable], tracer):
             take(seen)
         yield Progress(loaded[-1].index + 1, len(order), "patches: images")
     if order and len(errors) == len(order):
@@ -93,9 +89,10 @@ def visit(
     return errors
 
 
-def _changed(scan: Scan, source: Images, item: Loaded, image: int) -> ImageError | None:
-    if item.size == scan.size(image):
-        return None
+def _problem(scan: Scan, source: Images, item: Loaded, image: int) -> ImageError | None:
+    """Why an image cannot be used."""
+    if item.error is not None or item.size == scan.size(image):
+        return item.error
     return ImageError(f"{source.place(item.index)}: has changed since the scan (another size); scan again")
 
 

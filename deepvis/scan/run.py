@@ -109,11 +109,14 @@ def scan(
     place = pick_device(processes.device(device))
     if correlation and not means:
         raise ScanError("correlations are computed from the table of means; keep it, or leave the correlation out")
-    asked = {layout.MEANS_POST: means, layout.MEANS_PRE: means and before, layout.MAXIMA: quantiles}
-    asked |= dict.fromkeys(layout.IMPORTANCE, importance)
-    tables = tuple(table for table in layout.TABLES if asked[table])
-    kinds = layout.MEANS[: 1 + before] if histograms or not means else ()
-    wanted = Wanted(None if layers is None else tuple(layers), top, tables, bottom, correlation, kinds)
+    wanted = Wanted(
+        layers=None if layers is None else tuple(layers),
+        top=top,
+        tables=_tables(means, before, quantiles, importance),
+        bottom=bottom,
+        correlation=correlation,
+        histograms=layout.MEANS[: 1 + before] if histograms or not means else (),
+    )
     identity: dict[str, Any] = {"batch": batch}
     old: list[FilePart] = []
     classes = model.classes
@@ -135,6 +138,13 @@ def scan(
         one_pass = UnitPass(model, chosen, part.totals, wanted, place)
         yield from _scan_rest(one_pass, part, model, images, shares.indices(processes.rank), batch, workers, strict)
         return (yield from _finish(out, old, part, shares))
+
+
+def _tables(means: bool, before: bool, quantiles: bool, importance: bool) -> tuple[str, ...]:
+    """Names of the tables that are kept, in the order of the file."""
+    asked = {layout.MEANS_POST: means, layout.MEANS_PRE: means and before, layout.MAXIMA: quantiles}
+    asked |= dict.fromkeys(layout.IMPORTANCE, importance)
+    return tuple(table for table in layout.TABLES if asked[table])
 
 
 class _Shares:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -58,21 +58,20 @@ def synthesise_into(
     ExportError : a picture is there that was made otherwise, or by another program; nothing is written then.
     """
     settings = _settings(model, push, preset)
-    left: list[tuple[str, list[Aim]]] = []
+    missing: dict[str, list[Aim]] = {}
     for layer, wanted in aims.items():
         model.layer(layer)
-        missing = [aim for aim in wanted if fresh or not _is_done(folder, layer, aim, settings)]
-        left += [(layer, missing[first : first + batch]) for first in range(0, len(missing), batch)]
-    total = sum(len(chunk) for _, chunk in left) * push.prior.steps
-    done = 0
-    for layer, chunk in left:
+        missing[layer] = [aim for aim in wanted if fresh or not _is_done(folder, layer, aim, settings)]
+    pictures = sum(map(len, missing.values()))
+    done, total = 0, pictures * push.prior.steps
+    for layer, chunk in _batches(missing, batch):
         work = synthesise(model, network, layer, chunk, push)
         made = yield from _counted(work, layer, done, len(chunk), total)
         done += len(chunk) * push.prior.steps
         for picture in made:
             _write(folder, layer, picture, settings)
         yield Progress(done, total, f"{layer}: steps of pictures")
-    return sum(len(chunk) for _, chunk in left)
+    return pictures
 
 
 def synthesise_kept(model: Model, layer: str, unit: int, device: str) -> Generator[Progress, None, Path]:
@@ -104,6 +103,13 @@ def kept_pictures(model: Model) -> UnitPictures | None:
 def picture_path(folder: Path, layer: str, aim: Aim) -> Path:
     """Where the picture for an aim is written; its record has the ending ``.json``."""
     return unit_folder(folder, layer, aim.unit) / f"{SYNTHESISED}_{aim.seed:03d}_seed{aim.seed}.png"
+
+
+def _batches(aims: Mapping[str, Sequence[Aim]], size: int) -> Iterator[tuple[str, Sequence[Aim]]]:
+    """Layer by layer, at most ``size`` aims at a time."""
+    for layer, wanted in aims.items():
+        for first in range(0, len(wanted), size):
+            yield layer, wanted[first : first + size]
 
 
 def _counted(

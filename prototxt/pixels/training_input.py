@@ -69,10 +69,8 @@ def training_input(
     transform, mean_image = _mean(preprocessing, mean_file)
     transform |= _crop(preprocessing)
     factors = preprocessing.raw_scale / np.array(preprocessing.std or (1.0,) * preprocessing.channels)
-    image_data: dict[str, Any] = {"is_color": preprocessing.channels == 3}
+    image_data = {"is_color": preprocessing.channels == 3, **_stretch(preprocessing)}
     resize_before = preprocessing.resize_to[0] if preprocessing.resize == "shorter side" else None
-    if preprocessing.resize == "stretch":
-        image_data |= {"new_height": preprocessing.resize_to[0], "new_width": preprocessing.resize_to[1]}
     if preprocessing.channel_order == "RGB" or len(set(factors)) > 1:
         weights = np.diag(factors)[:, _order(preprocessing)].astype(np.float32)[:, :, None, None]
         front = _front_layer(name, bottom, top, len(factors))
@@ -98,6 +96,13 @@ def _mean(preprocessing: Preprocessing, mean_file: str | None) -> tuple[dict[str
 def _order(preprocessing: Preprocessing) -> list[int]:
     """Return for each channel of ImageData (BGR) the channel of the input blob that shows it."""
     return [2, 1, 0] if preprocessing.channel_order == "RGB" else list(range(preprocessing.channels))
+
+
+def _stretch(preprocessing: Preprocessing) -> dict[str, Any]:
+    if preprocessing.resize != "stretch":
+        return {}
+    height, width = preprocessing.resize_to
+    return {"new_height": height, "new_width": width}
 
 
 def _crop(preprocessing: Preprocessing) -> dict[str, Any]:

@@ -78,13 +78,18 @@ def split_net(
     for splitter in splitters:
         replaced.update(splitter.layers())
         described.update({split.layer: split for split in splitter.described()})
+    order = {layer.name: place for place, layer in reversed(list(enumerate(net.layer)))}
+    return Split(_with_layers(net, replaced), tuple(sorted(described.values(), key=lambda split: order[split.layer])))
+
+
+def _with_layers(net: NetParameter, replaced: Mapping[int, Sequence[LayerParameter]]) -> NetParameter:
+    """A copy of a net with other layers at some places."""
     result = NetParameter()
     result.CopyFrom(net)
     del result.layer[:]
     for place, layer in enumerate(net.layer):
         result.layer.extend(replaced.get(place, [layer]))
-    order = {layer.name: place for place, layer in reversed(list(enumerate(net.layer)))}
-    return Split(result, tuple(sorted(described.values(), key=lambda split: order[split.layer])))
+    return result
 
 
 class Splitter:
