@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from deepvis.commands.option_types import Number, Place, Switch, Text
+from deepvis.commands.errors_shown import print_errors
+from deepvis.commands.option_types import Number, Place, SettingsPlace, Switch, Text, WeightsPlace, Workers
 from deepvis.compute.facts import BINNING
 from deepvis.engines.trace import HitTracer
 from deepvis.errors import SettingsError
@@ -24,7 +25,6 @@ from entropy.errors import ScanError
 from entropy.measuring import scan_layout as layout
 from prototxt.common.progress import with_bar
 
-ERRORS_SHOWN = 3
 SIZES = range(16, 513)
 
 Form = Literal["patches", "sheets", "atlas", "folders"]
@@ -45,11 +45,11 @@ def export_command(
     size: int = 80,
     plan: Place = None,
     images: Place = None,
-    weights: Place = None,
+    weights: WeightsPlace = None,
     device: Text = None,
     batch: int = 8,
-    workers: Number = None,
-    settings: Place = None,
+    workers: Workers = None,
+    settings: SettingsPlace = None,
 ) -> None:
     """Write what a scan found into a folder that needs nothing else to be looked at.
 
@@ -78,16 +78,10 @@ def export_command(
         plan.json with learning-rate multipliers, for the atlas; by default the one beside the scan.
     images
         folder of the images, if it is not where it was scanned.
-    weights
-        caffemodel, if it is not beside the prototxt under the same name.
     device
         auto, cpu, mps, cuda, or cuda:N; for back-propagation.
     batch
         images per pass.
-    workers
-        decoding threads.
-    settings
-        settings file; settings_local.py of this folder if there is one.
     """
     wishes = override(
         read_settings(settings), model=model, weights=weights, scan=scan, plan=plan, device=device, workers=workers
@@ -109,7 +103,8 @@ def export_command(
             workers=wishes.workers,
         )
         with_bar(export(form, job, out))
-    _report(job, out, form)
+    print(out / "index.html" if form == "atlas" else out)
+    print_errors("images could not be used; their patches are left out:", job.errors)
 
 
 def _check_numbers(patches: int | None, size: int, batch: int) -> None:
@@ -145,14 +140,3 @@ def _from_plan(settings: Settings, scan: Scan) -> dict[str, Any]:
         return {}
     measured: dict[str, Any] = {name: plan.measured[name] for name in BINNING if name in plan.measured}
     return {"multipliers": plan.multipliers, **measured}
-
-
-def _report(job: Job, out: Path, form: str) -> None:
-    print(out / "index.html" if form == "atlas" else out)
-    if not job.errors:
-        return
-    print(f"{len(job.errors)} images could not be used; their patches are left out:", file=sys.stderr)
-    for error in job.errors[:ERRORS_SHOWN]:
-        print(f"  {error}", file=sys.stderr)
-    if len(job.errors) > ERRORS_SHOWN:
-        print(f"  … and {len(job.errors) - ERRORS_SHOWN} more", file=sys.stderr)

@@ -9,7 +9,17 @@ from typing import Annotated
 
 import tyro
 
-from deepvis.commands.option_types import ModelPlace, Number, Place, Switch, Text
+from deepvis.commands.errors_shown import print_errors
+from deepvis.commands.option_types import (
+    Device,
+    ModelPlace,
+    Number,
+    Place,
+    SettingsPlace,
+    Switch,
+    WeightsPlace,
+    Workers,
+)
 from deepvis.commands.pixels import AS_THE_MODEL_SAYS, PixelOptions, in_words
 from deepvis.errors import SettingsError
 from deepvis.model.model import Model
@@ -25,20 +35,18 @@ from deepvis.sources.opening import Cutting
 from entropy.errors import ScanError
 from prototxt.common.progress import Progress, with_bar
 
-ERRORS_SHOWN = 3
-
 
 def scan_command(
     model: ModelPlace = None,
     *,
     images: Place = None,
     out: Path = Path("scan.h5"),
-    weights: Place = None,
+    weights: WeightsPlace = None,
     layers: tuple[str, ...] = (),
     top: Number = None,
     batch: Number = None,
-    device: Text = None,
-    workers: Number = None,
+    device: Device = None,
+    workers: Workers = None,
     class_folders: Switch = False,
     every: Number = None,
     classes: Place = None,
@@ -52,7 +60,7 @@ def scan_command(
     strict: Switch = False,
     fresh: Switch = False,
     extend: Switch = False,
-    settings: Place = None,
+    settings: SettingsPlace = None,
     pixels: Annotated[PixelOptions, tyro.conf.OmitArgPrefixes] = AS_THE_MODEL_SAYS,
 ) -> None:
     """Send pictures through a net once; keep for every unit the images that drive it most, means and statistics.
@@ -69,18 +77,12 @@ def scan_command(
         or video.
     out
         the file to write.
-    weights
-        caffemodel, if it is not beside the prototxt under the same name.
     layers
         layers to scan; all Convolution, Deconvolution and InnerProduct layers if none is given.
     top
         images to keep for every unit.
     batch
         images per forward pass.
-    device
-        auto, cpu, mps, cuda, or cuda:N.
-    workers
-        decoding threads.
     class_folders
         the first folder below the images' folder is the class of a picture.
     every
@@ -107,8 +109,6 @@ def scan_command(
         begin anew, although a stopped scan could go on.
     extend
         add the images that OUT does not have yet to it; what is kept is what it has.
-    settings
-        settings file; settings_local.py of this folder if there is one.
     """
     wishes = override(
         read_settings(settings),
@@ -155,7 +155,8 @@ def scan_command(
         )
         summary = _with_bar(out, work, quiet=processes.rank > 0)
     if processes.rank == 0:
-        _report(out, summary)
+        print(f"{out}: {summary.read} images")
+        print_errors("images could not be used and are marked in the file:", summary.errors)
 
 
 def merge_command(scans: Annotated[tuple[Path, ...], tyro.conf.Positional], *, out: Path) -> None:
@@ -193,14 +194,3 @@ def _with_bar(out: Path, work: Generator[Progress, None, Summary], quiet: bool) 
         if folder_of(out).exists() and not quiet:
             print(f"stopped; the same command goes on from {folder_of(out)}", file=sys.stderr)
         raise
-
-
-def _report(out: Path, summary: Summary) -> None:
-    print(f"{out}: {summary.read} images")
-    if not summary.errors:
-        return
-    print(f"{len(summary.errors)} images could not be used and are marked in the file:", file=sys.stderr)
-    for error in summary.errors[:ERRORS_SHOWN]:
-        print(f"  {error}", file=sys.stderr)
-    if len(summary.errors) > ERRORS_SHOWN:
-        print(f"  … and {len(summary.errors) - ERRORS_SHOWN} more", file=sys.stderr)

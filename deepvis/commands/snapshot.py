@@ -84,11 +84,6 @@ def snapshot_command(
 
     Parameters
     ----------
-    model
-        folder of a conversion, conversion.json, prototxt, caffemodel, PyTorch weights (--arch), scan.h5, a deepvis://
-        link, or the name of a preset, of a bundled model, or of a network of torchvision.
-    images
-        folder, image list, list of pairs, LMDB, video, picture, or array.
     out
         picture to write, deepvis.png if no file is named; its ending says what it becomes: .png, .jpg, .bmp, .webp,
         .tif, or .svg and .pdf, where text stays text.

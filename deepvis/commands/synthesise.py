@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from deepvis.commands.option_types import Number, Place, Switch, Text
+from deepvis.commands.option_types import Device, Number, Place, SettingsPlace, Switch, WeightsPlace
 from deepvis.errors import SettingsError
 from deepvis.model.model import pick_device
 from deepvis.session.model_of_settings import opening_settings
@@ -38,11 +38,11 @@ def synthesise_command(
     count: int = 1,
     whole: Switch = False,
     batch: int = BATCH,
-    weights: Place = None,
+    weights: WeightsPlace = None,
     preprocessing: Place = None,
-    device: Text = None,
+    device: Device = None,
     fresh: Switch = False,
-    settings: Place = None,
+    settings: SettingsPlace = None,
 ) -> None:
     """Make pictures that drive units, by gradient ascent on the input; what was stopped goes on when given again.
 
@@ -72,16 +72,10 @@ def synthesise_command(
         write the whole input and not only what the pushed position sees.
     batch
         pictures that are made together.
-    weights
-        caffemodel, if it is not beside the prototxt under the same name.
     preprocessing
         JSON of a preprocessing, in place of the model's own.
-    device
-        auto, cpu, mps, cuda, or cuda:N.
     fresh
         make anew what is there already.
-    settings
-        settings file; settings_local.py of this folder if there is one.
     """
     for name, number, least in (("count", count, 1), ("batch", batch, 1), ("seed", seed, 0), ("steps", steps, 0)):
         if number is not None and number < least:

@@ -88,14 +88,6 @@ def window_command(
 
     Other commands: deepvis scan, deepvis scan merge, deepvis export, deepvis synthesise,
     deepvis mean, deepvis snapshot, deepvis demo, deepvis settings; each has a --help.
-
-    Parameters
-    ----------
-    model
-        folder of a conversion, conversion.json, prototxt, caffemodel, PyTorch weights (--arch), scan.h5, a deepvis://
-        link, or the name of a preset, of a bundled model, or of a network of torchvision.
-    images
-        folder, image list, list of pairs, LMDB, video, picture, or array.
     """
     return _run(window, model, images)
 
