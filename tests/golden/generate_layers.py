@@ -16,9 +16,10 @@ import caffe
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
 
-from layer_cases import CASES, run  # noqa: E402
+from tests.golden.layer_cases import CASES  # noqa: E402
+from tests.golden.one_layer import run  # noqa: E402
 
 FOLDER = os.path.join(HERE, "layers")
 
