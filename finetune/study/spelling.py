@@ -51,19 +51,16 @@ def _fields_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
     """Names of the fields of the model at a place inside a model."""
     current: Any = model
     for part in place:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            named = {field.alias or name: field for name, field in current.model_fields.items()}
-            current = named[str(part)].annotation if part in named else None
-        current = _inner(current) if not (isinstance(current, type) and issubclass(current, BaseModel)) else current
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return [field.alias or name for name, field in current.model_fields.items()]
-    return []
+        named = {field.alias or name: field for name, field in current.model_fields.items()}
+        if part in named:  # else it is a place in a list, or a name that the file gives
+            current = _inner(named[str(part)].annotation)
+        if current is None:
+            return []
+    return [field.alias or name for name, field in current.model_fields.items()]
 
 
 def _inner(annotation: Any) -> Any:
-    """The model inside ``tuple[Model, ...]`` or ``dict[str, Model]``."""
-    for argument in getattr(annotation, "__args__", ()):
-        found = argument if isinstance(argument, type) and issubclass(argument, BaseModel) else _inner(argument)
-        if found is not None:
-            return found
-    return None
+    """The model that an annotation is, or has inside (``tuple[Model, ...]``, ``dict[str, Model]``)."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_inner, getattr(annotation, "__args__", ()))), None)
