@@ -124,8 +124,11 @@ def write_stage(job: Job, weights: Weights, number: int, first: int, last: int, 
 def _solver(job: Job, files: StageFiles, first: int, last: int) -> SolverParameter:
     solver = job.settings.solver()
     solver.net, solver.snapshot_prefix, solver.max_iter = files.net, files.prefix, last
-    if job.settings.policy == "poly":
-        raise ExperimentError("the policy poly reads max_iter, which real Caffe has for a stage and not for the whole")
+    if job.settings.policy == "poly" and last < job.settings.iterations:
+        raise ExperimentError(
+            "the policy poly reads max_iter, which real Caffe has for a stage and not for the whole training; give "
+            'this method engine = "torchcaffe", or another policy'
+        )
     solver.random_seed = job.seed + 1
     solver.solver_mode = SolverParameter.CPU if job.device == "cpu" else SolverParameter.GPU
     solver.snapshot = max(100, (last - first) // 5)
