@@ -13,6 +13,7 @@ import numpy as np
 
 from deepvis.scan.processes import ALONE, Processes
 from finetune.errors import DivergedError
+from finetune.evaluation.gate import without_being_told
 from finetune.evaluation.heads import trunk_value
 from finetune.evaluation.probe import probe_accuracy
 from finetune.evaluation.scores import Scorer, Scores, write_scores
@@ -187,6 +188,11 @@ def _judge(run: Run, prepared: Prepared, trained: Trained, material: Material, t
     result: dict[str, Any] = {}
     for name, each in scores.items():
         result |= {f"{name}_accuracy": each.accuracy, f"{name}_loss": each.loss, f"{name}_images": len(each.labels)}
+    if prepared.gate is not None:
+        value, gate = scorer.network.graph.value(prepared.gate), {}
+        for name, part in tested.parts.items():
+            gate[name] = yield from _replacing(scorer.features(part, value), done)
+        result |= without_being_told(gate, {name: each.correct for name, each in scores.items()})
     if run.evaluation.probe != "none":
         value = trunk_value(prepared.net, prepared.old_output)
         train = yield from _replacing(scorer.features(tested.source.train, value), done)

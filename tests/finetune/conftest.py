@@ -117,6 +117,8 @@ task = "colours"
 [[directions]]
 from = "small"
 to = "stripes"
+[selection]
+grids = false
 [training]
 iterations = 6
 batch = 8

@@ -10,7 +10,7 @@ import pytest
 from finetune.errors import ExperimentError
 from finetune.evaluation.scores import read_scores
 from finetune.methods import METHODS
-from finetune.methods.fine_tuning import two_heads
+from finetune.methods.parts.start import start
 from finetune.methods.registry import Method
 from finetune.study.file import read_study
 from finetune.study.log import read_log
@@ -31,7 +31,7 @@ options = {bias = [true, false]}
 
 
 def head(setting, bias):
-    heads = two_heads(setting)
+    heads = start(setting).extended
     stages = (Stage(1.0, {setting.head: 1.0} if bias else {setting.head: 0.5}),)
     return Prepared(heads.net, heads.weights, heads.old_output, heads.new_output, stages, notes=("only a head",))
 
@@ -157,6 +157,16 @@ def test_h_is_measured_once_for_a_net(files, tmp_path, monkeypatch):
     assert (thesis.h_relative == thesis.h / thesis.h.max()).all()
     assert np.array_equal(tables[1][0].h, default.h)
     assert (tmp_path / "measures/small/scan.h5").is_file()
+
+
+def test_a_net_with_a_gate_is_judged_without_being_told_the_task(files, tmp_path):
+    options = "options = {code = 4, images = 40, iterations = 200}"
+    outcome = run(files, tmp_path, f'[[methods]]\nmethod = "expert-gate"\nseeds = [0]\n{options}\n')
+    assert outcome.refused == []
+    (path,) = tmp_path.rglob("seed-0/result.json")
+    result = read_json(path)
+    for task in ("source", "target"):
+        assert 0 <= result[f"{task}_untold"] <= min(result[f"{task}_gate"], result[f"{task}_accuracy"])
 
 
 def test_processes_of_torchrun_train_one_run_together(files, tmp_path):
