@@ -22,7 +22,7 @@ from prototxt.common.atomic import write_text
 from prototxt.common.progress import Progress
 from prototxt.formats.blob import write_blob
 from prototxt.formats.parameter_blobs import learns, parameter_count
-from prototxt.formats.schema import NetParameter, SolverParameter
+from prototxt.formats.schema import LayerParameter, NetParameter, SolverParameter
 from prototxt.formats.solverstate import SolverState, write_solverstate
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import Weights, write_weights
@@ -160,10 +160,10 @@ def _stage_net(job: Job, stage: Stage, weights: Weights, pixels: PixelLayers) ->
     graph = NetGraph(whole)
     needed = {node.index for node in graph.ancestors([graph.value(LOSS)])}
     net = NetParameter(name=whole.name, layer=[each for place, each in enumerate(whole.layer) if place in needed])
-    _refuse_own_rates(net, stage)
+    whole_layers = _with_rates_of_their_own(net, stage)
     spread = spread_rates(net, stage)
-    by_unit = unit_rates(net, spread)
-    followers = {net.layer[place].name for place in _followers(net)}
+    by_unit = {name: rates for name, rates in unit_rates(net, spread).items() if name not in whole_layers}
+    followers = {net.layer[place].name for _, places in _followers(net) for place in places} - whole_layers
     for layer in net.layer:
         if parameter_count(layer) and layer.name not in by_unit and layer.name not in followers:
             layer.CopyFrom(scaled(layer, float(np.max(spread.get(layer.name, 0.0)))))
@@ -177,21 +177,36 @@ def _stage_net(job: Job, stage: Stage, weights: Weights, pixels: PixelLayers) ->
     return split
 
 
-def _followers(net: NetParameter) -> Iterator[int]:
+def _followers(net: NetParameter) -> Iterator[tuple[LayerParameter, tuple[int, ...]]]:
+    """Layers with filters, and the places of the layers that belong to their filters."""
     for place, layer in enumerate(net.layer):
         if layer.type in UNIT_TYPES:
-            yield from companions(net, place, filter_axis(layer))
+            yield layer, companions(net, place, filter_axis(layer))
 
 
-def _refuse_own_rates(net: NetParameter, stage: Stage) -> None:
-    """Refuse rates that a split into layers of one rate cannot express."""
-    for place in _followers(net):
-        name = net.layer[place].name
-        if name in stage.rates and learns(net.layer[place]):
+def _with_rates_of_their_own(net: NetParameter, stage: Stage) -> set[str]:
+    """Layers with filters that have another rate than what belongs to their filters, and what belongs to them.
+
+    Each has one rate for all its units, so it is not split.
+
+    Raises
+    ------
+    ExperimentError : one of them has several rates, which a split into layers of one rate cannot express.
+    """
+    found: set[str] = set()
+    for layer, places in _followers(net):
+        rate = np.asarray(stage.rates.get(layer.name, 0.0))
+        names = [net.layer[place].name for place in places if learns(net.layer[place])]
+        own = {name: np.asarray(stage.rates[name]) for name in names if name in stage.rates}
+        different = [name for name, each in own.items() if np.any(each != rate)]
+        if different and any(each.ndim for each in (rate, *own.values())):
             raise ExperimentError(
-                f"layer {name!r} belongs to the filters of the layer before it and has rates of its own, which real "
-                'Caffe cannot have; give this method engine = "torchcaffe"'
+                f"layer {different[0]!r} belongs to the filters of layer {layer.name!r} and has rates of its own, "
+                'which real Caffe cannot have; give this method engine = "torchcaffe"'
             )
+        if different:
+            found |= {layer.name, *names}
+    return found
 
 
 def _no_history(net: NetParameter, job: Job) -> list[np.ndarray]:

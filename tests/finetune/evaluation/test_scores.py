@@ -7,7 +7,7 @@ from finetune.errors import ExperimentError
 from finetune.evaluation.heads import class_scores, trunk_value
 from finetune.evaluation.probe import probe_accuracy
 from finetune.evaluation.scores import Scorer, Scores, read_scores, write_scores
-from finetune.methods.fine_tuning import two_heads
+from finetune.methods.parts.start import start
 from finetune.tasks.task import Part
 from prototxt.common.progress import with_bar
 from prototxt.net.graph import Value
@@ -15,7 +15,7 @@ from prototxt.net.graph import Value
 
 @pytest.fixture
 def both(setting):
-    return two_heads(setting)
+    return start(setting).extended
 
 
 def of(scorer, part, output):

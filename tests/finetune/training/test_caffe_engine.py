@@ -100,7 +100,22 @@ def test_terms_are_refused(setting, target, model, tmp_path):
 
 def test_rates_that_caffe_cannot_have_are_refused(setting, target, model, tmp_path):
     job = Job(
-        prepared_with(setting, {"conv2": 1.0, "scale2": 0.5, **HEAD}), target.train, model.preprocessing, SETTINGS
+        prepared_with(setting, {"conv2": HALF, "scale2": 0.5, **HEAD}), target.train, model.preprocessing, SETTINGS
     )
-    with pytest.raises(ExperimentError, match="layer 'scale2' belongs to the filters of the layer before it"):
+    with pytest.raises(ExperimentError, match="layer 'scale2' belongs to the filters of layer 'conv2'"):
         with_bar(training_in_caffe(job, Watch(), "torchcaffe"), quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("rates", "wanted"),
+    [
+        ({"conv2": 1.0, "scale2": 0.5}, {"conv2": (1, 2), "scale2": (0.5, 0.5)}),
+        ({"conv2": 0.25, "scale2": 0.25}, {"conv2": (0.25, 0.5), "scale2": (0.25, 0.25)}),
+        ({"scale2": 1.0}, {"conv2": (0, 0), "scale2": (1, 1)}),
+    ],
+)
+def test_layers_with_one_rate_each_need_not_be_split(rates, wanted, setting, target, model, tmp_path):
+    job = Job(prepared_with(setting, {**rates, **HEAD}), target.train, model.preprocessing, SETTINGS)
+    net = write_stage(job, job.prepared.weights, 0, 0, 10, tmp_path).net
+    found = {layer.name: tuple(spec.lr_mult for spec in layer.param) for layer in net.layer}
+    assert {name: found[name] for name in wanted} == wanted
