@@ -17,7 +17,7 @@ def run(net: Any, images: np.ndarray, wanted: dict[tuple[str, int], int]) -> dic
 
     Parameters
     ----------
-    net : a ``caffe.Net``, whose input is called "data".
+    net : a ``caffe.Net`` with one input.
     images : the input, batch first; the net is reshaped to it.
     wanted : number of each top by (layer, index among the layer's tops).
 
@@ -25,8 +25,8 @@ def run(net: Any, images: np.ndarray, wanted: dict[tuple[str, int], int]) -> dic
     -------
     Float32 arrays by the number as text, which is what ``np.savez`` wants.
     """
-    net.blobs["data"].reshape(*images.shape)
-    net.blobs["data"].data[...] = images
+    net.blobs[net.inputs[0]].reshape(*images.shape)
+    net.blobs[net.inputs[0]].data[...] = images
     results = {}
     blobs = list(net._blob_names)
     for index, layer in enumerate(net._layer_names):

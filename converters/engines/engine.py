@@ -24,7 +24,7 @@ class Job:
     Parameters
     ----------
     prototxt, caffemodel : its files.
-    inputs : arrays for the blob ``data``, each of the net's input shape, float32.
+    inputs : arrays for the net's one input, each of its shape, float32.
     wanted : the tops to give, as they are just after their layer has run.
     """
 

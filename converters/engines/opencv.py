@@ -42,7 +42,7 @@ class OpenCV(Engine):
                 net = cv2.dnn.readNetFromCaffe(str(job.prototxt), str(job.caffemodel))
                 net.enableFusion(False)
                 for images in job.inputs:
-                    net.setInput(images, "data")
+                    net.setInput(images)
                     yield _forward(net, job.wanted)
             except cv2.error as error:
                 raise NotSupportedError(str(error).strip().splitlines()[-1]) from error

@@ -32,5 +32,5 @@ class TorchCaffe(Engine):
             network = Network(net, weights=read_weights(job.caffemodel, net), seed=0)
             values = {top: network.graph.node(top[0]).tops[top[1]] for top in job.wanted}
             for images in job.inputs:
-                results = network.run({"data": images}, keep=values.values())
+                results = network.run({network.graph.inputs[0]: images}, keep=values.values())
                 yield {top: results[value].numpy() for top, value in values.items()}
