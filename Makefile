@@ -4,10 +4,11 @@ BIN := .venv/bin
 # In CI the versions are those of constraints.txt; a newcomer gets the newest that pyproject.toml allows.
 CONSTRAINTS := $(if $(CI),--constraint constraints.txt,)
 
-.PHONY: help venv libraries test-libraries demo test test-long caffe lint bench
+.PHONY: help venv libraries test-libraries demo study-quick test test-long caffe lint bench
 
 help:
 	@echo "make demo    the whole idea on real photographs, into build/demo (IMAGES=folder for your own)"
+	@echo "make study-quick  a small study with controls, in minutes (needs the data sets, \$$DEEPVIS_DATA)"
 	@echo "make test    all quick tests"
 	@echo "make caffe   install a real BVLC Caffe 1.0 to compare with"
 	@echo "make lint    style, types, import order"
@@ -32,6 +33,11 @@ test-libraries:
 demo: libraries .venv/installed
 	@echo "Running the demo into build/demo (a few minutes) ..."
 	@$(BIN)/python -m finetune run demo $(if $(IMAGES),--images "$(IMAGES)")
+
+study-quick: libraries .venv/installed
+	@echo "Running the small study into build/studies/quick (about ten minutes) ..."
+	@$(BIN)/python -m finetune run quick
+	@$(BIN)/python -m finetune report build/studies/quick
 
 test: test-libraries .venv/installed
 	@echo "Running the tests ..."

@@ -17,8 +17,9 @@ from entropy import Task, measure, plan, write
 from entropy.measuring.listed_pictures import read_listed
 from entropy.measuring.network_means import PictureBatches, network_means
 from entropy.measuring.scan_file import read_means
-from entropy.split_folder.pictures import copy_pictures, read_pictures
+from entropy.split_folder.pictures import copying_pictures, read_pictures
 from prototxt.common.errors import ImageError
+from prototxt.common.progress import with_bar
 from prototxt.formats.text import read_net, write_message
 from prototxt.formats.weights import read_weights
 from prototxt.net.build import layer, net
@@ -119,7 +120,7 @@ def by_torchcaffe(files: list[Path], color: bool) -> np.ndarray:
 @pytest.mark.parametrize("order", ["BGR", "GRAY"])
 def test_a_data_layer_gives_the_pixels_of_the_scan(request, odd: Path, tmp_path: Path, order: str, engine: str) -> None:
     pixels, color = Preprocessing(order), order == "BGR"
-    copy_pictures(read_pictures(odd, None, tmp_path, None), tmp_path, "train", pixels)
+    with_bar(copying_pictures(read_pictures(odd, None, tmp_path, None), tmp_path, "train", pixels), quiet=True)
     copies = sorted((tmp_path / "pictures").iterdir())
     images = open_images(odd)
     expected = np.stack([pixels.apply(images.read(number)) for number in range(len(ODD))])
