@@ -7,13 +7,19 @@ from typing import Any
 
 import tyro
 
+from finetune.commands.compare import compare_command
 from finetune.commands.evaluate import evaluate_command
 from finetune.commands.listing import list_command
 from finetune.commands.report import report_command
 from finetune.commands.run import choose_run
 from prototxt.common.errors import errors_as_sentences
 
-COMMANDS: dict[str, Any] = {"evaluate": evaluate_command, "report": report_command, "list": list_command}
+COMMANDS: dict[str, Any] = {
+    "evaluate": evaluate_command,
+    "report": report_command,
+    "compare": compare_command,
+    "list": list_command,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,15 +7,21 @@ from typing import Annotated
 
 import tyro
 
-from finetune.demo.comparing import write_report
+from finetune.demo import comparing
+from finetune.results import report
+from finetune.study.running import STUDY
 
 
 def report_command(folder: Annotated[Path, tyro.conf.Positional] = Path("build/demo")) -> None:
-    """Write the report of an experiment again from what lies in its folder.
+    """Write the report of an experiment from what lies in its folder.
 
     Parameters
     ----------
     folder
-        where the experiment was run.
+        where the demo or a study was run; a study need not be finished.
     """
-    write_report(folder)
+    if not (folder / STUDY).is_file():
+        comparing.write_report(folder)
+        return
+    for path in report.write_report(folder):
+        print(f"wrote {path}")

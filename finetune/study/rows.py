@@ -65,20 +65,16 @@ def _variants(study: Study, row: MethodRow, source: object) -> Iterator[Row]:
     if row.grid is None and study.selection.grids:  # what the file says of a value is not chosen again
         grid = {key: list(each) for key, each in method.grid.items() if key not in (row.options | row.training)}
     training = {**study.training, **row.training}
-    shown = {key for key, values in training.items() if key in row.training or _is_list(key, values, NATIVE_LISTS)}
+    shown = [key for key, values in training.items() if key in row.training or _is_list(key, values, NATIVE_LISTS)]
     lists = [key for key, value in method.options.items() if isinstance(value, list | tuple)]
     for options in _combinations(row.options, lists):
         for settings in _combinations(training, NATIVE_LISTS):
-            own = {key: value for key, value in row.options.items() if not row.name or _is_list(key, value, lists)}
-            parts = [f"{key}={_text(options[key])}" for key in own]
-            parts += [
-                f"{key}={_text(settings[key])}"
-                for key in settings
-                if key in shown and (not row.name or _is_list(key, training[key], NATIVE_LISTS))
-            ]
+            said = {**{key: options[key] for key in row.options}, **{key: settings[key] for key in shown}}
+            varied = {key for key in row.options if _is_list(key, row.options[key], lists)}
+            varied |= {key for key in shown if _is_list(key, training[key], NATIVE_LISTS)}
             yield Row(
-                "-".join([row.name or row.method, *parts]),
-                ", ".join([row.title or method.title, *(part.replace("=", " ") for part in parts)]),
+                "-".join([row.name or row.method, *_parts(said, varied if row.name else set(said), "=")]),
+                ", ".join([row.title or method.title, *_parts(said, varied if row.title else set(said), " ")]),
                 row.method,
                 options,
                 _settings(settings, source),
@@ -99,6 +95,11 @@ def _combinations(values: Mapping[str, Any], native: Sequence[str]) -> Iterator[
     choices = [value if _is_list(key, value, native) else [value] for key, value in values.items()]
     for chosen in product(*choices):
         yield dict(zip(values, chosen, strict=True))
+
+
+def _parts(said: Mapping[str, Any], shown: set[str], sign: str) -> list[str]:
+    """What the file says of a variant, as far as its name or title has to show it."""
+    return [f"{key}{sign}{_text(value)}" for key, value in said.items() if key in shown]
 
 
 def _text(value: Any) -> str:

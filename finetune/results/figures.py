@@ -1,0 +1,123 @@
+"""The figures of a study's report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from finetune.results.reading import Baseline, Results
+from finetune.results.summary import Mean, Summary
+from prototxt.common.atomic import atomic_path
+
+FORMATS = ("png", "svg")
+OLD, NEW = "#1b6ca8", "#e07a1f"
+MOST_CURVES = 12
+
+
+def draw_losses(rows: Sequence[Summary], stem: Path) -> None:
+    """Bars of what was forgotten of the old task and is missing of the new one, as in Basarte's figures 4.6 and 4.8."""
+    shown = [row for row in rows if row.source_loss]
+    with _figure(stem, (max(6.0, 0.55 * len(shown) + 2), 4)) as figure:
+        axes = figure.subplots()
+        places = np.arange(len(shown))
+        _bars(axes, places - 0.2, [row.source_loss for row in shown], OLD, "old task: forgotten")
+        if any(row.target_loss for row in shown):
+            _bars(axes, places + 0.2, [row.target_loss for row in shown], NEW, "new task: missing")
+        axes.set_xticks(places, [row.title for row in shown], rotation=40, ha="right")
+        axes.set_ylabel("loss of accuracy, points")
+        axes.axhline(0, color="black", linewidth=0.6)
+        axes.legend(frameon=False)
+
+
+def _bars(axes: Axes, places: np.ndarray, means: Sequence[Mean | None], colour: str, label: str) -> None:
+    values = [100 * mean.value if mean else np.nan for mean in means]
+    errors = [100 * mean.error if mean else np.nan for mean in means]
+    axes.bar(places, values, 0.4, yerr=np.nan_to_num(errors), color=colour, label=label, error_kw={"linewidth": 0.8})
+
+
+def draw_pareto(rows: Sequence[Summary], baseline: Baseline, stem: Path) -> None:
+    """Accuracy on the old task against accuracy on the new one, with standard errors; right and up is better."""
+    with _figure(stem, (7, 5)) as figure:
+        axes = figure.subplots()
+        best = _not_dominated(rows)
+        for number, row in enumerate(rows):
+            if row.source is None or row.target is None:
+                continue
+            colour = OLD if number in best else "#888888"
+            axes.errorbar(
+                100 * row.target.value,
+                100 * row.source.value,
+                xerr=_error(row.target),
+                yerr=_error(row.source),
+                fmt="o",
+                color=colour,
+                markersize=4,
+                linewidth=0.8,
+            )
+            axes.annotate(
+                row.title,
+                (100 * row.target.value, 100 * row.source.value),
+                (4, 3),
+                textcoords="offset points",
+                fontsize=7,
+                color=colour,
+            )
+        axes.axhline(100 * baseline.source, color="black", linewidth=0.6, linestyle=":")
+        axes.set(xlabel="accuracy on the new task, %", ylabel="accuracy on the old task, % (dotted: before)")
+
+
+def _error(mean: Mean) -> float:
+    return 0.0 if mean.error != mean.error else 100 * mean.error
+
+
+def _not_dominated(rows: Sequence[Summary]) -> set[int]:
+    """Rows than which no other is better on both tasks."""
+    points = {n: (row.source.value, row.target.value) for n, row in enumerate(rows) if row.source and row.target}
+    return {
+        number
+        for number, (source, target) in points.items()
+        if not any(other[0] >= source and other[1] >= target and other != (source, target) for other in points.values())
+    }
+
+
+def draw_curves(results: Results, direction: str, stem: Path) -> bool:
+    """Training loss and, where it was evaluated, accuracies over the iterations; the first seed of every row.
+
+    Returns
+    -------
+    Whether there was anything to draw.
+    """
+    runs = [(row, found[0]) for row in results.rows if (found := results.runs[direction, row.name])]
+    logs = [(row.title, run.log) for row, run in runs[:MOST_CURVES] if run.log]
+    if not logs:
+        return False
+    kinds = [kind for kind in ("loss", "target", "source") if any(kind in record for _, log in logs for record in log)]
+    with _figure(stem, (4 * len(kinds) + 2, 3.6)) as figure:
+        every = figure.subplots(1, len(kinds), squeeze=False)[0]
+        labels = {"loss": "training loss", "target": "accuracy on the new task, %", "source": "on the old task, %"}
+        for axes, kind in zip(every, kinds, strict=True):
+            for title, log in logs:
+                points = [(record["iteration"], record[kind]) for record in log if kind in record]
+                if points:
+                    at, values = zip(*points, strict=True)
+                    axes.plot(at, np.array(values) * (1 if kind == "loss" else 100), label=title, linewidth=1)
+            axes.set(xlabel="iteration", ylabel=labels[kind])
+        every[-1].legend(frameon=False, fontsize=7, bbox_to_anchor=(1.02, 1), loc="upper left")
+    return True
+
+
+@contextmanager
+def _figure(stem: Path, size: tuple[float, float]) -> Iterator[Figure]:
+    """A figure that is written in every format when it is done."""
+    with matplotlib.rc_context({"font.size": 9, "svg.hashsalt": stem.name}):
+        figure = Figure(figsize=size, layout="constrained")
+        yield figure
+        for ending in FORMATS:
+            with atomic_path(stem.with_suffix(f".{ending}")) as temporary:
+                figure.savefig(temporary, dpi=150, format=ending, metadata={"Date": None} if ending == "svg" else None)

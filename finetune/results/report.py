@@ -1,0 +1,113 @@
+"""The report of a study: what was compared, what came of it, and what may be concluded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from finetune.results.comparing import judge
+from finetune.results.document import Block, Heading, Items, Paragraph, Picture, to_html, to_latex, to_markdown
+from finetune.results.figures import draw_curves, draw_losses, draw_pareto
+from finetune.results.reading import Results, read_results
+from finetune.results.summary import summaries
+from finetune.results.tables import choices_table, claims_table, main_table
+from prototxt.common.atomic import write_text
+
+REPORT, FIGURES = "report", "figures"
+MEANINGS = (
+    "old task, new task: accuracy on all test images, each once, in %; mean over seeds ± standard error of the mean.",
+    "forgotten: accuracy on the old task before, less the accuracy now, in points (Avalanche's first less last).",
+    "missing: accuracy of a net that was trained for the new task alone, less the accuracy now (intransigence).",
+    "joint loss: the sum of both (Basarte 2019); bold: the best value of a column.",
+    "recovered: the share of what fine-tuning forgets that is not forgotten.",
+    "probe: accuracy of a new linear classifier on the trunk's features, on the old task.",
+)
+JUDGED = (
+    "Intervals come from a paired bootstrap over test images and seeds. A claim is held where the whole interval lies "
+    "above what it says, not held where it lies below, else undecided. They are not corrected for the number of "
+    "claims: of 20 differences that are none, one is expected to be called held or not held."
+)
+
+
+def write_report(out: Path) -> list[Path]:
+    """Write ``report.md``, ``report.html``, ``tables.tex`` and the figures of a study.
+
+    Parameters
+    ----------
+    out : the study's folder; runs that are not finished are named in the report.
+
+    Returns
+    -------
+    The files.
+
+    Raises
+    ------
+    ExperimentError : no study was run there, or none of its runs is finished.
+    """
+    results = read_results(out)
+    blocks = list(_blocks(results))
+    files = {
+        out / f"{REPORT}.md": to_markdown(blocks),
+        out / f"{REPORT}.html": to_html(blocks),
+        out / "tables.tex": to_latex(blocks),
+    }
+    for path, text in files.items():
+        write_text(path, text)
+    return [*files, *sorted((out / FIGURES).glob("*.png"))]
+
+
+def _blocks(results: Results) -> Iterator[Block]:
+    study = results.study
+    yield Heading(study.title or results.out.name, 1)
+    if study.note:
+        yield Paragraph(study.note.strip())
+    if results.missing:
+        yield Paragraph(_missing(results))
+    for direction in results.directions:
+        yield from _direction(results, direction)
+    if study.claims:
+        yield Heading("Claims")
+        yield claims_table(judge(results))
+        yield Paragraph(JUDGED)
+    yield Heading("What the numbers mean")
+    yield Items(MEANINGS)
+
+
+def _missing(results: Results) -> str:
+    total = len(results.missing) + sum(map(len, results.runs.values()))
+    return (
+        f"**Not finished: {len(results.missing)} of {total} runs**, the first {results.missing[0]}. What follows is of "
+        "the others; rows may have fewer seeds than the study says."
+    )
+
+
+def _direction(results: Results, direction: str) -> Iterator[Block]:
+    rows, baseline = summaries(results, direction), results.baselines[direction]
+    yield Heading(direction)
+    if not rows:
+        yield Paragraph("No run is finished.")
+        return
+    target = "" if baseline.target is None else f", of a net for the new task alone {baseline.target:.2%}"
+    yield main_table(rows, f"Accuracy of the source net on its task {baseline.source:.2%}{target}.")
+    notes = _notes(results, direction)
+    if notes:
+        yield Items(notes)
+    stem = results.out / FIGURES / direction
+    draw_losses(rows, stem.with_name(f"{direction}-losses"))
+    yield Picture(f"{FIGURES}/{direction}-losses.png", "What was forgotten of the old task, and missing of the new one")
+    draw_pareto(rows, baseline, stem.with_name(f"{direction}-pareto"))
+    yield Picture(f"{FIGURES}/{direction}-pareto.png", "Both tasks; blue: no other row is better on both")
+    if draw_curves(results, direction, stem.with_name(f"{direction}-curves")):
+        yield Picture(f"{FIGURES}/{direction}-curves.png", "Over the iterations, the first seed of every row")
+    choices = choices_table(results, direction)
+    if choices:
+        yield choices
+
+
+def _notes(results: Results, direction: str) -> tuple[str, ...]:
+    """What the methods say of themselves, of the first run of every row."""
+    return tuple(
+        f"{row.title}: {'; '.join(runs[0].result['notes'])}"
+        for row in results.rows
+        if (runs := results.runs[direction, row.name]) and runs[0].result.get("notes")
+    )
