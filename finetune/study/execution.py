@@ -13,6 +13,7 @@ import numpy as np
 
 from deepvis.scan.processes import ALONE, Processes
 from finetune.errors import DivergedError
+from finetune.evaluation.filter_changes import Net, measuring_changes
 from finetune.evaluation.gate import without_being_told
 from finetune.evaluation.heads import trunk_value
 from finetune.evaluation.probe import probe_accuracy
@@ -26,6 +27,7 @@ from finetune.study.runs import Run, write_json
 from finetune.tasks.task import Part, Task
 from finetune.training.prepared import Prepared, Setting
 from finetune.training.trainer import Job, Trained, Watch
+from prototxt.common.atomic import write_text
 from prototxt.common.progress import Progress
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import Weights, write_weights
@@ -112,7 +114,7 @@ def executing(run: Run, material: Material, out: Path, processes: Processes = AL
 def _begin(run: Run, folder: Path, out: Path) -> None:
     """Make the folder; what another configuration left in it goes."""
     if run.state(out) == "changed":
-        for name in (names.RESULT, names.LOG, names.LOGITS, names.WEIGHTS, names.NET, names.CHECKPOINT):
+        for name in (names.RESULT, names.LOG, names.LOGITS, names.WEIGHTS, names.NET, names.CHECKPOINT, names.FILTERS):
             (folder / name).unlink(missing_ok=True)
         shutil.rmtree(folder / "caffe", ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -203,6 +205,16 @@ def _judge(run: Run, prepared: Prepared, trained: Trained, material: Material, t
     if run.evaluation.weights:
         write_message(folder / names.NET, prepared.net)
         write_weights(folder / names.WEIGHTS, prepared.net, trained.weights)
+    if run.evaluation.filters:
+        before = Net(material.model.test_net, material.model.weights)
+        changes = measuring_changes(
+            before,
+            Net(prepared.net, trained.weights),
+            _largest_rates(prepared),
+            material.model.preprocessing,
+            tested.parts["source"],
+        )
+        write_text(folder / names.FILTERS, (yield from _replacing(changes, done)))
     result |= {"train_seconds": round(trained.seconds, 2)}
     result |= {"evaluation_seconds": round(time.process_time() - started, 2)}
     return result
@@ -223,7 +235,16 @@ def _sizes(prepared: Prepared, material: Material) -> dict[str, int]:
     total = sum(blob.size for blobs in prepared.weights.values() for blob in blobs)
     before = sum(blob.size for blobs in material.model.weights.values() for blob in blobs)
     learning = 0.0
+    rates = _largest_rates(prepared)
     for name, blobs in prepared.weights.items():
-        free = max(float(np.mean(np.asarray(stage.rates.get(name, 0.0)) > 0)) for stage in prepared.stages)
-        learning += free * sum(blob.size for blob in blobs)
+        learning += float(np.mean(np.asarray(rates.get(name, 0.0)) > 0)) * sum(blob.size for blob in blobs)
     return {"added_weights": total - before, "learning_weights": round(learning)}
+
+
+def _largest_rates(prepared: Prepared) -> dict[str, np.ndarray]:
+    """The largest rate of every layer, or of its units, in any stage."""
+    rates: dict[str, np.ndarray] = {}
+    for stage in prepared.stages:
+        for name, rate in stage.rates.items():
+            rates[name] = np.maximum(rates.get(name, np.zeros(())), rate)
+    return rates

@@ -117,12 +117,15 @@ class Evaluation(Settings):
     probe : a linear classifier on the trunk's features, trained and tested on the old task; ``none`` for none.
     in_training : test images of each task that are looked at in training, for the log; 0 for all of them.
     weights : whether the trained weights are kept.
+    filters : whether ``filters.csv`` says of every filter of the source net how its weights and its answers to old
+        images have changed.
     """
 
     crops: Crops = "centre"
     probe: Kind | Literal["none"] = "none"
     in_training: int = Field(default=500, ge=0)
     weights: bool = False
+    filters: bool = False
 
 
 class Claim(Settings):

@@ -18,6 +18,7 @@ from prototxt.common.atomic import write_text
 
 CONFIG, LOG, RESULT = "config.json", "log.jsonl", "result.json"
 LOGITS, WEIGHTS, CHECKPOINT, NET = "logits.npz", "weights.caffemodel", "checkpoint.pt", "net.prototxt"
+FILTERS = "filters.csv"
 CHOICE, POINTS = "choice.json", "choice"
 # They change how a run is watched, not what comes of it.
 NOT_PART_OF_A_RUN = ("display", "evaluate", "cache_gb", "checkpoint_seconds")
@@ -78,6 +79,7 @@ class Run:
             "held_out": self.held_out,
             "crops": self.evaluation.crops,
             "probe": self.evaluation.probe,
+            **{name: True for name in ("weights", "filters") if getattr(self.evaluation, name)},
             **self.known,
         }
         plain: dict[str, Any] = json.loads(json.dumps(config))
@@ -97,7 +99,7 @@ class Run:
             row=with_point(self.row, point),
             seed=selection.seed,
             held_out=(selection.share, selection.seed),
-            evaluation=self.evaluation.model_copy(update={"probe": "none", "weights": False}),
+            evaluation=self.evaluation.model_copy(update={"probe": "none", "weights": False, "filters": False}),
         )
 
     def with_choice(self, point: Mapping[str, Any]) -> Run:

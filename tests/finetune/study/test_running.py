@@ -169,6 +169,19 @@ def test_a_net_with_a_gate_is_judged_without_being_told_the_task(files, tmp_path
         assert 0 <= result[f"{task}_untold"] <= min(result[f"{task}_gate"], result[f"{task}_accuracy"])
 
 
+def test_what_training_did_to_every_filter_is_kept_when_asked_for(files, tmp_path):
+    more = '[[methods]]\nmethod = "head"\n[[methods]]\nmethod = "fine-tuning"\n[evaluation]\nfilters = true\n'
+    run(files, tmp_path, more)
+    lines = {
+        row: (tmp_path / f"small-stripes/{row}/seed-0/filters.csv").read_text().splitlines()
+        for row in ("head", "fine-tuning")
+    }
+    changes = {row: [float(line.split(",")[3]) for line in found[1:]] for row, found in lines.items()}
+    assert len(changes["head"]) == len(changes["fine-tuning"]) == 33
+    assert not any(changes["head"])
+    assert all(changes["fine-tuning"][:30])  # the old head, the last three, has no gradient of the new task
+
+
 def test_processes_of_torchrun_train_one_run_together(files, tmp_path):
     more = '[[methods]]\nmethod = "fine-tuning"\nseeds = [0]\n'
     run(files, tmp_path / "one", more)
