@@ -9,6 +9,7 @@ import tyro
 
 from finetune.commands.compare import compare_command
 from finetune.commands.evaluate import evaluate_command
+from finetune.commands.events import events_command
 from finetune.commands.listing import list_command
 from finetune.commands.report import report_command
 from finetune.commands.run import choose_run
@@ -18,6 +19,7 @@ COMMANDS: dict[str, Any] = {
     "evaluate": evaluate_command,
     "report": report_command,
     "compare": compare_command,
+    "events": events_command,
     "list": list_command,
 }
 

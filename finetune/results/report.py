@@ -21,6 +21,7 @@ MEANINGS = (
     "joint loss: the sum of both (Basarte 2019); bold: the best value of a column.",
     "recovered: the share of what fine-tuning forgets that is not forgotten.",
     "probe: accuracy of a new linear classifier on the trunk's features, on the old task.",
+    "untold: accuracies of a net with a gate that finds out itself which task an image belongs to.",
 )
 JUDGED = (
     "Intervals come from a paired bootstrap over test images and seeds. A claim is held where the whole interval lies "

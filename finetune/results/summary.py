@@ -40,6 +40,8 @@ class Summary:
     joint_loss : the sum of both.
     recovered : the share of what fine-tuning forgets that is not forgotten; None without fine-tuning.
     probe : accuracy of a linear classifier on the trunk's features; None where none was trained.
+    source_untold, target_untold : accuracies of a net that finds out by a gate which task an image belongs to; None
+        for nets that must be told.
     seconds : CPU seconds of a run.
     added_weights, learning_weights : numbers of weights.
     """
@@ -55,6 +57,8 @@ class Summary:
     joint_loss: Mean | None = None
     recovered: Mean | None = None
     probe: Mean | None = None
+    source_untold: Mean | None = None
+    target_untold: Mean | None = None
     seconds: Mean | None = None
     added_weights: int = 0
     learning_weights: int = 0
@@ -97,7 +101,10 @@ def _summary(row: str, title: str, runs: Sequence[RunResult], baseline: Baseline
         target_loss = mean(lambda run: loss(target, run.result["target_accuracy"]))
         joint = mean(lambda run: joint_loss(source_loss(run), loss(target, run.result["target_accuracy"])))
     recovered = None if forgotten is None else mean(lambda run: recovered_share(source_loss(run), forgotten))
-    probed = all("source_probe" in run.result for run in good)
+
+    def known(key: str) -> Mean | None:
+        return mean(lambda run: run.result[key]) if all(key in run.result for run in good) else None
+
     return Summary(
         row,
         title,
@@ -109,7 +116,9 @@ def _summary(row: str, title: str, runs: Sequence[RunResult], baseline: Baseline
         target_loss,
         joint,
         recovered,
-        mean(lambda run: run.result["source_probe"]) if probed else None,
+        known("source_probe"),
+        known("source_untold"),
+        known("target_untold"),
         mean(lambda run: run.result["cpu_seconds"]),
         good[0].result["added_weights"],
         good[0].result["learning_weights"],

@@ -37,6 +37,8 @@ COLUMNS = (
     Column("joint loss", lambda row: row.joint_loss, best=-1),
     Column("recovered", lambda row: row.recovered),
     Column("probe", lambda row: row.probe),
+    Column("old, untold", lambda row: row.source_untold),
+    Column("new, untold", lambda row: row.target_untold),
     Column("CPU s", lambda row: row.seconds, percent=False),
 )
 

@@ -45,7 +45,7 @@ def write_run(folder: Path, row: str, seed: int, accuracies: tuple[float, float]
         for name, accuracy in zip(IMAGES, accuracies, strict=True)
     }
     write_scores(folder / "logits.npz", **scores)
-    write_json(folder / "config.json", {"hash": row, "seed": seed, "row": row})
+    write_json(folder / "config.json", {"hash": row, "seed": seed, "row": row, "training": {"iterations": 20}})
     found = {f"{name}_accuracy": each.accuracy for name, each in scores.items()}
     fixed = {"hash": row, "cpu_seconds": 10.0 * (seed + 1), "added_weights": 1234, "learning_weights": 99, "notes": []}
     write_json(folder / "result.json", fixed | found | result)
