@@ -12,6 +12,7 @@ from finetune.methods.parts.grids import BASE_LRS
 from finetune.methods.parts.images import some_old_images
 from finetune.methods.parts.start import HeadName, start
 from finetune.methods.registry import method
+from finetune.training.averaging import over_processes
 from finetune.training.prepared import Batch, NoTerm, Prepared, Setting
 from torchcaffe.network import Network
 from torchcaffe.unit_rates import blob_rate
@@ -166,7 +167,7 @@ class Plasticity(NoTerm):
         """Follow the importance, and remember the weights."""
         for name, value in self._units.items():
             if value.grad is not None:
-                self.importance[name].lerp_(unit_importance(value, value.grad), self.forget)
+                self.importance[name].lerp_(over_processes(unit_importance(value, value.grad)), self.forget)
         self._units = {}
         self._before = []
         for name, importance in self.importance.items():

@@ -41,6 +41,13 @@ def average(number: float, weight: float, processes: Processes) -> float:
     return number if processes.count == 1 else float(_summed(torch.tensor(number * weight, dtype=torch.float64)))
 
 
+def over_processes(tensor: Tensor) -> Tensor:
+    """The mean of a tensor over all processes, the same in each; for what a `Term` measures on its share of a batch."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return tensor
+    return _summed(tensor) / torch.distributed.get_world_size()
+
+
 def _summed(tensor: Tensor) -> Tensor:
     on_cpu = tensor.cpu()  # gloo sums in the CPU's memory
     torch.distributed.all_reduce(on_cpu)
