@@ -15,7 +15,8 @@ from finetune.methods.parts.images import some_old_images
 from finetune.methods.parts.start import HeadName, last_maps, old_net, start, warmed_up
 from finetune.methods.parts.teacher import Teacher
 from finetune.methods.registry import method
-from finetune.training.prepared import Batch, NoTerm, Prepared, Setting
+from finetune.training.prepared import Batch, Kept, NoTerm, Prepared, Setting
+from prototxt.net.graph import NetGraph, Value
 from torchcaffe.network import Network
 
 
@@ -62,13 +63,17 @@ def prepare_ebll(
     old = old_net(setting)
     begun = start(setting, head)
     blob, output = last_maps(old), begun.extended.old_output
+    features = before_dropout(old.graph, blob)
 
     def autoencoder(network: Network) -> Autoencoder:
         source = setting.model.network(network.device)
         return encode_old_task(source, blob, output, some_old_images(setting, images), code, iterations, setting.seed)
 
     teacher = Teacher(setting.model, [output, blob])
-    terms = [Distillation(teacher, output, weight, temperature), KeptCode(teacher, autoencoder, blob, code_weight)]
+    terms = [
+        Distillation(teacher, output, weight, temperature),
+        KeptCode(teacher, autoencoder, blob, features, code_weight),
+    ]
     return begun.in_stages(warmed_up(begun, warm_up, old_head=True), terms=terms)
 
 
@@ -100,6 +105,14 @@ def encode_old_task(
     return train_autoencoder(features.flatten(1), code, "sigmoid", loss, iterations, seed)
 
 
+def before_dropout(graph: NetGraph, blob: str) -> Value:
+    """What a blob holds before the Dropout layers that stand last on its way, in place or not."""
+    value = graph.value(blob)
+    while graph.producer(value).type == "Dropout":
+        value = graph.producer(value).bottoms[0]
+    return value
+
+
 class KeptCode(NoTerm):
     """Adds ``weight / 2 · |code(f) - code(f*)|²``, mean over images.
 
@@ -107,15 +120,21 @@ class KeptCode(NoTerm):
     ----------
     teacher : the source net, which gives f*.
     autoencoder : makes the autoencoder when training starts.
-    blob : of the features f.
+    blob : of the features f*.
+    features : the value f in the net in training, before Dropout.
     weight : the paper's alpha.
     """
 
     def __init__(
-        self, teacher: Teacher, autoencoder: Callable[[Network], Autoencoder], blob: str, weight: float
+        self,
+        teacher: Teacher,
+        autoencoder: Callable[[Network], Autoencoder],
+        blob: str,
+        features: Value,
+        weight: float,
     ) -> None:
-        self.keeps = (blob,)
-        self.teacher, self.blob, self.weight = teacher, blob, weight
+        self.keeps = (features,)
+        self.teacher, self.blob, self.features, self.weight = teacher, blob, features, weight
         self._make = autoencoder
         self.autoencoder: Autoencoder | None = None
 
@@ -124,8 +143,9 @@ class KeptCode(NoTerm):
         self.teacher.start(network)
         self.autoencoder = self._make(network)
 
-    def loss(self, network: Network, batch: Batch, values: Mapping[str, Tensor]) -> Tensor | None:
+    def loss(self, network: Network, batch: Batch, values: Mapping[Kept, Tensor]) -> Tensor | None:
         """Compare the codes of both nets' features."""
         assert self.autoencoder is not None  # start comes first
-        codes = [self.autoencoder.code(found[self.blob].flatten(1)) for found in (values, self.teacher.values(batch))]
-        return self.weight / 2 * (codes[0] - codes[1]).square().sum(1).mean()
+        old, new = self.teacher.values(batch)[self.blob], values[self.features]
+        away = self.autoencoder.code(new.flatten(1)) - self.autoencoder.code(old.flatten(1))
+        return self.weight / 2 * away.square().sum(1).mean()

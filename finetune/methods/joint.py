@@ -13,7 +13,7 @@ from finetune.methods.parts.images import OldBatches
 from finetune.methods.parts.start import HeadName, start
 from finetune.methods.registry import method
 from finetune.training.net import image_input
-from finetune.training.prepared import Batch, NoTerm, Prepared, Setting
+from finetune.training.prepared import Batch, Kept, NoTerm, Prepared, Setting
 from prototxt.net.graph import Value
 from torchcaffe.network import Network
 
@@ -53,7 +53,7 @@ class OldTask(NoTerm):
         """Find where images go in."""
         self._image = image_input(network.net)
 
-    def loss(self, network: Network, batch: Batch, values: Mapping[str, Tensor]) -> Tensor | None:
+    def loss(self, network: Network, batch: Batch, values: Mapping[Kept, Tensor]) -> Tensor | None:
         """Show the net the next batch of old images."""
         old = self.batches.at(self._iteration)
         self._iteration += 1

@@ -11,7 +11,7 @@ from finetune.methods.parts.grids import BASE_LRS
 from finetune.methods.parts.start import HeadName, start, warmed_up
 from finetune.methods.parts.teacher import Teacher
 from finetune.methods.registry import method
-from finetune.training.prepared import Batch, NoTerm, Prepared, Setting
+from finetune.training.prepared import Batch, Kept, NoTerm, Prepared, Setting
 from torchcaffe.network import Network
 
 
@@ -79,7 +79,7 @@ class Distillation(NoTerm):
         """Make the teacher ready."""
         self.teacher.start(network)
 
-    def loss(self, network: Network, batch: Batch, values: Mapping[str, Tensor]) -> Tensor | None:
+    def loss(self, network: Network, batch: Batch, values: Mapping[Kept, Tensor]) -> Tensor | None:
         """Compare what both nets say of the batch."""
         teacher = self.teacher.values(batch)[self.output]
         return self.weight * distillation_loss(values[self.output], teacher, self.temperature)

@@ -13,7 +13,7 @@ from finetune.methods.parts.images import some_old_images
 from finetune.methods.parts.start import HeadName, start
 from finetune.methods.registry import method
 from finetune.training.averaging import over_processes
-from finetune.training.prepared import Batch, NoTerm, Prepared, Setting
+from finetune.training.prepared import Batch, Kept, NoTerm, Prepared, Setting
 from torchcaffe.network import Network
 from torchcaffe.unit_rates import blob_rate
 
@@ -155,7 +155,7 @@ class Plasticity(NoTerm):
         """Measure the importance for the old task."""
         self.importance = self._measure(network)
 
-    def loss(self, network: Network, batch: Batch, values: Mapping[str, Tensor]) -> Tensor | None:
+    def loss(self, network: Network, batch: Batch, values: Mapping[Kept, Tensor]) -> Tensor | None:
         """Ask for the gradient of the units; nothing is added."""
         self._units = {name: values[blob] for name, blob in self.blobs.items() if values[blob].requires_grad}
         for value in self._units.values():

@@ -17,7 +17,11 @@ from finetune.tasks.task import Task
 from finetune.training.settings import TrainingSettings
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.weights import Weights
+from prototxt.net.graph import Value
 from torchcaffe.network import Network
+
+Kept = str | Value
+"""A blob by its name, for what it holds in the end, or one of its values: what Dropout will overwrite, say."""
 
 Rates = float | np.ndarray
 """``lr_mult`` of a layer, relative to the rates that it has anyway (weights 1, bias 2): a number, or (units,)."""
@@ -79,13 +83,13 @@ class Term(Protocol):
     A term that has nothing to do at one of these moments inherits the empty method of `NoTerm`.
     """
 
-    keeps: Sequence[str]
+    keeps: Sequence[Kept]
     """Blobs whose values of the batch the term wants to see, beside the new head's."""
 
     def start(self, network: Network) -> None:
         """Look at the net before the first update (copy weights, measure importances)."""
 
-    def loss(self, network: Network, batch: Batch, values: Mapping[str, Tensor]) -> Tensor | None:
+    def loss(self, network: Network, batch: Batch, values: Mapping[Kept, Tensor]) -> Tensor | None:
         """Give what is added to the loss, a scalar with a gradient; None for nothing."""
 
     def before_update(self, network: Network) -> None:
@@ -104,12 +108,12 @@ class Term(Protocol):
 class NoTerm:
     """A `Term` that does nothing; terms derive from it."""
 
-    keeps: Sequence[str] = ()
+    keeps: Sequence[Kept] = ()
 
     def start(self, network: Network) -> None:
         """Do nothing."""
 
-    def loss(self, network: Network, batch: Batch, values: Mapping[str, Tensor]) -> Tensor | None:
+    def loss(self, network: Network, batch: Batch, values: Mapping[Kept, Tensor]) -> Tensor | None:
         """Add nothing."""
         return None
 

@@ -22,7 +22,7 @@ from finetune.training.checkpoint import Place, put_state, read_state, take_stat
 from finetune.training.feature_cache import FeatureCache
 from finetune.training.frontier import find_frontier, parameter_versions, reads, static_nodes
 from finetune.training.net import LABEL, LOSS, image_input, training_net
-from finetune.training.prepared import Batch, Prepared
+from finetune.training.prepared import Batch, Kept, Prepared
 from finetune.training.rates import check_stages, set_rates, stage_starts
 from finetune.training.settings import TrainingSettings
 from prototxt.common.progress import Progress
@@ -156,9 +156,8 @@ class Trainer:
             raise ExperimentError("there are no training images")
         self.job = job
         self.terms = job.prepared.terms
-        self._keeps = tuple(
-            dict.fromkeys([job.prepared.new_output, *(blob for term in self.terms for blob in term.keeps)])
-        )
+        of_terms = (kept for term in self.terms for kept in term.keeps)
+        self._keeps: tuple[Kept, ...] = tuple(dict.fromkeys([job.prepared.new_output, *of_terms]))
         self._solver = job.settings.solver()
         net = training_net(job.prepared)
         self.network = Network(net, "TRAIN", job.device, job.prepared.weights, seed=job.seed + job.processes.rank)
@@ -237,11 +236,14 @@ class Trainer:
         if not self.terms:
             return loss
         batch = Batch(inputs[self._image], labels)
-        named = {blob: values[network.graph.value(blob)] for blob in self._keeps}
+        named = {kept: values[self._value(kept)] for kept in self._keeps}
         for term in self.terms:
             added = term.loss(network, batch, named)
             loss = loss if added is None else loss + added
         return loss
+
+    def _value(self, kept: Kept) -> Value:
+        return self.network.graph.value(kept) if isinstance(kept, str) else kept
 
     def _pixels(self, choice: Choice) -> Tensor:
         images = self.job.images.images[choice.rows]
@@ -257,7 +259,7 @@ class Trainer:
         self._frontier, self._cache, self._image_is_read = (), None, True
         if self.job.settings.crop != "centre" or self.job.settings.cache_gb == 0:
             return
-        wanted = [self.network.graph.value(blob) for blob in [LOSS, *self._keeps]]
+        wanted = [self._value(kept) for kept in [LOSS, *self._keeps]]
         self._frontier = find_frontier(self.network, self._image, wanted)
         if self._frontier:
             self._image_is_read = reads(self.network, self._image, wanted, self._frontier)

@@ -24,6 +24,7 @@ layer {{ name: "conv2" type: "Convolution" bottom: "conv1" top: "conv2"
 layer {{ name: "relu2" type: "ReLU" bottom: "conv2" top: "conv2" }}
 layer {{ name: "pool2" type: "Pooling" bottom: "conv2" top: "pool2"
         pooling_param {{ pool: MAX kernel_size: 2 stride: 2 }} }}
+layer {{ name: "drop2" type: "Dropout" bottom: "pool2" top: "pool2" }}
 layer {{ name: "fc6" type: "InnerProduct" bottom: "pool2" top: "fc6" inner_product_param {{ num_output: 10 }} }}
 layer {{ name: "relu6" type: "ReLU" bottom: "fc6" top: "fc6" }}
 layer {{ name: "drop6" type: "Dropout" bottom: "fc6" top: "fc6" }}
