@@ -24,9 +24,9 @@ def check_command(where: tyro.conf.Positional[Path], weights: Path | None = None
         run real Caffe too.
     """
     engines = []
-    for loss in tqdm(checking(where, weights, use_caffe=caffe), "checking", unit=" engines", disable=None):
-        engines.append(loss.engine)
-        tqdm.write(reporting.describe_loss(loss))
+    for found in tqdm(checking(where, weights, use_caffe=caffe), "checking", unit=" engines", disable=None):
+        engines.append(found.engine)
+        tqdm.write(reporting.describe_checked(found))
     if "caffe" not in engines and caffe:
         print("real Caffe is not installed (make caffe); only torchcaffe was asked")
     print(f"{where}: every layer of the split net has its weights; ready to train")

@@ -13,7 +13,7 @@ from entropy.split_folder.merging import merge
 def merge_command(
     snapshot: tyro.conf.Positional[Path],
     where: Path,
-    out: Path = Path("merged.caffemodel"),
+    out: Path | None = None,
     net: Path | None = None,
     weights: Path | None = None,
     state: Path | None = None,
@@ -27,9 +27,9 @@ def merge_command(
     where
         the folder that write made.
     out
-        the result.
+        the result (default: merged.caffemodel in the folder).
     net
-        the source deploy net, to get its own head on the trained trunk.
+        the source deploy net, to get its own head on the trained trunk; not needed where the old net keeps its head.
     weights
         its caffemodel.
     state

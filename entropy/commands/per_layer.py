@@ -8,13 +8,13 @@ from entropy.errors import PlanError
 
 
 def layer_names(text: str) -> tuple[str, ...]:
-    """Split names at commas; none twice.
+    """Split names at commas; none twice, and none at all for an empty text.
 
     Raises
     ------
     PlanError : a name is empty or there twice.
     """
-    names = tuple(part.strip() for part in text.split(","))
+    names = tuple(part.strip() for part in text.split(",")) if text else ()
     if "" in names or len(set(names)) < len(names):
         raise PlanError(f"{text!r}: give names of different layers, separated by commas, such as fc6,fc7")
     return names

@@ -12,6 +12,7 @@ from entropy.planning.learning import Learning
 from entropy.planning.plan import Plan
 from entropy.split_folder.checking import Loss
 from entropy.split_folder.merging import Merged
+from entropy.split_folder.preservation import Preserved
 from entropy.split_folder.writing import Written
 from prototxt.common.errors import NetError
 
@@ -103,7 +104,8 @@ def describe_written(written: Written) -> str:
     before, after = len(written.plain.layer), len(written.split.net.layer)
     return "\n".join(
         [
-            text_table(header, rows),
+            *([text_table(header, rows), ""] if rows else []),
+            describe_learning(written.learning),
             f"layers: {before} before, {after} after the split",
             _describe_cost(written),
             *(f"note: {note}" for note in written.notes),
@@ -123,16 +125,18 @@ def _describe_cost(written: Written) -> str:
     return f"expected cost of a step: {counts}, {split.total / plain.total:.2f} of the plain net's time (CPU)"
 
 
-def describe_loss(loss: Loss) -> str:
-    """One line for one engine."""
-    return (
-        f"{loss.engine}: loss {loss.plain:.6g} plain, {loss.split:.6g} split; relative difference {loss.difference:.1e}"
-    )
+def describe_checked(found: Loss | Preserved) -> str:
+    """One line for what was found in one engine."""
+    if isinstance(found, Preserved):
+        return f"{found.engine}: all {found.tops} blobs of the old net are bit-identical in the net with both heads"
+    losses = f"loss {found.plain:.6g} plain, {found.split:.6g} split"
+    return f"{found.engine}: {losses}; relative difference {found.difference:.1e}"
 
 
 def describe_merged(merged: Merged) -> str:
     """Summarise what training changed and which files hold the result."""
     rows = [[c.layer, c.frozen, c.free, c.moved, f"{c.largest:.3g}"] for c in merged.changes]
     header = ["layer", "frozen", "free", "of which moved", "largest change"]
-    lines = [text_table(header, rows), "frozen filters are bit-identical to those before training"]
+    lines = [text_table(header, rows), ""] if rows else []
+    lines += [describe_learning(merged.learning), *merged.notes]
     return "\n".join([*lines, *(f"{path}: {what}" for path, what in merged.files.items())])

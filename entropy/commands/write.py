@@ -8,6 +8,8 @@ from typing import Annotated, TypeVar
 import tyro
 
 from entropy.commands import reporting
+from entropy.commands.extension_options import ExtensionOptions
+from entropy.commands.per_layer import numbers_by_layer
 from entropy.errors import PlanError
 from entropy.split_folder.solver_file import SolverSettings
 from entropy.split_folder.task import Task, TaskOptions
@@ -20,7 +22,8 @@ Flat = Annotated[T, tyro.conf.OmitArgPrefixes]
 
 
 def write_command(
-    plan: tyro.conf.Positional[Path],
+    plan: tyro.conf.Positional[Path | None] = None,
+    *,
     net: Path,
     weights: Path,
     out: Path,
@@ -29,6 +32,8 @@ def write_command(
     task: Flat[TaskOptions] = TaskOptions(),  # noqa: B008 - frozen
     solver: Flat[SolverSettings] = SolverSettings(),  # noqa: B008 - frozen
     solver_file: Path | None = None,
+    rate: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    extension: Flat[ExtensionOptions] = ExtensionOptions(),  # noqa: B008 - frozen
     bias_lr: float = 2.0,
     bias_decay: float = 0.0,
 ) -> None:
@@ -37,7 +42,7 @@ def write_command(
     Parameters
     ----------
     plan
-        plan.json.
+        plan.json; it can be left out where the options below say what learns.
     net
         the deploy net that was scanned, with a task; or a train_val net as it is.
     weights
@@ -54,6 +59,10 @@ def write_command(
         how to train.
     solver_file
         a solver.prototxt in place of the solver settings.
+    rate
+        rate of a layer that the plan does not name, such as fc6=0 or conv1=0.1; can be given again.
+    extension
+        the new task in the old net or beside it.
     bias_lr
         lr_mult of biases about which the net says nothing.
     bias_decay
@@ -63,6 +72,15 @@ def write_command(
         raise PlanError("a new task needs both --images and --head")
     whole = None if images is None or head is None else Task(images=images, head=head, **vars(task))
     work = writing(
-        plan, net, weights, solver_file or solver, out=out, task=whole, bias_lr=bias_lr, bias_decay=bias_decay
+        plan,
+        net,
+        weights,
+        solver_file or solver,
+        out=out,
+        task=whole,
+        extension=extension.extension(),
+        rates=numbers_by_layer("--rate", rate),
+        bias_lr=bias_lr,
+        bias_decay=bias_decay,
     )
     print(reporting.describe_written(with_bar(work)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,7 +63,7 @@ def what_learns(
     """
     multipliers = multipliers or {}
     net = fill_param_specs(filter_net(net, "TRAIN"), bias_lr=bias_lr)
-    followed = dict(_followers(net, multipliers))
+    followed = planned_companions(net, multipliers)
     found = []
     for layer in net.layer:
         if parameter_count(layer) != 0:
@@ -72,8 +72,9 @@ def what_learns(
     return tuple(found)
 
 
-def _followers(net: NetParameter, multipliers: Multipliers) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """The BatchNorm, Scale, Bias and PReLU layers that have the rates of the filters they belong to."""
+def planned_companions(net: NetParameter, multipliers: Multipliers) -> dict[str, NDArray[np.float64]]:
+    """The BatchNorm, Scale, Bias and PReLU layers that are split with planned filters, to the rates of these."""
+    found: dict[str, NDArray[np.float64]] = {}
     for place, layer in enumerate(net.layer):
         rates = multipliers.get(layer.name)
         if rates is None or (rates == 1).all():
@@ -82,8 +83,8 @@ def _followers(net: NetParameter, multipliers: Multipliers) -> Iterator[tuple[st
             follow = companions(net, place, filter_axis(layer))
         except NetError:  # splitting will say why; here there is nothing that follows for sure
             follow = ()
-        for other in follow:
-            yield net.layer[other].name, rates
+        found.update((net.layer[other].name, rates) for other in follow)
+    return found
 
 
 def _learning(layer: LayerParameter, rates: NDArray[np.float64] | None, new: bool) -> Learning:

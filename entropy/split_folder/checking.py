@@ -12,6 +12,7 @@ from entropy.errors import CheckError
 from entropy.planning.plan import Plan, read_plan
 from entropy.split_folder import folder as names
 from entropy.split_folder import real_caffe
+from entropy.split_folder.preservation import Preserved, proving_preserved
 from prototxt.common.errors import NetError
 from prototxt.common.real_caffe import find_caffe
 from prototxt.formats.schema import NetParameter
@@ -38,13 +39,14 @@ class Loss:
         return abs(self.split - self.plain) / max(abs(self.plain), 1e-12)
 
 
-def check(folder: Path | str, weights: Path | str | None = None, *, use_caffe: bool = True) -> list[Loss]:
+def check(folder: Path | str, weights: Path | str | None = None, *, use_caffe: bool = True) -> list[Loss | Preserved]:
     """Check a folder that `entropy.write` made; run it before training.
 
     Caffe copies weights by layer name and passes over what it does not know: with the wrong caffemodel it would train
     from random weights and exit with 0. So this makes sure that every layer's weights really come from the file, that
     they are the plain net's cut in pieces, and that one iteration at learning rate 0 gives both nets the same loss
-    (without dropout, whose random numbers the two nets draw differently).
+    (without dropout, whose random numbers the two nets draw differently). Where the old net keeps its head, it makes
+    sure too that every top of every old layer of the deploy net is the old net's, bit for bit, on a random image.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ def check(folder: Path | str, weights: Path | str | None = None, *, use_caffe: b
 
     Returns
     -------
-    The losses, one entry per engine.
+    What was found equal in each engine: losses, and tops of the old net where there is one.
 
     Raises
     ------
@@ -64,8 +66,10 @@ def check(folder: Path | str, weights: Path | str | None = None, *, use_caffe: b
     return list(checking(folder, weights, use_caffe=use_caffe))
 
 
-def checking(folder: Path | str, weights: Path | str | None = None, *, use_caffe: bool = True) -> Iterator[Loss]:
-    """`check` as a generator: yields the losses of each engine as soon as they are known."""
+def checking(
+    folder: Path | str, weights: Path | str | None = None, *, use_caffe: bool = True
+) -> Iterator[Loss | Preserved]:
+    """`check` as a generator: yields what was found in each engine as soon as it is known."""
     from entropy.split_folder import engine
 
     folder = Path(folder)
@@ -73,6 +77,7 @@ def checking(folder: Path | str, weights: Path | str | None = None, *, use_caffe
     plan = read_plan(folder / names.PLAN)
     plain_weights, split_weights = read_weights(folder / names.PLAIN_WEIGHTS), read_weights(path)
     _check_weights(plan, split_weights, plain_weights, path)
+    yield from proving_preserved(folder, use_caffe=use_caffe)
     plain, split = (without_dropout(read_net(folder / name)) for name in (names.PLAIN_NET, names.SPLIT_NET))
 
     def in_torchcaffe(net: NetParameter, weights: Weights) -> float:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from entropy.errors import CheckError, PlanError
+from entropy.planning.learning import Learning, what_learns
 from entropy.planning.plan import Plan, read_plan
 from entropy.split_folder import folder as names
+from entropy.split_folder.extension_file import ExtensionFile, read_extension
+from entropy.split_folder.merged_models import (
+    MergedModel,
+    both_heads,
+    refuse_others_files,
+    source_and_head,
+    training_model,
+)
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.solverstate import read_solverstate, write_solverstate
 from prototxt.formats.text import read_net
-from prototxt.formats.weights import Weights, read_weights, weights_hash, write_weights
+from prototxt.formats.weights import Weights, read_weights
 from prototxt.split import Split, filter_rows, merge_state, merge_weights
 
 
@@ -46,16 +55,20 @@ class Merged:
     ----------
     files : what each file holds, by its path.
     changes : one entry per planned layer.
+    learning : every layer of the training net with parameters, and how it learnt.
+    notes : what was found equal.
     """
 
     files: dict[Path, str] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+    learning: Sequence[Learning] = ()
+    notes: list[str] = field(default_factory=list)
 
 
 def merge(
     folder: Path | str,
     snapshot: Path | str,
-    out: Path | str,
+    out: Path | str | None = None,
     *,
     net: Path | str | None = None,
     weights: Path | str | None = None,
@@ -67,9 +80,10 @@ def merge(
     ----------
     folder : that `entropy.write` made.
     snapshot : caffemodel of the trained split net.
-    out : where the result goes. With ``net`` and ``weights`` it is the source model with its own head on the trained
-        trunk, and the net with the new head goes beside it as ``..._head.caffemodel`` (for the folder's
-        ``deploy.prototxt``); without them it is the training net with the new head.
+    out : where the result goes, by default ``merged.caffemodel`` in the folder. With ``net`` and ``weights`` it is the
+        source model with its own head on the trained trunk, and the net with the new head goes beside it as
+        ``..._head.caffemodel`` (for the folder's ``deploy.prototxt``); without them it is the training net with the
+        new head. Where the old net keeps its head, it is the deploy net with both, whose prototxt goes beside it.
     net, weights : the source deploy net and caffemodel that the folder was written from.
     state : solver state of the snapshot; its momentum is put together too, for the plain net.
 
@@ -81,10 +95,12 @@ def merge(
     ------
     CheckError : a frozen filter changed: the snapshot is of another run.
     PlanError : ``weights`` is not the caffemodel that the plan was made for, or only one of net and weights is given;
-        or the folder's plan does not say what belongs together.
+        the folder's plan does not say what belongs together; the result would be written over a file of the run, or
+        into another run's folder.
     NetError : the snapshot does not belong to the split net.
     """
-    folder, out = Path(folder), Path(out)
+    folder = Path(folder)
+    out = folder / names.MERGED if out is None else Path(out)
     if (net is None) != (weights is None):
         raise PlanError("to give the source model its trained trunk, both its net and its weights are needed")
     plan = read_plan(folder / names.PLAN)
@@ -93,45 +109,41 @@ def merge(
     check_frozen(split.net, before, after, snapshot)
     whole = put_together(after, plan, plain, folder)
     changes = _changes(plan, plain, put_together(before, plan, plain, folder), whole)
-    models = [_Model(out, plain, whole, "the training net with the new head")]
-    if net is not None and weights is not None:
-        head = out.with_name(f"{out.stem}_head{out.suffix}")
-        what = f"the new head on the trained trunk, for {names.DEPLOY} in {folder}"
-        models = [_source_with_trunk(out, plan, net, weights, whole), _Model(head, plain, whole, what)]
-    trained = models[-1].path
-    momentum = None
+    extension = read_extension(folder, names.EXTENSION)
+    if extension is not None:
+        models = [_extended(out, folder, extension, whole, net)]
+    elif net is not None and weights is not None:
+        models = source_and_head(out, folder, plan, (Path(net), Path(weights)), plain, whole)
+    else:
+        models = [training_model(out, plain, whole)]
+    files = {path: what for model in models for path, what in model.files.items()}
+    trained, momentum = models[-1].path, None
+    target = trained.with_suffix(".solverstate")
     if state is not None:
         momentum = merge_state(read_solverstate(state), split, after, plain, learned_net=str(trained))
+        files[target] = f"the solver state of {names.PLAIN_NET} in {folder}"
+    refuse_others_files(files, folder, Path(snapshot))
     for model in models:
         model.write()
-    files = {model.path: model.what for model in models}
     if momentum is not None:
-        target = trained.with_suffix(".solverstate")
         write_solverstate(target, momentum)
-        files[target] = f"the solver state of {names.PLAIN_NET} in {folder}"
-    return Merged(files, changes)
+    new = extension.new_layers if extension else ()
+    return Merged(files, changes, what_learns(plain, plan.multipliers, new), _equal_notes(plan, extension))
 
 
-class _Model(NamedTuple):
-    """A caffemodel that is to be written: where, the net, weights that hold its own, and what it is."""
-
-    path: Path
-    net: NetParameter
-    weights: Weights
-    what: str
-
-    def write(self) -> None:
-        layers = {layer.name for layer in self.net.layer}
-        write_weights(self.path, self.net, {name: blobs for name, blobs in self.weights.items() if name in layers})
+def _extended(out: Path, folder: Path, extension: ExtensionFile, whole: Weights, net: Path | str | None) -> MergedModel:
+    if net is not None:
+        raise PlanError(
+            f"{folder}: the old net keeps its head there, so the result has both heads; leave out its net and weights"
+        )
+    return both_heads(out, folder, extension, whole)
 
 
-def _source_with_trunk(out: Path, plan: Plan, net: Path | str, weights: Path | str, whole: Weights) -> _Model:
-    """The source model with the trained weights of the layers that it shares with the training net."""
-    source = read_weights(weights)
-    if plan.weights_hash and weights_hash(source) != plan.weights_hash:
-        raise PlanError(f"{weights}: is not the caffemodel that the plan was made for; give the one that was scanned")
-    trunk = {name: whole.get(name, blobs) for name, blobs in source.items()}
-    return _Model(out, read_net(net), trunk, "the source net: its own head on the trained trunk")
+def _equal_notes(plan: Plan, extension: ExtensionFile | None) -> list[str]:
+    notes = ["frozen filters are bit-identical to those before training"] if plan.layers else []
+    if extension is not None and extension.preserve:
+        notes.append("every layer of the old net is bit-identical to what it was")
+    return notes
 
 
 def put_together(weights: Weights, plan: Plan, plain: NetParameter, folder: Path) -> Weights:

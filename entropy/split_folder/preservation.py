@@ -1,4 +1,4 @@
-"""Proof that an extended net does what the old one did: everything that the old layers write, bit by bit."""
+"""Proof that an extended net does what the old one did: the weights and tops of old layers, bit by bit."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from entropy.errors import CheckError
+from entropy.split_folder import folder as names
+from entropy.split_folder.extension_file import ExtensionFile, old_weights, read_extension
 from prototxt.common.real_caffe import find_caffe
 from prototxt.formats.text import read_net
+from prototxt.formats.weights import Weights, read_weights, weights_hash
 from prototxt.net.graph import NetGraph
 from prototxt.net.shapes import infer_shapes
 
@@ -23,6 +26,34 @@ class Preserved:
 
     engine: str
     tops: int
+
+
+def proving_preserved(folder: Path, *, use_caffe: bool = True) -> Iterator[Preserved]:
+    """Prove for a folder whose deploy net has both heads that the old net is in it as it was; nothing for others.
+
+    Where filters were freed the old net is the one whose weights on them were cut, since that changed it.
+
+    Raises
+    ------
+    CheckError : the weights of old layers are not those that `write` found, or a top differs.
+    """
+    extension = read_extension(folder, names.EXTENSION)
+    if extension is None:
+        return
+    path = folder / names.DEPLOY_WEIGHTS
+    check_old_weights(extension, read_weights(path), path)
+    yield from comparing_old_tops(folder / names.SOURCE_NET, folder / names.DEPLOY, path, use_caffe=use_caffe)
+
+
+def check_old_weights(extension: ExtensionFile, weights: Weights, path: Path) -> None:
+    """Refuse weights of the deploy net whose old layers are not the old net's.
+
+    Raises
+    ------
+    CheckError : they are others.
+    """
+    if weights_hash(old_weights(weights, extension.new_layers)) != extension.old_hash:
+        raise CheckError(f"{path}: the weights of the old layers are not those of the old net; write the folder again")
 
 
 def comparing_old_tops(

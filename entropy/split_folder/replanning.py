@@ -7,17 +7,26 @@ from typing import NamedTuple
 
 from entropy.errors import PlanError
 from entropy.planning.frozen import refuse_clipping
+from entropy.planning.learning import what_learns
 from entropy.planning.plan import Plan, read_plan
 from entropy.split_folder import folder as names
 from entropy.split_folder.data_paths import seen_from
+from entropy.split_folder.extension_file import ExtensionFile, old_weights, read_extension
+from entropy.split_folder.layer_rates import refuse_changes
 from entropy.split_folder.merging import check_frozen, put_together
 from entropy.split_folder.solver_file import read_choice
-from entropy.split_folder.writing import Written, in_channels, refuse_what_caffe_would, write_nets
+from entropy.split_folder.writing import (
+    Written,
+    in_channels,
+    refuse_what_caffe_would,
+    without_effect,
+    write_nets,
+)
 from prototxt.common import atomic
 from prototxt.formats.schema import NetParameter, SolverParameter
 from prototxt.formats.solverstate import SolverState, read_solverstate, write_solverstate
 from prototxt.formats.text import read_net, write_message
-from prototxt.formats.weights import Weights, read_weights, weights_hash
+from prototxt.formats.weights import Weights, read_weights, weights_hash, write_weights
 from prototxt.split import Split, merge_state, split_net, split_state, split_weights, without_frozen
 
 
@@ -70,13 +79,19 @@ def replan(
     moved, lists = seen_from(stopped.plain, folder, out.resolve())
     split = split_net(moved, plan.multipliers, in_channels(moved, whole))
     state = _split_state(stopped.state, moved, whole, split, trainer)
+    extension = read_extension(folder, names.EXTENSION)
+    new = extension.new_layers if extension else ()
+    if extension is not None and extension.preserve:
+        refuse_changes(plan, {}, new)
     written = Written(
         out,
         plan.model_copy(update={"split": split.layers}),
         moved,
         split,
-        _notes(folder, old, plan, state.iter),
+        [*_notes(folder, old, plan, state.iter), *without_effect(plan, moved)],
         state=names.STATE.format(state.iter),
+        learning=what_learns(moved, plan.multipliers, new),
+        extension=extension,
         inputs=engine.complete(stopped.plain, "TRAIN", whole, 0, folder).inputs,
     )
     refuse_what_caffe_would(written, trainer)
@@ -174,5 +189,17 @@ def _write(
         atomic.write_text(out / name, text)
     if (folder / names.DEPLOY).is_file():
         write_message(out / names.DEPLOY, read_net(folder / names.DEPLOY))
+    if written.extension is not None:
+        _write_extension(out, folder, written.extension, whole)
     write_nets(written, whole, trainer)
     write_solverstate(out / written.state, state)
+
+
+def _write_extension(out: Path, folder: Path, extension: ExtensionFile, whole: Weights) -> None:
+    """The deploy net with both heads, from where the training goes on."""
+    start = read_weights(folder / names.DEPLOY_WEIGHTS)
+    weights = {name: whole.get(name, blobs) for name, blobs in start.items()}
+    hashed = weights_hash(old_weights(weights, extension.new_layers))
+    write_weights(out / names.DEPLOY_WEIGHTS, read_net(folder / names.DEPLOY), weights)
+    write_message(out / names.SOURCE_NET, read_net(folder / names.SOURCE_NET))
+    extension.model_copy(update={"old_hash": hashed}).write(out / names.EXTENSION)

@@ -71,20 +71,22 @@ def with_head(deploy: NetParameter, head: Head) -> NetParameter:
     return result
 
 
-def training_net(net: NetParameter, data: Sequence[LayerParameter], label: str = LABEL) -> NetParameter:
+def training_net(
+    net: NetParameter, data: Sequence[LayerParameter], label: str = LABEL, scores: str | None = None
+) -> NetParameter:
     """Turn a deploy net into a training net: data layers in place of Input, loss and accuracy behind its output.
 
     Parameters
     ----------
-    net : one output, of class scores; one Input layer with one top.
+    net : one Input layer with one top.
     data : layers that make this input and the label.
+    scores : the blob of class scores; by default the net's first output.
 
     Returns
     -------
     A net with a SoftmaxWithLoss and, in the TEST phase, an Accuracy layer.
     """
-    graph = NetGraph(net)
-    scores = graph.outputs[0].blob
+    scores = scores or NetGraph(net).outputs[0].blob
     result = NetParameter(name=net.name)
     result.layer.extend(data)
     result.layer.extend(layer for layer in net.layer if layer.type != "Input")

@@ -24,6 +24,7 @@ def test_what_is_no_pair(text):
 def test_nothing_twice():
     with pytest.raises(PlanError, match="--rate: layer 'fc6' is there twice"):
         numbers_by_layer("--rate", ["fc6=0", "fc6=1"])
-    for text in ("fc6,fc6", "fc6,", ""):
+    assert layer_names("") == ()
+    for text in ("fc6,fc6", "fc6,", " "):
         with pytest.raises(PlanError, match=re.escape(repr(text))):
             layer_names(text)

@@ -73,18 +73,19 @@ def test_the_folder_is_taken_elsewhere_and_the_printed_command_typed_there(
     assert "frozen filters are bit-identical" in capsys.readouterr().out
 
     # Both results are ordinary caffemodels, for real Caffe too.
-    before, after = read_weights(weights), read_weights("merged.caffemodel")
+    merged, with_head = run / "merged.caffemodel", run / "merged_head.caffemodel"
+    before, after = read_weights(weights), read_weights(merged)
     made = read_plan(run / "plan.json")
     layers = {layer.name: layer for layer in read_net(net).layer}
     for name, rates in made.multipliers.items():
         for was, now in zip(*(filter_rows(layers[name], each[name]) for each in (before, after)), strict=True):
             assert was[rates == 0].tobytes() == now[rates == 0].tobytes()
         assert before[name][0].tobytes() != after[name][0].tobytes()
-    scores = real_scores(real_caffe, net, "merged.caffemodel", tmp_path)
+    scores = real_scores(real_caffe, net, merged, tmp_path)
     assert scores["prob"].shape == (1, 5)
-    head = real_scores(real_caffe, run / "deploy.prototxt", "merged_head.caffemodel", tmp_path)
+    head = real_scores(real_caffe, run / "deploy.prototxt", with_head, tmp_path)
     image = np.load(tmp_path / "image.npy")
-    ours = Network(read_net(run / "deploy.prototxt"), weights=read_weights("merged_head.caffemodel"))
+    ours = Network(read_net(run / "deploy.prototxt"), weights=read_weights(with_head))
     (expected,) = ours.run({"data": image}).values()
     np.testing.assert_allclose(head["fc_new"], expected.detach(), rtol=1e-4, atol=1e-5)
 
