@@ -233,7 +233,8 @@ def test_list_names_the_experiments(capsys):
     main(["list"])
     out = capsys.readouterr().out
     assert "\n  demo  the whole idea on real photographs" in out
-    assert "  fine-tuning  fine-tuning: Train all layers" in out
+    assert re.search(r"\n  thesis-b +Thesis B: ", out)
+    assert re.search(r"\n  fine-tuning +fine-tuning: Train all layers", out)
 
 
 @pytest.mark.parametrize(
