@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from finetune.study import runs as names
 from finetune.study.engines import engine_of
 from finetune.study.log import RunLog
 from finetune.study.material import Material
+from finetune.study.measuring import NotMeasured
 from finetune.study.runs import Run, write_json
 from finetune.tasks.task import Part, Task
 from finetune.training.prepared import Prepared, Setting
@@ -76,7 +77,7 @@ def executing(run: Run, material: Material, out: Path, processes: Processes = AL
         material.model,
         tested.source,
         tested.target,
-        material.measured,
+        material.measured.kept,
         head_rates=run.head_rates,
         seed=run.seed,
         folder=folder,
@@ -84,7 +85,7 @@ def executing(run: Run, material: Material, out: Path, processes: Processes = AL
         device=run.device,
     )
     yield Progress(0, run.images, str(run.folder))
-    prepared = METHODS[run.row.method](setting, **run.row.options)
+    prepared = yield from _prepare(run, setting, material)
     prepared_in = time.process_time() - started
     job = Job(
         prepared,
@@ -109,6 +110,16 @@ def executing(run: Run, material: Material, out: Path, processes: Processes = AL
         (folder / names.CHECKPOINT).unlink(missing_ok=True)
     processes.wait()
     return result
+
+
+def _prepare(run: Run, setting: Setting, material: Material) -> Generator[Progress, None, Prepared]:
+    """Let the method prepare; where it asks for measures, these are made with progress, and it begins anew."""
+    while True:
+        try:
+            return METHODS[run.row.method](replace(setting), **run.row.options)
+        except NotMeasured as wanted:
+            work = material.measured.measuring(wanted.profile)
+        yield from _replacing(work, Progress(0, run.images, "measure"))
 
 
 def _begin(run: Run, folder: Path, out: Path) -> None:
@@ -221,13 +232,15 @@ def _judge(run: Run, prepared: Prepared, trained: Trained, material: Material, t
 
 
 def _replacing(work: Generator[Progress, None, Any], step: Progress) -> Generator[Progress, None, Any]:
-    """Do work with another progress than its own."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            return stop.value
-        yield step
+    """Do work that is part of a run: its own progress goes into the words."""
+    try:
+        while True:
+            own = next(work)
+            yield replace(step, what=f"{own.what} {own.done} of {own.total}" if own.total else own.what)
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        work.close()
 
 
 def _sizes(prepared: Prepared, material: Material) -> dict[str, int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TextIO
 
 from deepvis.model.model import Model
 from deepvis.scan.run import scan
@@ -17,7 +18,7 @@ from finetune.errors import ExperimentError
 from finetune.study.spelling import unknown
 from finetune.tasks.images import PartImages
 from finetune.tasks.task import Part
-from prototxt.common.progress import with_bar
+from prototxt.common.progress import Progress, with_bar
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,14 @@ PROFILES = {"default": Profile(256), "thesis": Profile(10, network_hmax=True)}
 """By name. ``thesis`` is Basarte (2019): NumPy's ten bins, Hmax of the network."""
 
 
+class NotMeasured(Exception):  # noqa: N818 - a request, not an error
+    """A table is asked for that was not made yet: whoever can show progress makes it (`Measured.measuring`)."""
+
+    def __init__(self, profile: str) -> None:
+        super().__init__(profile)
+        self.profile = profile
+
+
 class Measured:
     """Measures of a net's units on training images, kept in a folder.
 
@@ -52,37 +61,54 @@ class Measured:
         self._model, self._images, self._folder = model, images, folder
 
     def __call__(self, profile: str = "default") -> Table:
-        """Give the table of a profile, with Taylor and MAS importance.
+        """Give the table of a profile, with Taylor and MAS importance; it is made first, where it is not there.
 
         Raises
         ------
         ExperimentError : there is no such profile.
         """
-        if profile not in PROFILES:
-            raise ExperimentError(unknown("profile", profile, PROFILES))
-        file = self._folder / f"{profile}.csv"
+        return with_bar(self.measuring(profile), quiet=True)
+
+    def kept(self, profile: str = "default") -> Table:
+        """Give the table of a profile, or raise `NotMeasured`; errors as above."""
+        if not self._file(profile).is_file():
+            raise NotMeasured(profile)
+        return read_table(self._file(profile))
+
+    def measuring(self, profile: str = "default") -> Generator[Progress, None, Table]:
+        """Make the table of a profile where it is not there; a scan that was stopped goes on."""
+        file = self._file(profile)
         if not file.is_file():
-            with locked(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with (self._folder / ".lock").open("w") as lock:
+                while not _holds(lock):
+                    time.sleep(0.2)
+                    yield Progress(0, 0, "wait for the measures of another process")
                 if not file.is_file():
-                    write_table(self._measure(PROFILES[profile]), file)
+                    write_table((yield from self._measure(PROFILES[profile])), file)
         return read_table(file)
 
-    def _measure(self, profile: Profile) -> Table:
+    def _file(self, profile: str) -> Path:
+        if profile not in PROFILES:
+            raise ExperimentError(unknown("profile", profile, PROFILES))
+        return self._folder / f"{profile}.csv"
+
+    def _measure(self, profile: Profile) -> Generator[Progress, None, Table]:
         file = self._folder / "scan.h5"
         if not file.is_file():
-            work = scan(self._model, PartImages(self._images, self._model.classes), file, importance=True, device="cpu")
-            with_bar(work, quiet=True)
+            images = PartImages(self._images, self._model.classes)
+            yield from scan(self._model, images, file, importance=True, device="cpu")
         table = measure(file, bins=profile.bins, warn=False)
         return replace(table, h_relative=table.h / max(table.h.max(), 1e-300)) if profile.network_hmax else table
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder alone among processes; others wait."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _holds(lock: TextIO) -> bool:
+    """Hold a file alone among processes, if nobody else does; until it is closed."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 Measure = Callable[[str], Table]

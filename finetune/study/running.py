@@ -170,8 +170,10 @@ class _Phase:
         for report in working(todo, self.opened, self.opened.study.jobs, self._may_start):
             under_way[report.run] = report.done if report.kind == "step" else 0
             self._hear(todo[report.run], report)
+            doing = report.words if report.kind == "step" and report.words != str(todo[report.run].folder) else ""
             done = self._images_done + sum(under_way.values())
-            yield Progress(min(done, total), total, self._words(runs, todo, sum(under_way.values())))
+            words = self._words(runs, todo, sum(under_way.values()))
+            yield Progress(min(done, total), total, f"{words} ({doing})" if doing else words)
         self.outcome.left += len(todo) - self._started
 
     def _may_start(self) -> bool:

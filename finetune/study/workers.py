@@ -39,7 +39,7 @@ class Report:
     kind : ``step`` (it goes on), ``done``, ``refused`` (an `InputError`), ``broken`` (a fault of ours), ``stopped``.
     done : images trained on so far, with ``step``.
     result : of a run that is done.
-    words : of an error.
+    words : of an error; with ``step`` what is being done.
     """
 
     run: int
@@ -65,7 +65,7 @@ def reports_of(number: int, work: Work, stopped: Callable[[], bool] = lambda: Fa
                 work.close()
                 yield Report(number, "stopped")
                 return
-            yield Report(number, "step", step.done)
+            yield Report(number, "step", step.done, words=step.what)
     except StopIteration as stop:
         yield Report(number, "done", result=stop.value)
     except InputError as error:
