@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
 
 from deepvis.model.model import Model
 from deepvis.scan.run import scan
@@ -15,6 +13,7 @@ from entropy.measuring.measurement import measure
 from entropy.measuring.table import Table
 from entropy.measuring.table_files import read_table, write_table
 from finetune.errors import ExperimentError
+from finetune.study.holding import holds
 from finetune.study.spelling import unknown
 from finetune.tasks.images import PartImages
 from finetune.tasks.task import Part
@@ -81,7 +80,7 @@ class Measured:
         if not file.is_file():
             self._folder.mkdir(parents=True, exist_ok=True)
             with (self._folder / ".lock").open("w") as lock:
-                while not _holds(lock):
+                while not holds(lock):
                     time.sleep(0.2)
                     yield Progress(0, 0, "wait for the measures of another process")
                 if not file.is_file():
@@ -100,15 +99,6 @@ class Measured:
             yield from scan(self._model, images, file, importance=True, device="cpu")
         table = measure(file, bins=profile.bins, warn=False)
         return replace(table, h_relative=table.h / max(table.h.max(), 1e-300)) if profile.network_hmax else table
-
-
-def _holds(lock: TextIO) -> bool:
-    """Hold a file alone among processes, if nobody else does; until it is closed."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 Measure = Callable[[str], Table]

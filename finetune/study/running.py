@@ -14,6 +14,7 @@ from finetune.evaluation.scores import Scorer, write_scores
 from finetune.study import runs as names
 from finetune.study.choosing import Point, choose, points_of
 from finetune.study.file import Direction, Study
+from finetune.study.holding import alone_in
 from finetune.study.material import Opened
 from finetune.study.rows import Row, rows_of
 from finetune.study.runs import Run, read_json, write_json
@@ -66,8 +67,13 @@ def running(study: Study, out: Path, cache: Path = CACHE) -> Generator[Progress,
 
     Raises
     ------
-    InputError : a net, a task, a method or its options cannot be used.
+    InputError : a net, a task, a method or its options cannot be used, or another process is running a study there.
     """
+    with alone_in(out):
+        return (yield from _running(study, out, cache))
+
+
+def _running(study: Study, out: Path, cache: Path) -> Generator[Progress, None, Outcome]:
     rows = rows_of(study)
     opened = Opened(study, out, cache)
     yield from opened.preparing()

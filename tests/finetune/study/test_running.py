@@ -212,6 +212,15 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(files, tmp_path):
     assert list((tmp_path / "out").rglob("checkpoint.pt"))
 
 
+def test_a_folder_is_for_one_process_at_a_time(files, tmp_path):
+    work = running(read_study(files.study()), tmp_path / "out", files.cache)
+    next(work)
+    with pytest.raises(ExperimentError, match="another process is running a study there"):
+        run(files, tmp_path / "out")
+    work.close()
+    assert run(files, tmp_path / "out", '[[methods]]\nmethod = "head"\n').made == 2
+
+
 def test_a_net_that_does_not_fit_its_task_is_refused(files, tmp_path):
     study = read_study(files.study())
     nets = {"small": study.nets["small"].model_copy(update={"task": "stripes"})}
