@@ -83,17 +83,18 @@ def compare(first: Sequence[RunResult], second: Sequence[RunResult], on: On, pai
     return Compared(tuple(one.seed for one, _ in pairs), points, exact)
 
 
-def judge(results: Results) -> list[Judged]:
-    """Judge every claim of a study in every direction that it is about."""
+def claims_of(results: Results) -> list[tuple[Claim, str]]:
+    """Every claim of a study with each direction that it is about."""
     return [
-        _judge(results, claim, direction)
+        (claim, direction)
         for claim in results.study.claims
         for direction in results.directions
         if claim.direction in ("", direction)
     ]
 
 
-def _judge(results: Results, claim: Claim, direction: str) -> Judged:
+def judge(results: Results, claim: Claim, direction: str) -> Judged:
+    """Judge a claim in a direction."""
     rows = [results.runs.get((direction, name)) for name in (claim.better, claim.than)]
     for name, runs in zip((claim.better, claim.than), rows, strict=True):
         if runs is None:

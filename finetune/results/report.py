@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
-from finetune.results.comparing import judge
+from finetune.results.comparing import claims_of, judge
 from finetune.results.document import Block, Heading, Items, Paragraph, Picture, to_html, to_latex, to_markdown
 from finetune.results.figures import draw_curves, draw_losses, draw_pareto
 from finetune.results.reading import Results, read_results
 from finetune.results.summary import summaries
 from finetune.results.tables import choices_table, claims_table, main_table
 from prototxt.common.atomic import write_text
+from prototxt.common.progress import Progress, with_bar
 
 REPORT, FIGURES = "report", "figures"
 MEANINGS = (
@@ -31,6 +32,11 @@ JUDGED = (
 
 
 def write_report(out: Path) -> list[Path]:
+    """Do `writing_report` with a progress bar."""
+    return with_bar(writing_report(out))
+
+
+def writing_report(out: Path) -> Generator[Progress, None, list[Path]]:
     """Write ``report.md``, ``report.html``, ``tables.tex`` and the figures of a study.
 
     Parameters
@@ -43,10 +49,22 @@ def write_report(out: Path) -> list[Path]:
 
     Raises
     ------
-    ExperimentError : no study was run there, or none of its runs is finished.
+    ExperimentError : no study was run there, or a file in its folder cannot be read.
     """
     results = read_results(out)
-    blocks = list(_blocks(results))
+    claims, total = claims_of(results), len(results.directions) + len(claims_of(results))
+    blocks = list(_beginning(results))
+    for done, direction in enumerate(results.directions):
+        yield Progress(done, total, "report: parts")
+        blocks += _direction(results, direction)
+    judged = []
+    for done, (claim, direction) in enumerate(claims, len(results.directions)):
+        yield Progress(done, total, "report: parts")
+        judged.append(judge(results, claim, direction))
+    if judged:
+        blocks += [Heading("Claims"), claims_table(judged), Paragraph(JUDGED)]
+    blocks += [Heading("What the numbers mean"), Items(MEANINGS)]
+    yield Progress(total, total, "report: parts")
     files = {
         out / f"{REPORT}.md": to_markdown(blocks),
         out / f"{REPORT}.html": to_html(blocks),
@@ -57,21 +75,12 @@ def write_report(out: Path) -> list[Path]:
     return [*files, *sorted((out / FIGURES).glob("*.png"))]
 
 
-def _blocks(results: Results) -> Iterator[Block]:
-    study = results.study
-    yield Heading(study.title or results.out.name, 1)
-    if study.note:
-        yield Paragraph(study.note.strip())
+def _beginning(results: Results) -> Iterator[Block]:
+    yield Heading(results.study.title or results.out.name, 1)
+    if results.study.note:
+        yield Paragraph(results.study.note.strip())
     if results.missing:
         yield Paragraph(_missing(results))
-    for direction in results.directions:
-        yield from _direction(results, direction)
-    if study.claims:
-        yield Heading("Claims")
-        yield claims_table(judge(results))
-        yield Paragraph(JUDGED)
-    yield Heading("What the numbers mean")
-    yield Items(MEANINGS)
 
 
 def _missing(results: Results) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from finetune.__main__ import main
 from finetune.errors import ExperimentError
-from finetune.results.comparing import compare, judge
+from finetune.results.comparing import claims_of, compare, judge
 from finetune.results.document import Heading, Table, latex_text, to_html, to_latex, to_markdown
 from finetune.results.figures import _not_dominated
 from finetune.results.reading import read_results
@@ -45,9 +45,10 @@ def test_without_a_net_for_the_new_task_nothing_is_missing(study_folder):
 
 
 def test_claims_are_judged_in_every_direction(study_folder):
+    results = read_results(study_folder)
     words = {
-        (each.claim.better, each.claim.than, each.claim.by, each.direction): each.word
-        for each in judge(read_results(study_folder))
+        (claim.better, claim.than, claim.by, direction): judge(results, claim, direction).word
+        for claim, direction in claims_of(results)
     }
     assert words["gentle", "fine-tuning", 10, "a-b"] == words["gentle", "fine-tuning", 10, "b-a"] == "held"
     assert words["fine-tuning", "gentle", 0, "a-b"] == "not held"
