@@ -118,5 +118,5 @@ def refuse_others_files(targets: Iterable[Path], folder: Path, snapshot: Path) -
         place = target.resolve().parent
         if target.resolve() in taken:
             raise PlanError(f"{target}: is a file of the run itself; choose another name (--out)")
-        if place != folder.resolve() and (place / names.PLAN).exists():
+        if place != folder.resolve() and (place / names.SPLIT_NET).exists():
             raise PlanError(f"{target}: {place} is the folder of another run; choose another place (--out)")

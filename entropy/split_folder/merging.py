@@ -127,7 +127,7 @@ def merge(
         model.write()
     if momentum is not None:
         write_solverstate(target, momentum)
-    new = extension.new_layers if extension else ()
+    new = extension.new_layers if extension else _not_of(net, plain)
     return Merged(files, changes, what_learns(plain, plan.multipliers, new), _equal_notes(plan, extension))
 
 
@@ -137,6 +137,13 @@ def _extended(out: Path, folder: Path, extension: ExtensionFile, whole: Weights,
             f"{folder}: the old net keeps its head there, so the result has both heads; leave out its net and weights"
         )
     return both_heads(out, folder, extension, whole)
+
+
+def _not_of(source: Path | str | None, plain: NetParameter) -> set[str]:
+    """Layers of the training net that the source net has not, where that is known."""
+    if source is None:
+        return set()
+    return {layer.name for layer in plain.layer} - {layer.name for layer in read_net(source).layer}
 
 
 def _equal_notes(plan: Plan, extension: ExtensionFile | None) -> list[str]:

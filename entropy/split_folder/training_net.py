@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from entropy.errors import PlanError
+from entropy.surgery.classifier import like_classifier
 from prototxt.formats.schema import FillerParameter, LayerParameter, NetParameter
 from prototxt.net.build import layer as make_layer
 from prototxt.net.graph import NetGraph, Node, Value
@@ -64,7 +65,7 @@ def with_head(deploy: NetParameter, head: Head) -> NetParameter:
         if node.index not in needed:
             continue
         layer = result.layer.add()
-        layer.CopyFrom(_head_layer(classifier.layer, head) if node is classifier else node.layer)
+        layer.CopyFrom(_new_classifier(classifier.layer, head) if node is classifier else node.layer)
         if node.index > classifier.index:
             layer.bottom[:] = [new if blob == old else blob for blob in layer.bottom]
             layer.top[:] = [new if blob == old else blob for blob in layer.top]
@@ -133,17 +134,6 @@ def _scores(graph: NetGraph, classifier: Node) -> Value:
     return ends[0]
 
 
-def _head_layer(classifier: LayerParameter, head: Head) -> LayerParameter:
-    layer = LayerParameter()
-    layer.CopyFrom(classifier)
-    layer.name = head.name
-    layer.top[:] = [head.name]
-    param = layer.inner_product_param if layer.type == "InnerProduct" else layer.convolution_param
-    param.num_output = head.classes
-    param.weight_filler.CopyFrom(FillerParameter(type="gaussian", std=0.01))
-    param.bias_filler.CopyFrom(FillerParameter(type="constant", value=0))
-    del layer.param[:]
-    layer.param.add(lr_mult=head.lr_mult[0], decay_mult=1)
-    if param.bias_term:
-        layer.param.add(lr_mult=head.lr_mult[1], decay_mult=0)
-    return layer
+def _new_classifier(classifier: LayerParameter, head: Head) -> LayerParameter:
+    filler = FillerParameter(type="gaussian", std=0.01)
+    return like_classifier(classifier, head.name, head.classes, head.lr_mult, filler)

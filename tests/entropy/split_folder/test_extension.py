@@ -293,7 +293,9 @@ def test_merge_writes_into_the_folder_and_over_nothing_of_it(preserved, small, t
             merge(preserved, snapshot, preserved / name)
     other = tmp_path / "other"
     other.mkdir()
-    (other / "plan.json").write_text((preserved / "plan.json").read_text())
+    (other / "plan.json").write_text((preserved / "plan.json").read_text())  # a plan alone is no run
+    assert merge(preserved, snapshot, other / "merged.caffemodel").files
+    (other / "net_split.prototxt").write_text((preserved / "net_split.prototxt").read_text())
     with pytest.raises(PlanError, match="is the folder of another run; choose another place"):
         merge(preserved, snapshot, other / "merged.caffemodel")
     with pytest.raises(PlanError, match="the result has both heads; leave out its net and weights"):
