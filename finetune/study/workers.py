@@ -109,6 +109,19 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C; processes that are started meanwhile ignore it from their first moment on.
+
+    The terminal sends it to everybody, and the study says when to stop.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class _Processes:
     """Processes that wait for runs."""
 
@@ -123,8 +136,9 @@ class _Processes:
         ]
 
     def __enter__(self) -> _Processes:
-        for process in self._processes:
-            process.start()
+        with _ctrl_c_ignored():
+            for process in self._processes:
+                process.start()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -182,7 +196,6 @@ def _serve(
     stop: StopEvent,
 ) -> None:
     """Do runs until there is none."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to everybody; the study says when to stop
     keep_freed_memory()
     torch.set_num_threads(study.threads)
     opened = Opened(study, out, cache)

