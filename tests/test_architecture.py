@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = (REPOSITORY / "docs/architecture.md").read_text(encoding="utf-8")
 CONTRACTS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 PACKAGES = ("prototxt", "torchcaffe", "converters", "entropy", "deepvis", "finetune")
+WITH_ROOMS = ("prototxt", "entropy", "deepvis", "finetune")
 LAZY = [
     stub.parent.relative_to(REPOSITORY).as_posix().replace("/", ".")
     for package in PACKAGES
@@ -68,7 +69,7 @@ def test_qt_is_forbidden_to_every_module_of_deepvis_but_the_views() -> None:
     assert set(PACKAGES) - {"deepvis"} <= set(forbidden)
 
 
-@pytest.mark.parametrize("package", ["prototxt", "entropy", "deepvis"])
+@pytest.mark.parametrize("package", WITH_ROOMS)
 def test_the_page_draws_the_floors_of_the_contracts(package: str) -> None:
     drawing = re.search(rf"^{package} {{2,}}(.*?)\n\n?(?=\w|```)", PAGE, re.MULTILINE | re.DOTALL)
     assert drawing is not None
@@ -79,7 +80,7 @@ def test_the_page_draws_the_floors_of_the_contracts(package: str) -> None:
 
 
 def test_the_page_says_what_every_room_is() -> None:
-    for package in ("prototxt", "entropy", "deepvis"):
+    for package in WITH_ROOMS:
         rooms = {name for name in modules_of(package) if (REPOSITORY / package / name).is_dir()}
         assert rooms == set(re.findall(rf"^\| `{package}/(\w+)` \|", PAGE, re.MULTILINE))
 
