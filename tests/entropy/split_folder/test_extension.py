@@ -193,6 +193,21 @@ def test_a_training_that_goes_on_keeps_both_heads(small, tmp_path, monkeypatch):
     assert_same_bits(read_weights(small.weights)["fc3"], read_weights(tmp_path / "run2/merged.caffemodel")["fc3"])
 
 
+def test_a_third_task_starts_from_the_merged_net(small, tmp_path):
+    second, third = tmp_path / "second", tmp_path / "third"
+    made_run(small, second, None, Extension(widen={"branch/conv2": 2}, preserve="exact"))
+    merge(second, second / "split.caffemodel")
+    task = Task(images=small.images, head="fc_third", batch=6, preprocessing=small.folder / "conversion.json")
+    extension = Extension(widen={"branch/conv2": 3}, suffix="_third", preserve="exact")
+    written = write(
+        None, second / "merged.prototxt", second / "merged.caffemodel", out=third, task=task, extension=extension
+    )
+    assert written.extension.old_outputs == ("fc4", "fc_new")
+    head = next(layer for layer in written.plain.layer if layer.name == "fc_third_in")
+    assert list(head.bottom) == ["fc_third_conv2", "fc_third_conv2_new", "fc_third_conv2_third", "fc3"]
+    assert isinstance(check(third, use_caffe=False)[0], Preserved)
+
+
 # -- refused ---------------------------------------------------------------------------------------------------------
 
 
