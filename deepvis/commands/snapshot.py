@@ -15,7 +15,8 @@ from deepvis.commands.views import views
 from deepvis.commands.window import WindowOptions
 from deepvis.errors import SettingsError
 from deepvis.settings.settings import override
-from deepvis.state.viewer import Preferences, ViewerModel
+from deepvis.state.options import Preferences
+from deepvis.state.viewer import ViewerModel
 from prototxt.common.progress import with_bar
 
 ALIASES = {"back_mode": "--back", "back_view": "--view", "layer_mode": "--show"}

@@ -7,8 +7,9 @@ from typing import Any
 
 from deepvis.state.net_info import NetInfo
 from deepvis.state.option import Option
+from deepvis.state.options import BackMode, BackView, Origin
 from deepvis.state.resolve import DisplayState
-from deepvis.state.viewer import OPTIONS, BackMode, BackView, Origin, ViewerModel
+from deepvis.state.viewer import OPTIONS, ViewerModel
 
 Action = Callable[[ViewerModel, DisplayState, NetInfo], None]
 

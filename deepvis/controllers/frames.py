@@ -13,8 +13,8 @@ from deepvis.session.session import Session
 from deepvis.sources import Images
 from deepvis.sources.names import short_name
 from deepvis.sources.player import Player
+from deepvis.state.options import Fit
 from deepvis.state.resolve import DisplayState
-from deepvis.state.viewer import Fit
 from prototxt.pixels.samples import Sample
 
 

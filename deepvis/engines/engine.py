@@ -19,7 +19,7 @@ from deepvis.engines.trace import BaseTracer, HitTracer
 from deepvis.model.model import Model
 from deepvis.scan.patches import cut_patch, whole_input
 from deepvis.state.net_info import NetInfo
-from deepvis.state.viewer import BackMode, Fit, Origin, PairView
+from deepvis.state.options import BackMode, Fit, Origin, PairView
 from prototxt.net.graph import Value
 from prototxt.pixels.inputs import member_boxes
 from prototxt.pixels.preprocess import Preprocessing

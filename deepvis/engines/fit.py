@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from deepvis.state.viewer import Fit
+from deepvis.state.options import Fit
 from prototxt.pixels.preprocess import Preprocessing
 
 

@@ -18,7 +18,7 @@ from deepvis.engines.trace import BaseTracer, Carry
 from deepvis.errors import ModelError
 from deepvis.model.feed import Shape
 from deepvis.model.model import Model
-from deepvis.state.viewer import BackMode
+from deepvis.state.options import BackMode
 from prototxt.net.graph import Value
 
 Array = NDArray[np.float32]

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deepvis.errors import SettingsError
 from deepvis.settings.old_settings import is_old, translate
-from deepvis.state.viewer import BackMode, Preferences
+from deepvis.state.options import BackMode, Preferences
 from prototxt.common.names import did_you_mean
 from prototxt.pixels.field_types import ChannelOrder, PairRule
 

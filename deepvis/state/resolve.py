@@ -9,7 +9,8 @@ from pydantic import ConfigDict
 
 from deepvis.state.net_info import Grid, LayerInfo, NetInfo, UnitOrder
 from deepvis.state.option import options_of
-from deepvis.state.viewer import Options, Origin, ViewerModel
+from deepvis.state.options import Options, Origin
+from deepvis.state.viewer import ViewerModel
 from prototxt.net.graph import Value
 
 

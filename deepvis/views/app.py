@@ -20,7 +20,8 @@ from deepvis.session.opening import opening_session
 from deepvis.session.session import Session
 from deepvis.settings.settings import Settings
 from deepvis.state.net_info import NetInfo
-from deepvis.state.viewer import Preferences, ViewerModel
+from deepvis.state.options import Preferences
+from deepvis.state.viewer import ViewerModel
 from deepvis.views.actions.engines import choose_engine
 from deepvis.views.actions.opening import open_link, open_paths
 from deepvis.views.actions.registry import SUBMENUS, WINDOW_ACTIONS

@@ -26,8 +26,9 @@ from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.settings.settings import Settings
 from deepvis.sources import open_images
+from deepvis.state.options import COLORMAPS, BackMode, Origin
 from deepvis.state.resolve import resolve
-from deepvis.state.viewer import COLORMAPS, BackMode, Origin, ViewerModel
+from deepvis.state.viewer import ViewerModel
 from prototxt.common.progress import with_bar
 from prototxt.pixels.decode import read_image
 

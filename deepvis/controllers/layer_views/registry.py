@@ -49,5 +49,5 @@ LAYER_VIEWS: Registry[LayerView] = Registry("layer view")
 def layer_view(
     name: str, *, follows: tuple[str, ...] = (), looks: tuple[str, ...] = (), live: bool = False
 ) -> Callable[[Make], Make]:
-    """Register the decorated function as ``name``, one of `deepvis.state.viewer.LayerMode`; see `LayerView`."""
+    """Register the decorated function as ``name``, one of `deepvis.state.options.LayerMode`; see `LayerView`."""
     return LAYER_VIEWS.register(name, make=lambda make: LayerView(make, follows, looks, live))

@@ -18,8 +18,8 @@ from deepvis.controllers.panes.registry import pane
 from deepvis.controllers.sources import Sources
 from deepvis.model.model import Model
 from deepvis.state.net_info import Grid
+from deepvis.state.options import BlobView
 from deepvis.state.resolve import DisplayState
-from deepvis.state.viewer import BlobView
 
 Array = NDArray[np.floating]
 

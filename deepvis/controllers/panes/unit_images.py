@@ -15,8 +15,8 @@ from deepvis.engines.hits import hits_of_unit
 from deepvis.export.pictures import back_colours
 from deepvis.export.unit_folders import UnitPicture, UnitPictures
 from deepvis.export.visit import Seen, visit
+from deepvis.state.options import BackMode
 from deepvis.state.resolve import DisplayState
-from deepvis.state.viewer import BackMode
 from deepvis.synthesis.folder import kept_pictures
 
 Pixels = NDArray[np.uint8]

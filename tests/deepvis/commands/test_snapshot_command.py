@@ -8,7 +8,8 @@ import tyro
 from deepvis.commands.snapshot import ALIASES, StateOptions, wishes_of
 from deepvis.commands.window import WindowOptions
 from deepvis.errors import SettingsError
-from deepvis.state.viewer import Origin, ViewerModel
+from deepvis.state.options import Origin
+from deepvis.state.viewer import ViewerModel
 
 
 def given(*words):

@@ -12,7 +12,7 @@ from deepvis.compute.colour import (
     unit_ranges,
     with_levels,
 )
-from deepvis.state.viewer import COLORMAPS
+from deepvis.state.options import COLORMAPS
 
 
 def test_signed_values_diverge_about_zero():

@@ -2,8 +2,9 @@ import pytest
 
 from deepvis.controllers.actions import ACTIONS
 from deepvis.state.net_info import LayerInfo, NetInfo
+from deepvis.state.options import COLORMAPS, Origin
 from deepvis.state.resolve import resolve
-from deepvis.state.viewer import COLORMAPS, OPTIONS, Origin, ViewerModel
+from deepvis.state.viewer import OPTIONS, ViewerModel
 from prototxt.net.graph import Value
 
 NET = NetInfo(

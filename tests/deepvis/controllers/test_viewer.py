@@ -7,7 +7,7 @@ import pytest
 
 from deepvis.engines.engine import Engine
 from deepvis.session.session import Session
-from deepvis.state.viewer import Origin
+from deepvis.state.options import Origin
 from prototxt.net.graph import Value
 from prototxt.pixels.preprocess import Preprocessing
 from prototxt.pixels.samples import Pair

@@ -5,7 +5,7 @@ import torch
 from deepvis.engines.describe import describe
 from deepvis.engines.engine import Engine, Frame
 from deepvis.errors import ModelError
-from deepvis.state.viewer import Origin
+from deepvis.state.options import Origin
 from prototxt.net.graph import Value
 
 

@@ -11,7 +11,7 @@ import torch
 from deepvis.engines.engine import Engine, Frame
 from deepvis.engines.pycaffe_engine import PycaffeEngine
 from deepvis.model.model import Model
-from deepvis.state.viewer import Origin, PairView
+from deepvis.state.options import Origin, PairView
 from prototxt.formats.text import parse_net
 from prototxt.net.shapes import infer_shapes
 from prototxt.pixels.preprocess import Preprocessing

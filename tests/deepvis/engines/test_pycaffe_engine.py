@@ -22,8 +22,9 @@ from deepvis.scan.reader import Scan
 from deepvis.scan.run import scan
 from deepvis.session.session import Session
 from deepvis.settings.settings import BUNDLED_MODEL, Settings
+from deepvis.state.options import Origin
 from deepvis.state.resolve import resolve
-from deepvis.state.viewer import Origin, ViewerModel
+from deepvis.state.viewer import ViewerModel
 from prototxt.common.progress import with_bar
 from prototxt.formats.text import parse_net
 from prototxt.net.graph import NetGraph, Value

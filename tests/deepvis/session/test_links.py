@@ -10,7 +10,8 @@ from deepvis.errors import SettingsError
 from deepvis.session.links import SETTINGS, STATE, Link, link_to, link_to_model, read_link, seen_again, settings_of
 from deepvis.session.session import Session
 from deepvis.settings.settings import Settings
-from deepvis.state.viewer import OPTIONS, Origin, ViewerModel
+from deepvis.state.options import Origin
+from deepvis.state.viewer import OPTIONS, ViewerModel
 
 NAMES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(lambda name: name.strip() == name)
 SEEN: dict[str, Any] = {name: option.choices[1] for name, option in OPTIONS.items() if option.choices} | {

@@ -2,8 +2,9 @@ import pytest
 from pydantic import ValidationError
 
 from deepvis.state.net_info import Grid, LayerInfo, NetInfo, UnitOrder
+from deepvis.state.options import Options, Origin
 from deepvis.state.resolve import DisplayState, fields_of, resolve
-from deepvis.state.viewer import Options, Origin, ViewerModel
+from deepvis.state.viewer import ViewerModel
 from prototxt.net.graph import Value
 
 DATA = LayerInfo("data", "Input", 3, Value("data"), Value("data"), 9, 11)

@@ -6,7 +6,8 @@ import pytest
 from PySide6.QtGui import QKeySequence
 
 from deepvis.controllers.actions import ACTIONS, OTHER_ACTIONS, choosing
-from deepvis.state.viewer import OPTIONS, Origin, ViewerModel
+from deepvis.state.options import Origin
+from deepvis.state.viewer import OPTIONS, ViewerModel
 from deepvis.views.actions.registry import SUBMENUS, WINDOW_ACTIONS
 from deepvis.views.keys import COMMANDS, KEYMAPS, command_of, commands_of, keys_text
 from deepvis.views.options_pane import GROUPS

@@ -14,7 +14,7 @@ from prototxt.formats.weights import write_weights
 
 REPOSITORY = Path(__file__).parents[3]
 ROWS = {
-    "deepvis/state/viewer.py": {
+    "deepvis/state/options.py": {
         "    layer_mode: LayerMode": (
             '    glow: Annotated[float, Option((0.0, 0.5, 1.0), "colours")] = Field(\n'
             '        default=0.0, ge=0, le=1, description="how far bright places shine"\n'

@@ -14,7 +14,8 @@ from deepvis.engines.describe import Naming
 from deepvis.engines.engine import Engine
 from deepvis.session.session import Session
 from deepvis.sources import open_images
-from deepvis.state.viewer import Origin, ViewerModel
+from deepvis.state.options import Origin
+from deepvis.state.viewer import ViewerModel
 from deepvis.views.app import make_window
 from tests.deepvis.views.pressing import press
 
