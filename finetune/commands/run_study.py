@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from deepvis.scan.signals import stopping_at_signals
 from finetune.commands import run_demo
 from finetune.study.file import read_study
 from finetune.study.running import Outcome, running, write_study
@@ -50,7 +51,7 @@ def run_study_command(
     write_study(out, path.read_text(encoding="utf-8"))
     again = f"python -m finetune run {study} --out {out}"
     try:
-        outcome = with_bar(running(chosen, out, cache))
+        outcome = with_bar(stopping_at_signals(running(chosen, out, cache)))
     except KeyboardInterrupt:
         print(f"\nstopped; what was done is kept, and this goes on with it: {again}")
         raise

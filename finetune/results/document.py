@@ -13,7 +13,8 @@ LATEX_SIGNS = {
 }  # fmt: skip
 STYLE = """body { font: 15px/1.5 sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; margin: 1em 0 } th, td { padding: .2em .7em; text-align: right }
-th:first-child, td:first-child { text-align: left } tr { border-bottom: 1px solid #ddd } img { max-width: 100% }"""
+th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left }
+tr { border-bottom: 1px solid #ddd } img { max-width: 100% }"""
 
 
 @dataclass(frozen=True)

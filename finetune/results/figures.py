@@ -8,7 +8,6 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from finetune.results.reading import Baseline, Results
@@ -23,53 +22,49 @@ MOST_CURVES = 12
 def draw_losses(rows: Sequence[Summary], stem: Path) -> None:
     """Bars of what was forgotten of the old task and is missing of the new one, as in Basarte's figures 4.6 and 4.8."""
     shown = [row for row in rows if row.source_loss]
-    with _figure(stem, (max(6.0, 0.55 * len(shown) + 2), 4)) as figure:
+    bars = [("old task: forgotten", OLD, [row.source_loss for row in shown])]
+    if any(row.target_loss for row in shown):
+        bars.append(("new task: missing", NEW, [row.target_loss for row in shown]))
+    with _figure(stem, (max(6.0, 0.4 * len(shown) + 2), 4)) as figure:
         axes = figure.subplots()
-        places = np.arange(len(shown))
-        _bars(axes, places - 0.2, [row.source_loss for row in shown], OLD, "old task: forgotten")
-        if any(row.target_loss for row in shown):
-            _bars(axes, places + 0.2, [row.target_loss for row in shown], NEW, "new task: missing")
-        axes.set_xticks(places, [row.title for row in shown], rotation=40, ha="right")
+        places, width = np.arange(len(shown)), 0.8 / len(bars)
+        for number, (label, colour, means) in enumerate(bars):
+            values = [100 * mean.value if mean else np.nan for mean in means]
+            errors = [_error(mean) if mean else 0.0 for mean in means]
+            offset = width * (number - (len(bars) - 1) / 2)
+            axes.bar(
+                places + offset, values, width, yerr=errors, color=colour, label=label, error_kw={"linewidth": 0.8}
+            )
+        axes.set_xticks(places, [row.row for row in shown], rotation=40, ha="right")
         axes.set_ylabel("loss of accuracy, points")
         axes.axhline(0, color="black", linewidth=0.6)
         axes.legend(frameon=False)
 
 
-def _bars(axes: Axes, places: np.ndarray, means: Sequence[Mean | None], colour: str, label: str) -> None:
-    values = [100 * mean.value if mean else np.nan for mean in means]
-    errors = [100 * mean.error if mean else np.nan for mean in means]
-    axes.bar(places, values, 0.4, yerr=np.nan_to_num(errors), color=colour, label=label, error_kw={"linewidth": 0.8})
-
-
 def draw_pareto(rows: Sequence[Summary], baseline: Baseline, stem: Path) -> None:
     """Accuracy on the old task against accuracy on the new one, with standard errors; right and up is better."""
-    with _figure(stem, (7, 5)) as figure:
+    with _figure(stem, (8, max(4.5, 0.17 * len(rows) + 1))) as figure:
         axes = figure.subplots()
         best = _not_dominated(rows)
         for number, row in enumerate(rows):
             if row.source is None or row.target is None:
                 continue
-            colour = OLD if number in best else "#888888"
+            place, colour = (100 * row.target.value, 100 * row.source.value), OLD if number in best else "#888888"
             axes.errorbar(
-                100 * row.target.value,
-                100 * row.source.value,
+                *place,
                 xerr=_error(row.target),
                 yerr=_error(row.source),
                 fmt="o",
                 color=colour,
                 markersize=4,
                 linewidth=0.8,
+                label=f"{number + 1}  {row.row}",
             )
-            axes.annotate(
-                row.title,
-                (100 * row.target.value, 100 * row.source.value),
-                (4, 3),
-                textcoords="offset points",
-                fontsize=7,
-                color=colour,
-            )
+            below = -9 if number % 2 else 3  # numbers of points that lie together stay readable
+            axes.annotate(str(number + 1), place, (3, below), textcoords="offset points", fontsize=7, color=colour)
         axes.axhline(100 * baseline.source, color="black", linewidth=0.6, linestyle=":")
         axes.set(xlabel="accuracy on the new task, %", ylabel="accuracy on the old task, % (dotted: before)")
+        axes.legend(frameon=False, fontsize=7, bbox_to_anchor=(1.02, 1), loc="upper left", handletextpad=0.2)
 
 
 def _error(mean: Mean) -> float:
@@ -94,7 +89,7 @@ def draw_curves(results: Results, direction: str, stem: Path) -> bool:
     Whether there was anything to draw.
     """
     runs = [(row, found[0]) for row in results.rows if (found := results.runs[direction, row.name])]
-    logs = [(row.title, run.log) for row, run in runs[:MOST_CURVES] if run.log]
+    logs = [(row.name, run.log) for row, run in runs[:MOST_CURVES] if run.log]
     if not logs:
         return False
     kinds = [kind for kind in ("loss", "target", "source") if any(kind in record for _, log in logs for record in log)]
@@ -102,11 +97,11 @@ def draw_curves(results: Results, direction: str, stem: Path) -> bool:
         every = figure.subplots(1, len(kinds), squeeze=False)[0]
         labels = {"loss": "training loss", "target": "accuracy on the new task, %", "source": "on the old task, %"}
         for axes, kind in zip(every, kinds, strict=True):
-            for title, log in logs:
+            for name, log in logs:
                 points = [(record["iteration"], record[kind]) for record in log if kind in record]
                 if points:
                     at, values = zip(*points, strict=True)
-                    axes.plot(at, np.array(values) * (1 if kind == "loss" else 100), label=title, linewidth=1)
+                    axes.plot(at, np.array(values) * (1 if kind == "loss" else 100), label=name, linewidth=1)
             axes.set(xlabel="iteration", ylabel=labels[kind])
         every[-1].legend(frameon=False, fontsize=7, bbox_to_anchor=(1.02, 1), loc="upper left")
     return True

@@ -10,20 +10,23 @@ from finetune.results.document import Block, Heading, Items, Paragraph, Picture,
 from finetune.results.figures import draw_curves, draw_losses, draw_pareto
 from finetune.results.reading import Results, read_results
 from finetune.results.summary import summaries
-from finetune.results.tables import choices_table, claims_table, main_table
+from finetune.results.tables import choices_table, claims_table, columns_of, main_table
 from prototxt.common.atomic import write_text
 from prototxt.common.progress import Progress, with_bar
 
 REPORT, FIGURES = "report", "figures"
-MEANINGS = (
-    "old task, new task: accuracy on all test images, each once, in %; mean over seeds ± standard error of the mean.",
-    "forgotten: accuracy on the old task before, less the accuracy now, in points (Avalanche's first less last).",
-    "missing: accuracy of a net that was trained for the new task alone, less the accuracy now (intransigence).",
-    "joint loss: the sum of both (Basarte 2019); bold: the best value of a column.",
-    "recovered: the share of what fine-tuning forgets that is not forgotten.",
-    "probe: accuracy of a new linear classifier on the trunk's features, on the old task.",
-    "untold: accuracies of a net with a gate that finds out itself which task an image belongs to.",
-)
+MEANINGS = {
+    "old task": "accuracy on all its test images, each once, in %; mean over seeds ± standard error of the mean",
+    "new task": "the same of the new one; bold: the best value of a column",
+    "forgotten": "accuracy on the old task before, less the accuracy now, in points (Avalanche's first less last)",
+    "missing": "accuracy of a net that was trained for the new task alone, less the accuracy now (intransigence)",
+    "joint loss": "the sum of both (Basarte 2019)",
+    "recovered": "the share of what fine-tuning forgets that is not forgotten",
+    "probe": "accuracy of a new linear classifier on the trunk's features, on the old task",
+    "old, untold": "accuracy of a net with a gate that finds out itself which task an image belongs to",
+    "new, untold": "the same of the new task",
+    "CPU s": "of preparing, training and evaluating a run",
+}
 JUDGED = (
     "Intervals come from a paired bootstrap over test images and seeds. A claim is held where the whole interval lies "
     "above what it says, not held where it lies below, else undecided. They are not corrected for the number of "
@@ -63,7 +66,12 @@ def writing_report(out: Path) -> Generator[Progress, None, list[Path]]:
         judged.append(judge(results, claim, direction))
     if judged:
         blocks += [Heading("Claims"), claims_table(judged), Paragraph(JUDGED)]
-    blocks += [Heading("What the numbers mean"), Items(MEANINGS)]
+    every = [row for direction in results.directions for row in summaries(results, direction)]
+    titles = [column.title for column in columns_of(every)]
+    blocks += [
+        Heading("What the numbers mean"),
+        Items(tuple(f"{title}: {MEANINGS[title]}" for title in titles)),
+    ]
     yield Progress(total, total, "report: parts")
     files = {
         out / f"{REPORT}.md": to_markdown(blocks),

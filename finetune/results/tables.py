@@ -43,14 +43,20 @@ COLUMNS = (
 )
 
 
+def columns_of(rows: Sequence[Summary]) -> list[Column]:
+    """The columns in which some row has a value."""
+    return [column for column in COLUMNS if any(column.value(row) for row in rows)]
+
+
 def main_table(rows: Sequence[Summary], caption: str) -> Table:
     """What every row came to; columns without any value are left out."""
-    columns = [column for column in COLUMNS if any(column.value(row) for row in rows)]
+    columns = columns_of(rows)
     bold = frozenset(
-        (number, place) for place, column in enumerate(columns, 1) if column.best for number in _best(rows, column)
+        (number, place) for place, column in enumerate(columns, 2) if column.best for number in _best(rows, column)
     )
     cells = [
         (
+            row.row,
             row.title,
             *(_cell(column.value(row), column.percent) for column in columns),
             f"{row.added_weights:,}".replace(",", " "),
@@ -58,7 +64,7 @@ def main_table(rows: Sequence[Summary], caption: str) -> Table:
         )
         for row in rows
     ]
-    head = ("method", *(column.title for column in columns), "new weights", "seeds")
+    head = ("row", "method", *(column.title for column in columns), "new weights", "seeds")
     return Table(head, tuple(cells), caption, bold)
 
 
@@ -73,7 +79,7 @@ def _cell(mean: Mean | None, percent: bool) -> str:
         return "–"
     factor, digits = (100, 1) if percent else (1, 0)
     error = "" if mean.error != mean.error else f" ± {factor * mean.error:.{digits}f}"
-    return f"{factor * mean.value:.{digits}f}{error}"
+    return f"{round(factor * mean.value, digits) + 0.0:.{digits}f}{error}"  # + 0.0: no minus before a zero
 
 
 def claims_table(judged: Sequence[Judged]) -> Table:

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from deepvis.scan.processes import started_processes
+from deepvis.scan.signals import stopping_at_signals
 from finetune.errors import ExperimentError
 from finetune.study import runs as names
 from finetune.study.execution import Work, executing
@@ -77,7 +78,7 @@ def main(order: Path) -> None:
     torch.set_num_threads(study.threads)
     with errors_as_sentences("finetune"), started_processes() as processes:
         material = Opened(study, out, cache).material(run.direction)
-        with closing(executing(run, material, out, processes)) as work:
+        with closing(stopping_at_signals(executing(run, material, out, processes))) as work:
             for step in work:
                 if processes.rank == 0:
                     print(STEP, step.done, flush=True)

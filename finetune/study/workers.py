@@ -199,10 +199,27 @@ def _serve(
     keep_freed_memory()
     torch.set_num_threads(study.threads)
     opened = Opened(study, out, cache)
-    while (order := wanted.get()) is not None and not stop.is_set():
+    parent = multiprocessing.parent_process()
+
+    def stopped() -> bool:
+        return stop.is_set() or parent is None or not parent.is_alive()
+
+    while (order := _next_order(wanted, stopped)) is not None:
         number, run = order
         try:
-            for report in reports_of(number, work_of(run, opened), stop.is_set):
+            for report in reports_of(number, work_of(run, opened), stopped):
                 heard.put(report)
         except Exception:
             heard.put(Report(number, "broken", words=traceback.format_exc()))
+
+
+def _next_order(
+    wanted: multiprocessing.Queue[tuple[int, Run] | None], stopped: Callable[[], bool]
+) -> tuple[int, Run] | None:
+    """Wait for a run; None where there is no more, or the study has ended, in whatever way."""
+    while not stopped():
+        try:
+            return wanted.get(timeout=1.0)
+        except queue.Empty:
+            continue
+    return None

@@ -69,7 +69,7 @@ class Watch:
     ----------
     checkpoint : file of the run's state, read when it is there, written now and then; None for none.
     log : takes what is to be logged: iteration, loss (mean since the last line), lr, and what ``evaluate`` gives.
-    evaluate : asked every ``settings.evaluate`` iterations with the weights, all layers.
+    evaluate : asked every ``settings.evaluate`` iterations, and after the last, with the weights of all layers.
     """
 
     checkpoint: Path | None = None
@@ -128,9 +128,10 @@ def _watch(trainer: Trainer, watch: Watch) -> None:
     if at % settings.display == 0 or last:
         record = {"loss": float(np.mean(trainer.losses)), "lr": trainer.rate}
         trainer.losses.clear()
-    if watch.evaluate and settings.evaluate and at % settings.evaluate == 0 and not last:
+    first = trainer.job.processes.rank == 0
+    if first and watch.evaluate and settings.evaluate and (last or at % settings.evaluate == 0):
         record |= watch.evaluate(trainer.network_weights())
-    if record and trainer.job.processes.rank == 0:
+    if record and first:
         watch.log({"iteration": at, **record})
 
 

@@ -278,6 +278,7 @@ def test_the_log_holds_mean_losses_rates_and_evaluations(setting, target, model)
     rates = [record["lr"] for record in records if "lr" in record]
     assert rates == pytest.approx([0.002, 0.0002, 0.0002])
     assert records[1] == {"iteration": 5, "target": 12.0}
+    assert set(records[3]) == {"iteration", "loss", "lr", "target"}
 
 
 # -- several processes -----------------------------------------------------------------------------------------------
