@@ -11,7 +11,7 @@ def list_command() -> None:
     """Name the experiments, the studies that ship with the program, and the methods."""
     _show("experiments, for `run NAME`", {run_demo.NAME: run_demo.WHAT})
     _show("studies, for `run NAME`", {name: title_of(path) for name, path in shipped_studies().items()})
-    _show("methods, for study files", {name: f"{each.title}: {each.what}" for name, each in METHODS.items()})
+    _show("methods, for study files", {name: f"{each.title} – {each.what}" for name, each in METHODS.items()})
 
 
 def _show(title: str, entries: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import torch
 
+from deepvis.scan.signals import STOPPING
 from finetune.study.execution import Work, executing
 from finetune.study.file import Study
 from finetune.study.launched import launching
@@ -110,16 +111,17 @@ def _threads(count: int) -> Iterator[None]:
 
 
 @contextmanager
-def _ctrl_c_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C; processes that are started meanwhile ignore it from their first moment on.
+def _signals_ignored() -> Iterator[None]:
+    """Ignore what asks to stop; processes that are started meanwhile ignore it from their first moment on.
 
-    The terminal sends it to everybody, and the study says when to stop.
+    A terminal sends Ctrl-C to everybody, as others send SIGTERM, and the study says when to stop.
     """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in STOPPING}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Processes:
@@ -136,7 +138,7 @@ class _Processes:
         ]
 
     def __enter__(self) -> _Processes:
-        with _ctrl_c_ignored():
+        with _signals_ignored():
             for process in self._processes:
                 process.start()
         return self

@@ -234,7 +234,7 @@ def test_list_names_the_experiments(capsys):
     out = capsys.readouterr().out
     assert "\n  demo  the whole idea on real photographs" in out
     assert re.search(r"\n  thesis-b +Thesis B: ", out)
-    assert re.search(r"\n  fine-tuning +fine-tuning: Train all layers", out)
+    assert re.search(r"\n  fine-tuning +fine-tuning – Train all layers", out)
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,17 @@ def test_the_engine_caffe_refuses_terms_by_name(files, tmp_path, monkeypatch):
     assert "method 'penalty' has 1 terms beyond lr_mult, which real Caffe cannot train" in outcome.refused[0][1]
 
 
+@pytest.mark.caffe
+def test_real_caffe_trains_a_study(files, tmp_path):
+    outcome = run(files, tmp_path, '[[methods]]\nmethod = "head"\n[[methods]]\nmethod = "m2"\n', engine="caffe")
+    assert (outcome.refused, outcome.made) == ([], 4)
+    folder = tmp_path / "small-stripes/head/seed-0"
+    assert [record["iteration"] for record in read_log(folder / "log.jsonl")] == [0, 2, 4, 6]
+    baseline = read_scores(tmp_path / "small-stripes/baseline/logits.npz")["source"].logits
+    assert np.array_equal(read_scores(folder / "logits.npz")["source"].logits, baseline)
+    assert (folder / "caffe/train.log").is_file()
+
+
 def test_h_is_measured_once_for_a_net(files, tmp_path, monkeypatch):
     tables = []
 
@@ -195,7 +206,8 @@ def test_processes_of_torchrun_train_one_run_together(files, tmp_path):
     assert not list((tmp_path / "two").rglob("launch*"))
 
 
-def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(files, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(number, files, tmp_path):
     path = files.study('[[methods]]\nmethod = "fine-tuning"\ntraining = {iterations = 100000}\n')
     command = [sys.executable, "-m", "finetune", "run", path, "--out", tmp_path / "out", "--cache", files.cache]
     process = subprocess.Popen(
@@ -204,7 +216,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(files, tmp_path):
     while not list((tmp_path / "out").rglob("log.jsonl")):
         assert process.poll() is None
         time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     out, error = process.communicate()
     assert process.returncode == INTERRUPTED, error
     assert f"this goes on with it: python -m finetune run {path} --out {tmp_path / 'out'}" in out
