@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -22,6 +23,7 @@ from prototxt.formats.text import write_message
 from prototxt.formats.weights import read_weights, write_weights
 from prototxt.net.build import layer
 from prototxt.split import merge_weights, split_net, split_weights
+from tests.conftest import REPOSITORY
 from tests.finetune.conftest import small_model
 from torchcaffe.__main__ import main as torchcaffe
 
@@ -305,7 +307,10 @@ def test_two_processes_train_as_one(setting, target, model, tmp_path):
     script = tmp_path / "worker.py"
     script.write_text(WORKER)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", script]
-    done = subprocess.run([*map(str, command), str(tmp_path / "w.npz")], capture_output=True, text=True, check=False)
+    path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))  # for tests.finetune
+    environment = {**os.environ, "PYTHONPATH": path}
+    command.append(tmp_path / "w.npz")
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     one = trained(prepared_with(setting, RATES), target, model, seed=2).weights
     with np.load(tmp_path / "w.npz") as file:
