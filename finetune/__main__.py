@@ -11,6 +11,7 @@ from finetune.commands.compare import compare_command
 from finetune.commands.evaluate import evaluate_command
 from finetune.commands.events import events_command
 from finetune.commands.listing import list_command
+from finetune.commands.packing import pack_command, unpack_command
 from finetune.commands.report import report_command
 from finetune.commands.run import choose_run
 from prototxt.common.errors import errors_as_sentences
@@ -20,6 +21,8 @@ COMMANDS: dict[str, Any] = {
     "report": report_command,
     "compare": compare_command,
     "events": events_command,
+    "pack": pack_command,
+    "unpack": unpack_command,
     "list": list_command,
 }
 

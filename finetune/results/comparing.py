@@ -70,16 +70,14 @@ def compare(first: Sequence[RunResult], second: Sequence[RunResult], on: On, pai
     differences = []
     for task in TASKS[on]:
         for one, other in pairs:
-            if not np.array_equal(one.scores[task].labels, other.scores[task].labels):
+            if one.tested_on(task) != other.tested_on(task):
                 raise ExperimentError(f"{one.folder} and {other.folder} were tested on different images of {task}")
-        differences.append(
-            np.array([one.scores[task].correct * 1.0 - other.scores[task].correct for one, other in pairs])
-        )
+        differences.append(np.array([one.right[task] * 1.0 - other.right[task] for one, other in pairs]))
     estimate = paired_bootstrap(differences)
     points = Estimate(*(POINTS * number for number in (estimate.value, estimate.low, estimate.high)))
     exact = None
     if len(pairs) == 1 and on != "joint":
-        exact = mcnemar(*(run.scores[on].correct for run in pairs[0]))
+        exact = mcnemar(*(run.right[on] for run in pairs[0]))
     return Compared(tuple(one.seed for one, _ in pairs), points, exact)
 
 

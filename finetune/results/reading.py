@@ -8,8 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from finetune.errors import ExperimentError
-from finetune.evaluation.scores import Scores, read_scores
+from finetune.evaluation.right_answers import read_right
 from finetune.study import runs as names
 from finetune.study.file import Study
 from finetune.study.log import read_log
@@ -43,9 +45,13 @@ class RunResult:
         return "diverged" in self.result
 
     @cached_property
-    def scores(self) -> dict[str, Scores]:
-        """Class scores of the test images of ``source`` and ``target``."""
-        return read_scores(self.folder / names.LOGITS)
+    def right(self) -> dict[str, np.ndarray]:
+        """Which test images of ``source`` and ``target`` are told right, (N,) bool each."""
+        return read_right(self.folder / names.RIGHT)
+
+    def tested_on(self, task: str) -> tuple[Any, ...]:
+        """What tells the images of ``source`` or ``target`` that it was tested on from others."""
+        return self.config.get(task), self.config.get("held_out"), len(self.right[task])
 
     @cached_property
     def log(self) -> list[dict[str, Any]]:

@@ -16,7 +16,9 @@ from finetune.errors import DivergedError
 from finetune.evaluation.filter_changes import Net, measuring_changes
 from finetune.evaluation.gate import without_being_told
 from finetune.evaluation.heads import trunk_value
+from finetune.evaluation.intact import Intact
 from finetune.evaluation.probe import probe_accuracy
+from finetune.evaluation.right_answers import write_right
 from finetune.evaluation.scores import Scorer, Scores, write_scores
 from finetune.methods import METHODS
 from finetune.study import runs as names
@@ -32,6 +34,8 @@ from prototxt.common.atomic import write_text
 from prototxt.common.progress import Progress
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import Weights, write_weights
+
+MADE = (names.RESULT, names.LOG, names.LOGITS, names.RIGHT, names.WEIGHTS, names.NET, names.CHECKPOINT, names.FILTERS)
 
 Work = Generator[Progress, None, dict[str, Any]]
 
@@ -125,7 +129,7 @@ def _prepare(run: Run, setting: Setting, material: Material) -> Generator[Progre
 def _begin(run: Run, folder: Path, out: Path) -> None:
     """Make the folder; what another configuration left in it goes."""
     if run.state(out) == "changed":
-        for name in (names.RESULT, names.LOG, names.LOGITS, names.WEIGHTS, names.NET, names.CHECKPOINT, names.FILTERS):
+        for name in MADE:
             (folder / name).unlink(missing_ok=True)
         shutil.rmtree(folder / "caffe", ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -194,9 +198,12 @@ def _judge(run: Run, prepared: Prepared, trained: Trained, material: Material, t
     started = time.process_time()
     done = Progress(run.images, run.images, str(run.folder))
     scorer = Scorer(prepared.net, trained.weights, material.model.preprocessing, run.evaluation.crops, run.device)
+    kept = material.intact if material.intact.is_in(Net(prepared.net, trained.weights), prepared.old_output) else None
     scores = {}
     for name, output in (("source", prepared.old_output), ("target", prepared.new_output)):
         work = scorer.scoring(tested.parts[name], output)
+        if name == "source" and kept is not None:
+            work = kept.scoring((run.held_out, scorer.crops), tested.parts[name], scorer.crops, run.device)
         scores[name] = yield from _replacing(work, done)
     result: dict[str, Any] = {}
     for name, each in scores.items():
@@ -207,12 +214,9 @@ def _judge(run: Run, prepared: Prepared, trained: Trained, material: Material, t
             gate[name] = yield from _replacing(scorer.features(part, value), done)
         result |= without_being_told(gate, {name: each.correct for name, each in scores.items()})
     if run.evaluation.probe != "none":
-        value = trunk_value(prepared.net, prepared.old_output)
-        train = yield from _replacing(scorer.features(tested.source.train, value), done)
-        test = yield from _replacing(scorer.features(tested.parts["source"], value), done)
-        labels = tested.source.train.labels, tested.parts["source"].labels
-        result["source_probe"] = probe_accuracy(train, labels[0], test, labels[1], run.evaluation.probe)
+        result["source_probe"] = yield from _replacing(_probing(run, prepared, scorer, tested, kept), done)
     write_scores(folder / names.LOGITS, **scores)
+    write_right(folder / names.RIGHT, scores)
     if run.evaluation.weights:
         write_message(folder / names.NET, prepared.net)
         write_weights(folder / names.WEIGHTS, prepared.net, trained.weights)
@@ -229,6 +233,20 @@ def _judge(run: Run, prepared: Prepared, trained: Trained, material: Material, t
     result |= {"train_seconds": round(trained.seconds, 2)}
     result |= {"evaluation_seconds": round(time.process_time() - started, 2)}
     return result
+
+
+def _probing(
+    run: Run, prepared: Prepared, scorer: Scorer, tested: Tested, kept: Intact | None
+) -> Generator[Progress, None, float]:
+    """Train a new linear classifier for the old task on the trunk, and test it."""
+    kind, train, test = run.evaluation.probe, tested.source.train, tested.parts["source"]
+    assert kind != "none"
+    if kept is not None:
+        return (yield from kept.probing((run.held_out, kind), train, test, kind, run.device))
+    value = trunk_value(prepared.net, prepared.old_output)
+    learnt = yield from scorer.features(train, value)
+    asked = yield from scorer.features(test, value)
+    return probe_accuracy(learnt, train.labels, asked, test.labels, kind)
 
 
 def _replacing(work: Generator[Progress, None, Any], step: Progress) -> Generator[Progress, None, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepvis.model.model import Model, open_model
 from finetune.errors import ExperimentError
+from finetune.evaluation.filter_changes import Net
 from finetune.evaluation.heads import class_scores
+from finetune.evaluation.intact import Intact
 from finetune.study.file import Direction, Study
 from finetune.study.measuring import Measured
 from finetune.tasks.cache import CACHE
@@ -28,12 +30,18 @@ class Material:
     model : the net.
     source, target : the tasks, their images resized as the net's preprocessing says.
     measured : gives H and other measures of the net's units.
+    intact : gives what the net says before it learns.
     """
 
     model: Model
     source: Task
     target: Task
     measured: Measured
+    intact: Intact = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        before = Net(self.model.test_net, self.model.weights)
+        object.__setattr__(self, "intact", Intact(before, self.model.preprocessing))
 
     @property
     def known(self) -> dict[str, str]:

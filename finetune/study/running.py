@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.errors import ExperimentError
-from finetune.evaluation.heads import class_scores
-from finetune.evaluation.scores import Scorer, write_scores
+from finetune.evaluation.scores import write_scores
 from finetune.study import runs as names
 from finetune.study.choosing import Point, choose, points_of
 from finetune.study.file import Direction, Study
@@ -145,8 +144,7 @@ def _baseline(direction: Direction, opened: Opened) -> Generator[Progress, None,
     if (folder / names.RESULT).is_file() and key.items() <= read_json(folder / names.RESULT).items():
         return
     started = time.process_time()
-    scorer = Scorer(material.model.test_net, material.model.weights, material.model.preprocessing, crops)
-    scores = yield from scorer.scoring(material.source.test, class_scores(material.model.net))
+    scores = yield from material.intact.scoring((None, crops), material.source.test, crops)
     write_scores(folder / names.LOGITS, source=scores)
     found = {"source_accuracy": scores.accuracy, "source_loss": scores.loss, "source_images": len(scores.labels)}
     write_json(folder / names.RESULT, {**key, **found, "cpu_seconds": round(time.process_time() - started, 2)})

@@ -18,7 +18,7 @@ from prototxt.common.atomic import write_text
 
 CONFIG, LOG, RESULT = "config.json", "log.jsonl", "result.json"
 LOGITS, WEIGHTS, CHECKPOINT, NET = "logits.npz", "weights.caffemodel", "checkpoint.pt", "net.prototxt"
-FILTERS = "filters.csv"
+FILTERS, RIGHT = "filters.csv", "right.json"
 CHOICE, POINTS = "choice.json", "choice"
 # They change how a run is watched, not what comes of it.
 NOT_PART_OF_A_RUN = ("display", "evaluate", "cache_gb", "checkpoint_seconds")

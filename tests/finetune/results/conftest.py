@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finetune.evaluation.scores import Scores, write_scores
+from finetune.evaluation.right_answers import write_right
+from finetune.evaluation.scores import Scores
 from finetune.study.file import Study
 from finetune.study.runs import write_json
 
@@ -44,7 +45,7 @@ def write_run(folder: Path, row: str, seed: int, accuracies: tuple[float, float]
         name: made_scores(accuracy, IMAGES[name], 10 * seed + len(row))
         for name, accuracy in zip(IMAGES, accuracies, strict=True)
     }
-    write_scores(folder / "logits.npz", **scores)
+    write_right(folder / "right.json", scores)
     write_json(folder / "config.json", {"hash": row, "seed": seed, "row": row, "training": {"iterations": 20}})
     found = {f"{name}_accuracy": each.accuracy for name, each in scores.items()}
     fixed = {"hash": row, "cpu_seconds": 10.0 * (seed + 1), "added_weights": 1234, "learning_weights": 99, "notes": []}
