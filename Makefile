@@ -41,7 +41,7 @@ study-quick: libraries .venv/installed
 
 test: test-libraries .venv/installed
 	@echo "Running the tests ..."
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
 
 test-long: test-libraries .venv/installed
 	@echo "Running the tests that take minutes ..."
