@@ -25,6 +25,7 @@ def run_study_command(
     threads: int | None = None,
     budget: float | None = None,
     cache: Path = CACHE,
+    only: tuple[str, ...] = (),
 ) -> None:
     """Run a study, or go on with it; `run demo --help` tells of the demo.
 
@@ -42,6 +43,8 @@ def run_study_command(
         CPU seconds after which no further run is started.
     cache
         folder of decoded images and unpacked archives.
+    only
+        names of rows, as `report` shows them: what is run now; the same command without it goes on with the others.
     """
     path = find_study(study, [run_demo.NAME])
     changes = {"jobs": jobs, "threads": threads, "budget": budget}
@@ -49,9 +52,9 @@ def run_study_command(
     out = out or Path("build/studies") / path.stem
     keep_freed_memory()
     write_study(out, path.read_text(encoding="utf-8"))
-    again = f"python -m finetune run {study} --out {out}"
+    again = f"python -m finetune run {study} --out {out}" + (f" --only {' '.join(only)}" if only else "")
     try:
-        outcome = with_bar(stopping_at_signals(running(chosen, out, cache)))
+        outcome = with_bar(stopping_at_signals(running(chosen, out, cache, only)))
     except KeyboardInterrupt:
         print(f"\nstopped; what was done is kept, and this goes on with it: {again}")
         raise

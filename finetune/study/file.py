@@ -99,12 +99,14 @@ class Selection(Settings):
         (``target``), or the mean of that and of the old head's accuracy on held-out training images of the old task.
     share : of the training images that is held out.
     seed : of that choice, and of the runs at the points.
+    iterations : of the runs at the points, where they are to be shorter than those of the study; None for as many.
     grids : whether the methods' own grids are used at all.
     """
 
     criterion: Literal["target", "mean"] = "target"
     share: float = Field(default=0.1, gt=0, lt=1)
     seed: int = 1000
+    iterations: int | None = Field(default=None, gt=0)
     grids: bool = True
 
 

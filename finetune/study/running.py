@@ -17,6 +17,7 @@ from finetune.study.holding import alone_in
 from finetune.study.material import Opened
 from finetune.study.rows import Row, rows_of
 from finetune.study.runs import Run, read_json, write_json
+from finetune.study.spelling import unknown
 from finetune.study.workers import Report, working
 from finetune.tasks.cache import CACHE
 from prototxt.common.atomic import write_text
@@ -48,7 +49,9 @@ class Outcome:
     seconds: float = 0.0
 
 
-def running(study: Study, out: Path, cache: Path = CACHE) -> Generator[Progress, None, Outcome]:
+def running(
+    study: Study, out: Path, cache: Path = CACHE, only: Sequence[str] = ()
+) -> Generator[Progress, None, Outcome]:
     """Run a study into a folder.
 
     Runs that are finished are not made again, one that was stopped goes on from its checkpoint, one whose
@@ -59,6 +62,7 @@ def running(study: Study, out: Path, cache: Path = CACHE) -> Generator[Progress,
     study : from `finetune.study.file.read_study`.
     out : the folder.
     cache : of decoded images and unpacked archives.
+    only : rows that are run; all where it is empty. The study and what was run of other rows stay as they are.
 
     Yields
     ------
@@ -66,14 +70,15 @@ def running(study: Study, out: Path, cache: Path = CACHE) -> Generator[Progress,
 
     Raises
     ------
-    InputError : a net, a task, a method or its options cannot be used, or another process is running a study there.
+    InputError : a net, a task, a method or its options cannot be used, ``only`` has a row that the study has not, or
+        another process is running a study there.
     """
     with alone_in(out):
-        return (yield from _running(study, out, cache))
+        return (yield from _running(study, out, cache, only))
 
 
-def _running(study: Study, out: Path, cache: Path) -> Generator[Progress, None, Outcome]:
-    rows = rows_of(study)
+def _running(study: Study, out: Path, cache: Path, only: Sequence[str]) -> Generator[Progress, None, Outcome]:
+    rows = _wanted(rows_of(study), only)
     opened = Opened(study, out, cache)
     yield from opened.preparing()
     write_json(out / STUDY, study.model_dump(mode="json", by_alias=True))
@@ -96,6 +101,14 @@ def _running(study: Study, out: Path, cache: Path) -> Generator[Progress, None, 
     runs.sort(key=lambda run: run.row.seeds.index(run.seed))
     yield from _Phase("study", opened, outcome).making(runs)
     return outcome
+
+
+def _wanted(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:
+    names = [row.name for row in rows]
+    for name in only:
+        if name not in names:
+            raise ExperimentError(unknown("row", name, names))
+    return [row for row in rows if not only or row.name in only]
 
 
 def _choosing(first: Sequence[Run], opened: Opened, outcome: Outcome) -> Generator[Progress, None, dict[Path, Point]]:

@@ -93,10 +93,13 @@ class Run:
 
     def at_point(self, number: int, point: Mapping[str, Any], selection: Selection) -> Run:
         """The run that tries a point of the grid on held-out training images."""
+        shorter = {
+            "iterations": min(selection.iterations or self.row.training.iterations, self.row.training.iterations)
+        }
         return replace(
             self,
             folder=self.folder.parent / POINTS / f"point-{number}",
-            row=with_point(self.row, point),
+            row=with_point(self.row, {**point, **shorter}),
             seed=selection.seed,
             held_out=(selection.share, selection.seed),
             evaluation=self.evaluation.model_copy(update={"probe": "none", "weights": False, "filters": False}),

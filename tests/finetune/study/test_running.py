@@ -76,6 +76,15 @@ def test_a_study_runs_end_to_end(files, tmp_path):
     assert not np.array_equal(baseline, scores["source"].logits)
 
 
+def test_points_of_a_grid_may_be_tried_with_fewer_iterations(files, tmp_path):
+    study = read_study(files.study('[[methods]]\nmethod = "head"\ngrid = {base_lr = [0.01, 0.02]}\n'))
+    study = study.model_copy(update={"selection": study.selection.model_copy(update={"iterations": 2}), "seeds": (0,)})
+    with_bar(running(study, tmp_path, files.cache), quiet=True)
+    row = tmp_path / "small-stripes/head"
+    iterations = [read_json(path)["training"]["iterations"] for path in sorted(row.rglob("config.json"))]
+    assert iterations == [2, 2, 6]  # choice/point-0, choice/point-1, seed-0
+
+
 def test_what_is_done_stays_and_what_changed_is_made_again(files, tmp_path):
     out = tmp_path / "out"
     more = '[[methods]]\nmethod = "head"\n[[methods]]\nmethod = "fine-tuning"\n'
@@ -108,6 +117,20 @@ def test_a_study_that_was_stopped_goes_on_and_ends_the_same(jobs, files, tmp_pat
         assert (whole / "log.jsonl").read_text() == (resumed / "log.jsonl").read_text()
         one, other = (read_scores(place / "logits.npz")["source"].logits for place in (whole, resumed))
         assert np.array_equal(one, other)
+
+
+def test_a_part_of_the_rows_is_run_first(files, tmp_path):
+    more = '[[methods]]\nmethod = "head"\n[[methods]]\nmethod = "fine-tuning"\n'
+    study = read_study(files.study(more))
+    part = with_bar(running(study, tmp_path, files.cache, only=["head"]), quiet=True)
+    assert (part.made, [path.name for path in sorted((tmp_path / "small-stripes").iterdir())]) == (
+        2,
+        ["baseline", "head"],
+    )
+    whole = with_bar(running(study, tmp_path, files.cache), quiet=True)
+    assert (whole.finished, whole.made) == (4, 2)
+    with pytest.raises(ExperimentError, match="unknown row 'heads'; did you mean 'head'"):
+        with_bar(running(study, tmp_path, files.cache, only=["heads"]), quiet=True)
 
 
 def test_the_budget_ends_a_study(files, tmp_path):
