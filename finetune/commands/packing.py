@@ -11,6 +11,8 @@ from finetune.errors import ExperimentError
 from finetune.results.packing import packed, unpack
 from prototxt.common.atomic import write_text
 
+RUNS = "runs.jsonl"
+
 
 def pack_command(folder: Annotated[Path, tyro.conf.Positional], file: Annotated[Path, tyro.conf.Positional]) -> None:
     """Keep all finished runs of a study in one small text file, a line of JSON each.

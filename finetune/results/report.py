@@ -34,17 +34,18 @@ JUDGED = (
 )
 
 
-def write_report(out: Path) -> list[Path]:
+def write_report(out: Path, into: Path | None = None) -> list[Path]:
     """Do `writing_report` with a progress bar."""
-    return with_bar(writing_report(out))
+    return with_bar(writing_report(out, into))
 
 
-def writing_report(out: Path) -> Generator[Progress, None, list[Path]]:
+def writing_report(out: Path, into: Path | None = None) -> Generator[Progress, None, list[Path]]:
     """Write ``report.md``, ``report.html``, ``tables.tex`` and the figures of a study.
 
     Parameters
     ----------
     out : the study's folder; runs that are not finished are named in the report.
+    into : folder that the report is written into, by default the study's.
 
     Returns
     -------
@@ -54,12 +55,12 @@ def writing_report(out: Path) -> Generator[Progress, None, list[Path]]:
     ------
     ExperimentError : no study was run there, or a file in its folder cannot be read.
     """
-    results = read_results(out)
+    results, into = read_results(out), into or out
     claims, total = claims_of(results), len(results.directions) + len(claims_of(results))
     blocks = list(_beginning(results))
     for done, direction in enumerate(results.directions):
         yield Progress(done, total, "report: parts")
-        blocks += _direction(results, direction)
+        blocks += _direction(results, direction, into / FIGURES)
     judged = []
     for done, (claim, direction) in enumerate(claims, len(results.directions)):
         yield Progress(done, total, "report: parts")
@@ -72,15 +73,16 @@ def writing_report(out: Path) -> Generator[Progress, None, list[Path]]:
         Heading("What the numbers mean"),
         Items(tuple(f"{title}: {MEANINGS[title]}" for title in titles)),
     ]
+    blocks += [Heading("How it was made"), *_made(results)]
     yield Progress(total, total, "report: parts")
     files = {
-        out / f"{REPORT}.md": to_markdown(blocks),
-        out / f"{REPORT}.html": to_html(blocks),
-        out / "tables.tex": to_latex(blocks),
+        into / f"{REPORT}.md": to_markdown(blocks),
+        into / f"{REPORT}.html": to_html(blocks),
+        into / "tables.tex": to_latex(blocks),
     }
     for path, text in files.items():
         write_text(path, text)
-    return [*files, *sorted((out / FIGURES).glob("*.png"))]
+    return [*files, *sorted((into / FIGURES).glob("*.png"))]
 
 
 def _beginning(results: Results) -> Iterator[Block]:
@@ -91,6 +93,21 @@ def _beginning(results: Results) -> Iterator[Block]:
         yield Paragraph(_missing(results))
 
 
+def _made(results: Results) -> Iterator[Block]:
+    """Where the runs were made, and what they took, those that chose settings among them."""
+    runs = [run for found in results.runs.values() for run in found]
+    points = [point for choice in results.choices.values() for point in choice["points"]]
+    machines = sorted({run.result["machine"] for run in runs if "machine" in run.result})
+    took = sum(run.result["cpu_seconds"] for run in runs), sum(point.get("cpu_seconds", 0.0) for point in points)
+    yield Items(
+        (
+            f"{len(runs)} runs, {took[0]:.0f} CPU seconds; {len(points)} to choose settings, {took[1]:.0f} CPU seconds",
+            f"seeds {', '.join(map(str, results.study.seeds))}; {results.study.selection.seed} to choose settings",
+            *(f"machine: {machine}" for machine in machines),
+        )
+    )
+
+
 def _missing(results: Results) -> str:
     total = len(results.missing) + sum(map(len, results.runs.values()))
     return (
@@ -99,7 +116,7 @@ def _missing(results: Results) -> str:
     )
 
 
-def _direction(results: Results, direction: str) -> Iterator[Block]:
+def _direction(results: Results, direction: str, figures: Path) -> Iterator[Block]:
     rows, baseline = summaries(results, direction), results.baselines[direction]
     yield Heading(direction)
     if not rows:
@@ -110,7 +127,7 @@ def _direction(results: Results, direction: str) -> Iterator[Block]:
     notes = _notes(results, direction)
     if notes:
         yield Items(notes)
-    stem = results.out / FIGURES / direction
+    stem = figures / direction
     draw_losses(rows, stem.with_name(f"{direction}-losses"))
     yield Picture(f"{FIGURES}/{direction}-losses.png", "What was forgotten of the old task, and missing of the new one")
     draw_pareto(rows, baseline, stem.with_name(f"{direction}-pareto"))

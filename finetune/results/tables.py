@@ -9,6 +9,7 @@ from finetune.results.comparing import Judged
 from finetune.results.document import Table
 from finetune.results.reading import Results
 from finetune.results.summary import Mean, Summary
+from finetune.study.file import Claim
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ def claims_table(judged: Sequence[Judged]) -> Table:
     cells = []
     for each in judged:
         claim = each.claim
-        by = f" by {claim.by:g} points" if claim.by > 0 else f" (not worse by {-claim.by:g})" if claim.by < 0 else ""
-        words = [f"{claim.better} better than {claim.than} on {claim.on}{by}", each.direction]
+        named = f"{claim.words} ({statement(claim)})" if claim.words else statement(claim)
+        words = [named, each.direction]
         if each.compared is None:
             cells.append((*words, "–", "–", "–", each.word))
             continue
@@ -97,6 +98,12 @@ def claims_table(judged: Sequence[Judged]) -> Table:
         cells.append((*words, f"{found.value:+.2f}", interval, str(len(each.compared.seeds)), each.word))
     head = ("claim", "direction", "difference", "95 % interval", "seeds", "verdict")
     return Table(head, tuple(cells), "Differences of accuracies in percentage points.")
+
+
+def statement(claim: Claim) -> str:
+    """A claim by the names of its rows."""
+    by = f" by {claim.by:g} points" if claim.by > 0 else f" (not worse by {-claim.by:g})" if claim.by < 0 else ""
+    return f"{claim.better} better than {claim.than} on {claim.on}{by}"
 
 
 def choices_table(results: Results, direction: str) -> Table | None:

@@ -24,6 +24,7 @@ from finetune.methods import METHODS
 from finetune.study import runs as names
 from finetune.study.engines import engine_of
 from finetune.study.log import RunLog
+from finetune.study.machine import this_machine
 from finetune.study.material import Material
 from finetune.study.measuring import NotMeasured
 from finetune.study.runs import Run, write_json
@@ -100,7 +101,8 @@ def executing(run: Run, material: Material, out: Path, processes: Processes = AL
         run.device,
         processes,
     )
-    result: dict[str, Any] = {"hash": run.hash, "notes": list(prepared.notes), **_sizes(prepared, material)}
+    result: dict[str, Any] = {"hash": run.hash, "machine": this_machine(), "notes": list(prepared.notes)}
+    result |= _sizes(prepared, material)
     try:
         trained = yield from _train(run, job, folder, _evaluation_in_training(run, prepared, material, tested))
     except DivergedError as error:

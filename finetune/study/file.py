@@ -139,6 +139,7 @@ class Claim(Settings):
     on : the task whose accuracy counts, or ``joint``: the mean of both.
     by : percentage points at least; a negative number for "not worse by more than".
     direction : name of the only direction that it is about; by default it is judged in each.
+    words : what is claimed, and by whom, for the report.
     """
 
     better: str
@@ -146,6 +147,7 @@ class Claim(Settings):
     on: On = "source"
     by: float = 0.0
     direction: str = ""
+    words: str = ""
 
 
 class Study(Settings):

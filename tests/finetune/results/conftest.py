@@ -24,7 +24,7 @@ BASELINE = {"a-b": 0.6, "b-a": 0.9}
 CLAIMS = [
     {"better": "gentle", "than": "fine-tuning", "on": "source", "by": 10},
     {"better": "fine-tuning", "than": "gentle", "on": "source"},
-    {"better": "gentle", "than": "alike", "on": "joint", "direction": "a-b"},
+    {"better": "gentle", "than": "alike", "on": "joint", "direction": "a-b", "words": "gentle forgets less"},
     {"better": "alike", "than": "gentle", "on": "source", "by": -5, "direction": "a-b"},
     {"better": "nobody", "than": "gentle", "direction": "a-b"},
 ]
