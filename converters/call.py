@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from converters.errors import RefusedError
 from converters.layer_spec import Blob, LayerSpec
 
-Result = str | Blob | tuple[str, ...]
+Result = str | Blob | tuple[str | Blob, ...]
+
+
+class Origin(NamedTuple):
+    """What is known of an array that becomes a layer's blob.
+
+    Parameters
+    ----------
+    share : name under which several operations share it, "" where it is this one's own.
+    learned : whether PyTorch learns it.
+    """
+
+    share: str = ""
+    learned: bool = True
 
 
 class Call:
@@ -25,7 +39,9 @@ class Call:
         input, a NumPy array for a parameter, buffer or constant, numbers and lists as they are.
     shape : of the (first) result.
     unique : makes a name for a layer or blob that no other has.
-    sharing : gives the name under which a constant's array is shared between operations, "" where it is not.
+    origin : tells of an array what is known of it.
+    like : any value with the batch as its first axis, for what is made from constants alone.
+    types : PyTorch's number type of every argument that is a tensor, such as ``"float32"``.
     """
 
     def __init__(
@@ -36,7 +52,9 @@ class Call:
         arguments: Mapping[str, Any],
         shape: tuple[int, ...],
         unique: Callable[[str], str] = str,
-        sharing: Callable[[np.ndarray], str] = lambda array: "",
+        origin: Callable[[np.ndarray], Origin] = lambda array: Origin(),
+        like: Blob | None = None,
+        types: Mapping[str, str] | None = None,
     ) -> None:
         self.op = op
         self.name = name
@@ -44,9 +62,13 @@ class Call:
         self.arguments = arguments
         self.shape = shape
         self.layers: list[LayerSpec] = []
+        self.like = like
+        self.types = types or {}
         self._unique = unique
-        self._sharing = sharing
+        self._origin = origin
         self._names = {"": name}
+        self._layers: set[str] = set()
+        self._tops: set[str] = set()
 
     def __getitem__(self, argument: str) -> Any:
         return self.arguments[argument]
@@ -81,6 +103,10 @@ class Call:
             raise RefusedError(f"its {argument} is computed from the net's input")
         return value
 
+    def learned(self, array: Any) -> bool:
+        """Whether PyTorch learns an argument: it is a parameter with ``requires_grad``, or computed from one."""
+        return isinstance(array, np.ndarray) and self._origin(array).learned
+
     def layer(
         self,
         type: str,
@@ -100,7 +126,7 @@ class Call:
         part : the layer is called ``name/part``, or just ``name`` if it is empty.
         top : the same for the top, where it should be called differently from the layer.
         blobs : weights in Caffe's layout, of any float type and memory order; float32 copies are kept.
-        frozen : no solver may move the blobs.
+        frozen : no solver may move the blobs; otherwise it may where PyTorch's does.
         fields : parameter messages, e.g. ``relu_param={"negative_slope": 0.1}``; empty ones are left out.
         """
         return self.layer_with_tops(type, bottoms, part, (top or part,), blobs, frozen, **fields)[0]
@@ -118,22 +144,42 @@ class Call:
         """Append a layer with several tops, called ``name/top`` (``name`` for an empty one); see `layer`."""
         bottoms = [bottoms] if isinstance(bottoms, Blob | str) else bottoms
         # stock Caffe refuses any setting for the statistics of BatchNorm
-        shares = tuple("" if type == "BatchNorm" else self._sharing(array) for array in blobs)
+        origins = [Origin() if type == "BatchNorm" else self._origin(array) for array in blobs]
+        shares, fixed = [origin.share for origin in origins], [frozen or not origin.learned for origin in origins]
         spec = LayerSpec(
-            name=self._name(part),
+            name=self._name(part, self._layers),
             type=type,
             bottoms=tuple(bottom.name if isinstance(bottom, Blob) else bottom for bottom in bottoms),
-            tops=tuple(self._name(top) for top in tops),
+            tops=tuple(self._name(top, self._tops) for top in tops),
             fields={key: value for key, value in fields.items() if value},
             blobs=tuple(np.array(array, np.float32, order="C") for array in blobs),
-            shares=shares if any(shares) else (),
-            frozen=frozen,
+            shares=tuple(shares) if any(shares) else (),
+            frozen=tuple(fixed) if any(fixed) else (),
             place=self.place,
         )
         self.layers.append(spec)
         return spec.tops
 
-    def _name(self, part: str) -> str:
-        if part not in self._names:
-            self._names[part] = self._unique(f"{self.name}/{part}")
-        return self._names[part]
+    def finish(self, result: Result) -> Result:
+        """Give the layer that makes the only result, and its top, the operation's own name if no other layer has it."""
+        top = result.name if isinstance(result, Blob) else result
+        made = [layer for layer in self.layers if layer.tops == (top,)]
+        if not made or any(self.name in (layer.name, *layer.tops) for layer in self.layers):
+            return result
+        self.layers[self.layers.index(made[0])] = replace(made[0], name=self.name, tops=(self.name,))
+        self.layers = [
+            replace(layer, bottoms=tuple(self.name if bottom == top else bottom for bottom in layer.bottoms))
+            for layer in self.layers
+        ]
+        return replace(result, name=self.name) if isinstance(result, Blob) else self.name
+
+    def _name(self, part: str, taken: set[str]) -> str:
+        """``name/part``; a part that a layer (or a top) of this operation has already gets a number."""
+        free, number = part, 1
+        while free in taken:
+            number += 1
+            free = f"{part or 'part'}_{number}"
+        taken.add(free)
+        if free not in self._names:
+            self._names[free] = self._unique(f"{self.name}/{free}")
+        return self._names[free]

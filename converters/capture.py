@@ -1,123 +1,148 @@
-"""A PyTorch model as a graph of ATen operations, captured by torch.export, that can be run operation by operation."""
+"""Capture a PyTorch model by torch.export."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export.graph_signature import InputKind, OutputKind
+from torch.export.graph_signature import ConstantArgument, ExportGraphSignature, InputKind, OutputKind, TensorArgument
 
+from converters.captured import Captured, NetInput, NetOutput
 from converters.errors import ConversionError
-from converters.recognise import keep_whole
+from converters.recognise import ASSERTIONS, drop_what_has_no_value, keep_whole
+from converters.signature import Shapes, arguments, input_names, leaves, named_shapes
+
+FREE_BATCH = 2
+"""Pictures that a net of one picture is captured with: at one, PyTorch could not tell the batch from an axis of 1."""
 
 
-@dataclass(frozen=True, eq=False)
-class Captured:
-    """A model's graph in evaluation mode, without any in-place operation.
+def capture(model: nn.Module, shapes: Shapes) -> Captured:
+    """Capture ``model`` for inputs of ``shapes`` (batch first); the model is left as it was.
 
-    Parameters
-    ----------
-    graph : functional ATen operations; parameters and buffers are placeholders.
-    constants : value of every such placeholder.
-    targets : place in the model of every such placeholder, e.g. ``"features.0.weight"``.
-    input : name of the placeholder of the net's input.
-    outputs : names of the nodes that the model returns.
-    input_shape : shape that the model was captured with.
-    """
-
-    graph: fx.GraphModule
-    constants: dict[str, Tensor]
-    targets: dict[str, str]
-    input: str
-    outputs: tuple[str, ...]
-    input_shape: tuple[int, ...]
-
-    @torch.no_grad()
-    def run(self, images: Tensor, wanted: set[str], dtype: torch.dtype = torch.float32) -> dict[str, Any]:
-        """Run the graph.
-
-        Parameters
-        ----------
-        images : of shape ``input_shape``.
-        wanted : names of the nodes whose results are kept.
-        dtype : floating-point type to compute in; float64 serves as ground truth.
-
-        Returns
-        -------
-        the result (a tensor, or a tuple of them) by name of node.
-        """
-        values = {name: _cast(value, dtype) for name, value in self.constants.items()} | {self.input: images.to(dtype)}
-        names = [node.name for node in self.graph.graph.nodes if node.op == "placeholder"]
-        collector = _Collector(self.graph, wanted)
-        collector.run(*(values[name] for name in names))
-        return collector.kept
-
-
-def capture(model: nn.Module, input_shape: Sequence[int]) -> Captured:
-    """Capture ``model`` for one input of ``input_shape`` (batch first); the model is left as it was.
+    Where one picture was asked for, the model is captured with `FREE_BATCH`, so that ``squeeze()`` and its like leave
+    the batch alone; a model that does not take that many is captured as asked, and a note says so.
 
     Raises
     ------
-    ConversionError : if the model is not in float32, cannot process such an input, or cannot be captured because its
+    ConversionError : if the model is not in float32, cannot process such inputs, or cannot be captured because its
         control flow depends on the values it computes.
     """
+    asked = named_shapes(model, shapes)
     _check_float32(model)
-    device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
-    images = torch.zeros(tuple(input_shape), device=device)
     with evaluating(model):
-        _try_forward(model, images)
+        if any(shape[0] != 1 for shape in asked.values()):
+            return _capture(model, asked)
         try:
-            program = torch.export.export(model, (images,))
-            keep_whole(program.graph)
-            program = program.run_decompositions({})
-        except Exception as error:  # whatever torch, or the model's own code, raises
-            raise ConversionError(
-                f"{type(model).__name__} cannot be captured by torch.export: {_first_line(error)}; its forward must "
-                "neither decide by the values of tensors nor leave PyTorch"
-            ) from error
-    return _captured(program, tuple(input_shape))
+            return _capture(model, asked, FREE_BATCH)
+        except ConversionError as reason:
+            note = f"the batch is fixed to 1, since with more {str(reason).split('; ')[0]}"
+            return _capture(model, asked, 1, (note,))
 
 
-def _captured(program: torch.export.ExportedProgram, input_shape: tuple[int, ...]) -> Captured:
+def _capture(
+    model: nn.Module,
+    asked: dict[str, tuple[int, ...]],
+    pictures: int = 1,
+    notes: tuple[str, ...] = (),
+    whole: Collection[str] = (),
+) -> Captured:
+    """Capture with ``pictures`` times the batch that was asked for, inputs ``whole`` being whole numbers."""
+    device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
+    shapes = {name: (shape[0] * pictures, *shape[1:]) for name, shape in asked.items()}
+    values, result = _try_forward(model, shapes, device, whole)
+    positional, named = arguments(model, values)
+    try:
+        program = torch.export.export(model, positional, named)
+        keep_whole(program.graph)
+        program = program.run_decompositions({})
+    except Exception as error:  # whatever torch, or the model's own code, raises
+        raise ConversionError(
+            f"{type(model).__name__} cannot be captured by torch.export: {_first_line(error)}; its forward must "
+            "neither decide by the values of tensors nor leave PyTorch"
+        ) from error
+    cast = _cast_to_integers(program)
+    if set(cast) - set(whole):
+        return _capture(model, asked, pictures, notes, [list(shapes)[number] for number in cast])
+    integers = [name for name, value in values.items() if not value.is_floating_point()]
+    notes += tuple(f"input {name!r} is taken for whole numbers, as the model demands" for name in integers)
+    return _captured(model, program, result, asked, shapes, set(integers), notes)
+
+
+def _captured(
+    model: nn.Module,
+    program: torch.export.ExportedProgram,
+    result: Any,
+    asked: Mapping[str, tuple[int, ...]],
+    shapes: Mapping[str, tuple[int, ...]],
+    integers: set[str],
+    notes: tuple[str, ...],
+) -> Captured:
     signature = program.graph_signature
-    inputs = [spec for spec in signature.input_specs if spec.kind == InputKind.USER_INPUT]
-    places: dict[str, str] = {
-        str(spec.arg.name): spec.target
-        for spec in signature.input_specs
-        if spec.kind != InputKind.USER_INPUT and spec.target
-    }
+    users = [str(spec.arg.name) for spec in signature.input_specs if spec.kind == InputKind.USER_INPUT]
     stored = {**program.state_dict, **program.constants}
-    outputs = [spec.arg for spec in signature.output_specs if spec.kind == OutputKind.USER_OUTPUT]
-    if len(inputs) != 1 or not all(hasattr(argument, "name") for argument in outputs):
-        raise ConversionError("the model must take one tensor and return tensors")
+    kept = [spec for spec in signature.input_specs if spec.kind != InputKind.USER_INPUT and spec.target in stored]
+    notes += tuple(
+        f"the model writes to {spec.target} in its forward; the net does not"
+        for spec in signature.output_specs
+        if spec.kind == OutputKind.BUFFER_MUTATION
+    )
+    learned = {name for name, value in model.named_parameters(remove_duplicate=False) if value.requires_grad}
+    outputs = _outputs(model, signature, result)
+    drop_what_has_no_value(program.graph, {output.node for output in outputs})
+    values = integer_values(program.graph, stored, {str(spec.arg.name): str(spec.target) for spec in kept})
     return Captured(
         graph=program.graph_module,
-        constants={name: stored[target].detach() for name, target in places.items()},
-        targets=places,
-        input=str(inputs[0].arg.name),
-        outputs=tuple(str(argument.name) for argument in outputs),
-        input_shape=input_shape,
+        constants={str(spec.arg.name): stored[spec.target].detach() for spec in kept},
+        targets={str(spec.arg.name): str(spec.target) for spec in kept},
+        learned=frozenset(str(spec.arg.name) for spec in kept if spec.target in learned),
+        inputs=tuple(
+            NetInput(name, given, node, shapes[given], asked[given], values if given in integers else 0)
+            for name, given, node in zip(input_names(list(shapes)), shapes, users, strict=True)
+        ),
+        outputs=outputs,
+        notes=notes,
     )
 
 
-class _Collector(fx.Interpreter):
-    """Runs a graph and keeps the wanted results."""
+def _outputs(model: nn.Module, signature: ExportGraphSignature, result: Any) -> tuple[NetOutput, ...]:
+    """What the model returns, by its place in ``result``."""
+    given = [spec.arg for spec in signature.output_specs if spec.kind == OutputKind.USER_OUTPUT]
+    found = list(leaves(result))
+    readable = all(isinstance(argument, TensorArgument | ConstantArgument) for argument in given)
+    if len(found) != len(given) or not readable:
+        raise ConversionError(
+            f"{type(model).__name__} returns a {type(result).__name__} that cannot be looked into; it must return "
+            "tensors, in tuples, lists or dictionaries"
+        )
+    return tuple(
+        NetOutput(path, argument.name) if isinstance(argument, TensorArgument) else NetOutput(path, "", value)
+        for (path, value), argument in zip(found, given, strict=True)
+    )
 
-    def __init__(self, graph: fx.GraphModule, wanted: set[str]) -> None:
-        super().__init__(graph)
-        self._wanted = wanted
-        self.kept: dict[str, Any] = {}
 
-    def run_node(self, n: fx.Node) -> Any:
-        result = super().run_node(n)
-        if n.name in self._wanted:
-            self.kept[n.name] = result
-        return result
+def _cast_to_integers(program: torch.export.ExportedProgram) -> list[int]:
+    """Numbers of the inputs of which the graph reads nothing but whole numbers."""
+    users = {str(spec.arg.name) for spec in program.graph_signature.input_specs if spec.kind == InputKind.USER_INPUT}
+    inputs = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in users]
+    casts = (torch.int64, torch.int32)
+    return [
+        number
+        for number, node in enumerate(inputs)
+        if (readers := [user for user in node.users if user.target not in ASSERTIONS])
+        and all(reader.kwargs.get("dtype") in casts for reader in readers)
+    ]
+
+
+def integer_values(graph: fx.Graph, stored: Mapping[str, Any], targets: Mapping[str, str]) -> int:
+    """How many whole numbers every table of embeddings in the graph has a row for; 2 where there is no table."""
+    tables = [node.args[0] for node in graph.nodes if node.target is torch.ops.aten.embedding.default]
+    rows = [len(stored[targets[table.name]]) for table in tables if table.name in targets]
+    return min(rows, default=2)
 
 
 def module_place(node: fx.Node) -> str:
@@ -145,27 +170,40 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def _check_float32(model: nn.Module) -> None:
     for name, value in model.state_dict().items():
+        if not isinstance(value, Tensor):  # an extra state, which no operation reads
+            continue
+        if value.is_quantized or value.is_complex():
+            kind = "quantised" if value.is_quantized else "complex"
+            raise ConversionError(f"{name} of the model is {kind} ({value.dtype}); Caffe knows real float32 only")
         if value.is_floating_point() and value.dtype != torch.float32:
             raise ConversionError(
                 f"{name} of the model is {value.dtype}; Caffe computes in float32: call model.float()"
             )
 
 
-def _try_forward(model: nn.Module, images: Tensor) -> None:
-    try:
-        with torch.no_grad():
-            model(images)
-    except Exception as error:
-        raise ConversionError(
-            f"{type(model).__name__} cannot process an input of shape {tuple(images.shape)}: {_first_line(error)}; "
-            "give the shape that it was made for"
-        ) from error
+def _try_forward(
+    model: nn.Module, shapes: Mapping[str, tuple[int, ...]], device: torch.device, whole: Collection[str]
+) -> tuple[dict[str, Tensor], Any]:
+    """Inputs that the model takes (real numbers, else whole ones), and what it returns for them."""
+    first: Exception | None = None
+    choices = [(torch.int64,) if name in whole else (torch.float32, torch.int64) for name in shapes]
+    for types in product(*choices):
+        pairs = zip(shapes.items(), types, strict=True)
+        values = {name: torch.zeros(shape, dtype=dtype, device=device) for (name, shape), dtype in pairs}
+        positional, named = arguments(model, {name: value.clone() for name, value in values.items()})
+        try:
+            with torch.no_grad():
+                return values, model(*positional, **named)
+        except Exception as error:  # the user's code may raise anything
+            first = first or error
+    assert first is not None
+    given = [tuple(shape) for shape in shapes.values()]
+    what = f"an input of shape {given[0]}" if len(given) == 1 else f"inputs of shapes {', '.join(map(str, given))}"
+    raise ConversionError(
+        f"{type(model).__name__} cannot process {what}: {_first_line(first)}; give the shape that it was made for"
+    ) from first
 
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     return lines[0].rstrip(".;:")[:300]
-
-
-def _cast(value: Tensor, dtype: torch.dtype) -> Tensor:
-    return value.to(dtype) if value.is_floating_point() else value

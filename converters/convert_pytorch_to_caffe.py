@@ -43,8 +43,11 @@ class Options:
     """Convert without trained weights, to try something out."""
     seed: int = 0
     """Seed of --random-weights."""
-    input_shape: Annotated[str, tyro.conf.arg(metavar="N,C,H,W", help_behavior_hint="")] = ""
-    """Shape of the input, batch first; by default that of the named network."""
+    input_shape: Annotated[
+        tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="[NAME=]N,C,H,W", help_behavior_hint="")
+    ] = ()
+    """Shape of the input, batch first; by default that of the named network. For several inputs once for each, with
+    the name of the forward's parameter before it: --input-shape left=1,3,64,64 --input-shape right=1,3,64,64."""
     mean: Annotated[str, tyro.conf.arg(metavar="R,G,B", help_behavior_hint="")] = ""
     """Mean of the pixels in 0-1; by default that of the named network (for --module 0)."""
     std: Annotated[str, tyro.conf.arg(metavar="R,G,B", help_behavior_hint="")] = ""
@@ -83,10 +86,11 @@ def run(options: Options) -> list[Verification]:
     if Path(stem).name != stem:
         raise ConversionError(f"--name {stem}: must be a name without folders; --out says where the files go")
     seed = options.seed if options.random_weights else None
-    verifications = with_bar(converting(description, stem, options.out, engines, seed, options.softmax))
-    print("\n".join(map(_verdict, verifications)) or "not verified")
+    converted = with_bar(converting(description, stem, options.out, engines, seed, options.softmax))
+    print("\n".join(map(_verdict, converted.verifications)) or "not verified")
+    print("".join(f"note: {note}\n" for note in converted.notes), end="")
     print(f"wrote {options.out / stem}.prototxt, {stem}.caffemodel and conversion.json")
-    return verifications
+    return converted.verifications
 
 
 def _description(options: Options) -> Description:
@@ -101,13 +105,13 @@ def _description(options: Options) -> Description:
             raise ConversionError(f"--model {options.model} brings its own weights; leave the others out")
         description = describe_folder(options.model)
     else:
-        shape = _numbers("--input-shape", options.input_shape, int)
-        if options.module and not shape:
+        if options.module and not options.input_shape:
             raise ConversionError("--module needs --input-shape, as in --input-shape 1,3,224,224")
-        description = describe_model(options.arch, options.module, options.weights, shape)
+        first = next(iter(_shapes(options.input_shape).values()), ())
+        description = describe_model(options.arch, options.module, options.weights, first)
     return replace(
         description,
-        input_shape=_numbers("--input-shape", options.input_shape, int) or description.input_shape,
+        input_shapes=_shapes(options.input_shape) or description.input_shapes,
         mean=_numbers("--mean", options.mean, float) or description.mean,
         std=_numbers("--std", options.std, float) or description.std,
         resize=options.resize or description.resize,
@@ -120,9 +124,26 @@ def _stem(options: Options, description: Description) -> str:
     return description.arch or description.module.rpartition(":")[2]
 
 
+def _shapes(given: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Shapes by name of the input, "" for one without a name."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for text in given:
+        name, _, numbers = text.rpartition("=")
+        if name in shapes:
+            what = f"input {name!r}" if name else "the input"
+            raise ConversionError(
+                f"--input-shape {text}: the shape of {what} is given twice; for several inputs give each its name, as "
+                "in --input-shape left=1,3,64,64 --input-shape right=1,3,64,64"
+            )
+        shapes[name] = _numbers("--input-shape", numbers, int)
+    if "" in shapes and len(shapes) > 1:
+        raise ConversionError(f"--input-shape: give every shape a name, or one shape alone; got {' and '.join(given)}")
+    return shapes
+
+
 def _numbers(flag: str, text: str, kind: type) -> tuple[Any, ...]:
     """The numbers of an option, none if it was not given."""
-    if not text:
+    if not text and flag != "--input-shape":
         return ()
     try:
         numbers = tuple(kind(number) for number in text.split(","))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from converters.conversion import convert
@@ -13,6 +14,20 @@ from converters.verification import verifying, write_files
 from prototxt.common.progress import Progress
 
 
+@dataclass(frozen=True)
+class Converted:
+    """What came of a conversion.
+
+    Parameters
+    ----------
+    verifications : one verdict for every engine; each of them passes.
+    notes : what was guessed or left out, a sentence each.
+    """
+
+    verifications: list[Verification]
+    notes: tuple[str, ...]
+
+
 def converting(
     description: Description,
     stem: str,
@@ -20,7 +35,7 @@ def converting(
     engines: Sequence[str] = ("torchcaffe",),
     random_seed: int | None = None,
     softmax: bool = True,
-) -> Generator[Progress, None, list[Verification]]:
+) -> Generator[Progress, None, Converted]:
     """Convert a described model, verify it and write its files; if it is given up or fails, nothing is written.
 
     Parameters
@@ -31,10 +46,6 @@ def converting(
     random_seed : of random weights where the description has none.
     softmax : append a Softmax layer "prob" where the model returns scores of classes.
 
-    Returns
-    -------
-    One verdict for every engine; each of them passes.
-
     Raises
     ------
     InputError : if the model cannot be built or converted, an engine diverges, or ``out`` cannot be written to.
@@ -44,7 +55,7 @@ def converting(
     source = build(description, random_seed)
     yield Progress(0, 0, f"{stem}: convert")
     conversion = convert(
-        source.model, description.input_shape, preprocessing, source.names, title=stem, softmax=softmax
+        source.model, description.input_shapes, preprocessing, source.names, title=stem, softmax=softmax
     )
     with staged(out) as stage:
         yield Progress(0, 0, f"{stem}: write")
@@ -52,4 +63,4 @@ def converting(
         verifications = yield from verifying(conversion, source.model, engines, files=files)
         check(verifications)
         write_record(stage, stem, conversion, source.about, verifications, description.classes)
-    return verifications
+    return Converted(verifications, conversion.notes)

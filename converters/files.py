@@ -4,8 +4,10 @@
 weights and their hash), ``prototxt`` and ``caffemodel`` (file names beside it), ``prototxt_hash`` (SHA-256 of the
 file), ``weights_hash`` (`prototxt.formats.weights.weights_hash`), ``input_shape``, ``preprocessing`` with
 ``preprocessing_hash``, ``classes`` (file name or null), ``engines`` (version, bar, largest differences of each),
-``layers`` (in the net's order: name, type, place in the PyTorch model, differences by engine) and ``versions`` of the
-programs.
+``layers`` (in the net's order: name, type, place in the PyTorch model, differences by engine), ``inputs`` (shape by
+name of the input; ``input_shape`` is that of the first), ``outputs`` (blob by place in what the model returns: ``""``
+for a single tensor, ``"boxes.0"`` for the first of a list under the key "boxes"; null where there is no blob),
+``notes`` (what was guessed or left out) and ``versions`` of the programs.
 """
 
 from __future__ import annotations
@@ -47,8 +49,9 @@ class Record:
     path : of the file.
     prototxt, caffemodel : of the net, beside it.
     classes : file of class names beside it, or None.
-    input_shape : batch first.
-    preprocessing : from pixels to the input, or None.
+    input_shape : of the first input, batch first.
+    outputs : blob by place in what the model returns, None where there is no blob.
+    preprocessing : from pixels to the first input, or None.
     modules : place in the PyTorch model by Caffe layer.
     content : the whole object.
     """
@@ -58,6 +61,7 @@ class Record:
     caffemodel: Path
     classes: Path | None
     input_shape: tuple[int, ...]
+    outputs: Mapping[str, str | None]
     preprocessing: Preprocessing | None
     modules: Mapping[str, str]
     content: Mapping[str, Any]
@@ -138,6 +142,11 @@ def write_record(
         "caffemodel": f"{stem}.caffemodel",
         "weights_hash": weights_hash(conversion.weights),
         "input_shape": list(conversion.net.layer[0].input_param.shape[0].dim),
+        "inputs": {
+            layer.name: list(layer.input_param.shape[0].dim) for layer in conversion.net.layer if layer.type == "Input"
+        },
+        "outputs": conversion.outputs,
+        "notes": list(conversion.notes),
         "preprocessing": preprocessing.to_dict() if preprocessing else None,
         "preprocessing_hash": preprocessing.hash if preprocessing else None,
         "classes": CLASSES if classes else None,
@@ -179,6 +188,7 @@ def read_conversion(path: Path | str) -> Record:
             caffemodel=path.with_name(content["caffemodel"]),
             classes=path.with_name(content["classes"]) if content["classes"] else None,
             input_shape=tuple(content["input_shape"]),
+            outputs=content.get("outputs", {}),
             preprocessing=preprocessing_in(content["preprocessing"], path),
             modules={layer["name"]: layer["module"] for layer in content["layers"]},
             content=content,

@@ -35,7 +35,8 @@ class LayerSpec:
     fields : its parameter messages as nested dictionaries, e.g. ``{"pooling_param": {"pool": "MAX"}}``.
     blobs : its float32 weights, in Caffe's order and layout.
     shares : a name for each blob that several layers share, empty where it is the layer's own.
-    frozen : True if the blobs are arithmetic rather than something learned, so that no solver may move them.
+    frozen : for each blob, whether no solver may move it: it is arithmetic, or was not learned in PyTorch either;
+        empty where all are learned.
     place : module path in the PyTorch model, "" for the model itself.
     """
 
@@ -46,7 +47,7 @@ class LayerSpec:
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     blobs: tuple[np.ndarray, ...] = ()
     shares: tuple[str, ...] = ()
-    frozen: bool = False
+    frozen: tuple[bool, ...] = ()
     place: str = ""
 
 

@@ -6,7 +6,7 @@ under one name in every version of torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -55,6 +55,22 @@ def keep_whole(graph: fx.Graph) -> None:
         graph.erase_node(node)
     graph.eliminate_dead_code()
 
+
+def drop_what_has_no_value(graph: fx.Graph, returned: Collection[str]) -> None:
+    """Leave only what the nodes called ``returned`` are computed from; in place.
+
+    `ASSERTIONS`, writes to buffers and results that nobody reads go: none of them changes what the net computes.
+    """
+    output = next(node for node in graph.nodes if node.op == "output")
+    nodes = {node.name: node for node in graph.nodes}
+    output.args = (tuple(nodes[name] for name in returned if name),)
+    for node in reversed(list(graph.nodes)):
+        if node.op not in ("placeholder", "output") and not node.users:
+            graph.erase_node(node)
+
+
+ASSERTIONS = (aten._assert_tensor_metadata.default, aten._assert_async.msg, aten._assert_scalar.default)
+"""Checks that torch.export leaves in the graph."""
 
 Replacement = tuple[Any, tuple[Any, ...]] | None
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from converters.capture import Captured, evaluating
+from converters.capture import evaluating
+from converters.captured import Captured
 from converters.conversion import Conversion
 from converters.engines.engine import Top
 from converters.errors import ConversionError, ParityError
+from converters.signature import arguments, tensors
 from converters.verdict import difference
 
 
@@ -25,19 +26,19 @@ class Expected:
     float64: dict[Top, np.ndarray]
 
     @classmethod
-    def of(cls, conversion: Conversion, images: np.ndarray) -> Expected:
-        """Those of ``images``, of the conversion's input shape."""
-        return cls(reference_values(conversion, images), reference_values(conversion, images, torch.float64))
+    def of(cls, conversion: Conversion, feed: Mapping[str, np.ndarray]) -> Expected:
+        """Those of a feed, of the shapes that the graph was captured with."""
+        return cls(reference_values(conversion, feed), reference_values(conversion, feed, torch.float64))
 
 
 def reference_values(
-    conversion: Conversion, images: np.ndarray, dtype: torch.dtype = torch.float32
+    conversion: Conversion, feed: Mapping[str, np.ndarray], dtype: torch.dtype = torch.float32
 ) -> dict[Top, np.ndarray]:
     """What every layer's top must hold, computed by PyTorch from the captured graph.
 
     Parameters
     ----------
-    images : of the conversion's input shape.
+    feed : arrays by input, of the shapes that the graph was captured with (`converters.example_inputs.in_batches`).
     dtype : floating-point type to compute in.
 
     Returns
@@ -47,7 +48,7 @@ def reference_values(
     """
     captured = captured_graph(conversion)
     nodes = {reference.node for reference in conversion.references}
-    values = captured.run(_on_device(captured, images), nodes, dtype)
+    values = captured.run(_on_device(captured, feed), nodes, dtype)
     return {
         (ref.layer, ref.top): (values[ref.node] if ref.part is None else values[ref.node][ref.part]).cpu().numpy()
         for ref in conversion.references
@@ -66,40 +67,38 @@ def captured_graph(conversion: Conversion) -> Captured:
     return conversion.captured
 
 
-def _on_device(captured: Captured, images: np.ndarray) -> Tensor:
+def _on_device(captured: Captured, feed: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
     device = next((value.device for value in captured.constants.values()), torch.device("cpu"))
-    return torch.from_numpy(images).to(device)
+    return {name: torch.from_numpy(array).to(device) for name, array in feed.items()}
 
 
 @torch.no_grad()
-def check_capture(captured: Captured, model: nn.Module, images: np.ndarray) -> None:
+def check_capture(captured: Captured, model: nn.Module, feed: Mapping[str, np.ndarray]) -> None:
     """Make sure that a captured graph computes what its model does.
 
     Parameters
     ----------
     model : in evaluation mode for the time being.
-    images : of the graph's input shape.
+    feed : arrays by input, of the shapes that the graph was captured with.
 
     Raises
     ------
     ParityError : if a result differs by more than 1e-5 of its largest value.
     """
-    tensor = _on_device(captured, images)
-    ours = captured.run(tensor, set(captured.outputs))
+    given = _on_device(captured, feed)
+    nodes = [output.node for output in captured.outputs if output.node]
+    ours = captured.run(given, set(nodes))
+    values = {
+        each.parameter: given[each.name].long() if each.integers else given[each.name].clone()
+        for each in captured.inputs
+    }
+    positional, named = arguments(model, values)
     with evaluating(model):
-        results = _leaves(model(tensor))
-    for name, result in zip(captured.outputs, results, strict=True):
+        results = tensors(model(*positional, **named))
+    for name, result in zip(nodes, results, strict=True):
         found = difference(ours[name].cpu().numpy(), result.cpu().numpy())
         if not found.relative <= 1e-5:
             raise ParityError(
                 f"torch.export captured another computation than {type(model).__name__} does in evaluation mode "
                 f"(relative difference {found.relative:.2e}); its forward may be random or depend on its input"
             )
-
-
-def _leaves(results: Any) -> list[Tensor]:
-    """The tensors of a model's result, which may nest them."""
-    if isinstance(results, Tensor):
-        return [results]
-    parts = results.values() if isinstance(results, Mapping) else results
-    return [leaf for part in parts for leaf in _leaves(part)]

@@ -32,7 +32,7 @@ class Description:
     arch : a name that `converters.architectures.architecture` knows, or "".
     module : ``package.module:factory``, or "".
     weights : file of weights, or None.
-    input_shape : batch first.
+    input_shapes : batch first, by the names of the forward's parameters; "" for the only one.
     mean, std : of the pixels in 0-1, RGB.
     resize : shorter side of a picture before its centre is cut out; None for 256/224 of the crop.
     classes : text file of class names, one a line, or None.
@@ -41,14 +41,19 @@ class Description:
     arch: str
     module: str
     weights: Path | None
-    input_shape: tuple[int, ...]
+    input_shapes: Mapping[str, tuple[int, ...]]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     resize: int | None = None
     classes: Path | None = None
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """That of the first input; empty where none is known yet."""
+        return next(iter(self.input_shapes.values()), ())
+
     def preprocessing(self) -> Preprocessing | None:
-        """From pixels to the model's input, None if that is no picture (N, 1 or 3, height, width)."""
+        """From pixels to the model's first input, None if that is no picture (N, 1 or 3, height, width)."""
         if len(self.input_shape) != 4 or self.input_shape[1] not in (1, 3):
             return None
         return Preprocessing.from_pytorch(self.mean, self.std, self.input_shape, self.resize)
@@ -91,7 +96,7 @@ def describe_folder(folder: Path) -> Description:
             arch=arch,
             module="",
             weights=folder / "weights.safetensors",
-            input_shape=tuple(map(int, values["input_shape"])),
+            input_shapes={"": tuple(map(int, values["input_shape"]))},
             mean=tuple(map(float, values["mean"])),
             std=tuple(map(float, values["std"])),
             resize=resize,
@@ -126,7 +131,7 @@ def describe_model(arch: str, module: str, weights: Path | None, input_shape: tu
         arch=arch,
         module=module,
         weights=weights,
-        input_shape=input_shape or (known.input_shape if known else ()),
+        input_shapes={"": shape} if (shape := input_shape or (known.input_shape if known else ())) else {},
         mean=known.mean if known else (0.0,) * channels,
         std=known.std if known else (1.0,) * channels,
         resize=known.resize if known and usual else None,

@@ -12,9 +12,9 @@ from torch import nn
 
 from converters.conversion import Conversion
 from converters.engines import ENGINES, Job, NotSupportedError
-from converters.engines.engine import Top
+from converters.engines.engine import Feed, Top
 from converters.errors import ParityError
-from converters.example_inputs import example_inputs
+from converters.example_inputs import example_feeds, in_batches
 from converters.reference import Expected, captured_graph, check_capture
 from converters.verdict import LayerCheck, Verification, difference
 from prototxt.common.progress import Progress, at_once
@@ -34,7 +34,7 @@ def verifying(
     conversion: Conversion,
     model: nn.Module,
     engines: Sequence[str] = ("torchcaffe",),
-    inputs: Sequence[np.ndarray] | None = None,
+    inputs: Sequence[Feed] | None = None,
     files: Files | None = None,
 ) -> Generator[Progress, None, list[Verification]]:
     """Compare a conversion with its PyTorch model, layer by layer, as a generator that tells its progress.
@@ -45,7 +45,8 @@ def verifying(
     ----------
     model : the model that was converted.
     engines : names in `ENGINES`.
-    inputs : float32 arrays of the conversion's input shape; by default `example_inputs`.
+    inputs : float32 arrays of the conversion's input shape, or by name of the input where there are several; by
+        default `example_feeds`. A net of one picture is run with two at a time, which proves that it takes any batch.
 
     Returns
     -------
@@ -58,16 +59,17 @@ def verifying(
     """
     captured = captured_graph(conversion)
     versions = {name: ENGINES.find(name).version() for name in engines}
-    inputs = example_inputs(captured.input_shape) if inputs is None else inputs
+    inputs = example_feeds(captured) if inputs is None else inputs
+    feeds = in_batches(captured, inputs)
     with tempfile.TemporaryDirectory(prefix="conversion-") as folder:
         files = files or write_files(conversion, Path(folder))
         wanted = tuple((reference.layer, reference.top) for reference in conversion.references)
-        job = Job(files.prototxt, files.caffemodel, tuple(inputs), wanted)
-        comparisons = [_Comparison(name, versions[name], job) for name in versions]
-        total = len(comparisons) * len(inputs)
-        for number, images in enumerate(inputs if comparisons else ()):
-            check_capture(captured, model, images)
-            expected = Expected.of(conversion, images)
+        job = Job(files.prototxt, files.caffemodel, tuple(feeds), wanted)
+        comparisons = [_Comparison(name, versions[name], job, len(inputs)) for name in versions]
+        total = len(comparisons) * len(feeds)
+        for number, feed in enumerate(feeds if comparisons else ()):
+            check_capture(captured, model, feed)
+            expected = Expected.of(conversion, feed)
             for index, comparison in enumerate(comparisons):
                 yield Progress(number * len(comparisons) + index, total, f"verify: {comparison.name}")
                 comparison.compare(expected)
@@ -90,8 +92,9 @@ def write_files(conversion: Conversion, folder: Path, stem: str = "net") -> File
 class _Comparison:
     """One engine on its way through the inputs."""
 
-    def __init__(self, name: str, version: str, job: Job) -> None:
+    def __init__(self, name: str, version: str, job: Job, inputs: int) -> None:
         self.name = name
+        self._inputs = inputs
         self._version = version
         self._job = job
         self._results = ENGINES[name].run([job])
@@ -119,7 +122,7 @@ class _Comparison:
         left_out = [layer for layer, index in self._job.wanted if (layer, index) not in self._checks]
         note = f"not given by this engine: {', '.join(left_out)}" if left_out else ""
         checks = tuple(self._checks.values())
-        return Verification(self.name, self._version, bar, len(self._job.inputs), checks, note)
+        return Verification(self.name, self._version, bar, self._inputs, checks, note)
 
 
 def _check_layer(top: Top, result: np.ndarray, expected: Expected) -> LayerCheck:

@@ -11,9 +11,9 @@ from prototxt.formats.weights import Weights
 from prototxt.net.build import input_layer, layer, net
 
 
-def to_net(name: str, input_name: str, input_shape: Sequence[int], layers: Iterable[LayerSpec]) -> NetParameter:
-    """Make the net: an Input layer of ``input_shape`` (batch first), then ``layers`` in order, without weights."""
-    return net(name, [input_layer(input_name, input_shape), *map(_to_layer, layers)])
+def to_net(name: str, inputs: Mapping[str, Sequence[int]], layers: Iterable[LayerSpec]) -> NetParameter:
+    """Make the net: an Input layer for each of ``inputs`` (shapes by name), then ``layers``, without weights."""
+    return net(name, [*(input_layer(*each) for each in inputs.items()), *map(_to_layer, layers)])
 
 
 def to_weights(layers: Iterable[LayerSpec]) -> Weights:
@@ -39,7 +39,10 @@ def _listed(message: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _param(spec: LayerSpec) -> list[dict[str, Any]]:
-    """One entry for every blob that is shared or must not be learned, else nothing."""
-    if spec.frozen:
-        return [{"lr_mult": 0.0, "decay_mult": 0.0} for _ in spec.blobs]
-    return [{"name": name} for name in spec.shares]
+    """One entry for every blob where any of them is shared or must not be learned, else nothing."""
+    none = [""] * len(spec.blobs)
+    entries = [
+        {**({"name": name} if name else {}), **({"lr_mult": 0.0, "decay_mult": 0.0} if frozen else {})}
+        for name, frozen in zip(spec.shares or none, spec.frozen or none, strict=True)
+    ]
+    return entries if any(entries) else []

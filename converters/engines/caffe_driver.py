@@ -1,7 +1,8 @@
 """Runs nets in real Caffe, layer by layer. Called as ``caffe-python caffe_driver.py jobs.json``; needs pycaffe alone.
 
 Written for the Python 3.9 that the installed Caffe comes with. ``jobs.json`` is a list of {prototxt, caffemodel, inputs
-(.npz), outputs (path to which .0.npz, .1.npz, ... are added, one for each input), wanted ([layer, index of top], ...)}.
+(.npz), feeds ([{input, "" for the only one: its key in inputs}, ...], one for each run), outputs (path to which .0.npz,
+.1.npz, ... are added, one for each run), wanted ([layer, index of top], ...)}.
 """
 
 import json
@@ -12,21 +13,23 @@ import caffe  # type: ignore[import-not-found]
 import numpy as np
 
 
-def run(net: Any, images: np.ndarray, wanted: dict[tuple[str, int], int]) -> dict[str, np.ndarray]:
+def run(net: Any, feed: dict[str, np.ndarray], wanted: dict[tuple[str, int], int]) -> dict[str, np.ndarray]:
     """What each wanted top holds just after its layer has run: later layers may work in place on the same blob.
 
     Parameters
     ----------
-    net : a ``caffe.Net`` with one input.
-    images : the input, batch first; the net is reshaped to it.
+    net : a ``caffe.Net``.
+    feed : arrays by input, batch first, "" for the only one; the net is reshaped to them.
     wanted : number of each top by (layer, index among the layer's tops).
 
     Returns
     -------
     Float32 arrays by the number as text, which is what ``np.savez`` wants.
     """
-    net.blobs[net.inputs[0]].reshape(*images.shape)
-    net.blobs[net.inputs[0]].data[...] = images
+    for name, array in feed.items():
+        blob = net.blobs[name or net.inputs[0]]
+        blob.reshape(*array.shape)
+        blob.data[...] = array
     results = {}
     blobs = list(net._blob_names)
     for index, layer in enumerate(net._layer_names):
@@ -46,8 +49,8 @@ def main() -> None:
         net = caffe.Net(str(job["prototxt"]), str(job["caffemodel"]), caffe.TEST)
         wanted = {(layer, place): number for number, (layer, place) in enumerate(job["wanted"])}
         inputs = np.load(job["inputs"])
-        for number, name in enumerate(inputs.files):
-            results: Any = run(net, inputs[name], wanted)
+        for number, feed in enumerate(job["feeds"]):
+            results: Any = run(net, {name: inputs[key] for name, key in feed.items()}, wanted)
             np.savez(f"{job['outputs']}.{number}.npz", **results)
 
 

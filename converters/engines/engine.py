@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,15 @@ class NotSupportedError(Exception):
     """Raised by an engine for a net that it is known not to run, or to run wrongly. The message says why."""
 
 
+Feed = np.ndarray | Mapping[str, np.ndarray]
+"""What a net is given for one run: an array for its only input, or arrays by the names of its inputs; float32."""
+
+
+def by_name(feed: Feed, inputs: Sequence[Any]) -> dict[Any, np.ndarray]:
+    """The arrays by the net's inputs, as these are called in ``inputs``."""
+    return {inputs[0]: feed} if isinstance(feed, np.ndarray) else dict(feed)
+
+
 @dataclass(frozen=True)
 class Job:
     """A net to run.
@@ -24,13 +34,13 @@ class Job:
     Parameters
     ----------
     prototxt, caffemodel : its files.
-    inputs : arrays for the net's one input, each of its shape, float32.
+    inputs : what the net is given, run by run; the first axis, the batch, may differ from the net's own.
     wanted : the tops to give, as they are just after their layer has run.
     """
 
     prototxt: Path
     caffemodel: Path
-    inputs: tuple[np.ndarray, ...]
+    inputs: tuple[Feed, ...]
     wanted: tuple[Top, ...]
 
 

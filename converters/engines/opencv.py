@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import cv2
 import numpy as np
 
-from converters.engines.engine import Engine, Job, NotSupportedError, Top
+from converters.engines.engine import Engine, Job, NotSupportedError, Top, by_name
 from converters.engines.registry import engine
 from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.formats.text import read_net
@@ -41,8 +41,9 @@ class OpenCV(Engine):
             try:
                 net = cv2.dnn.readNetFromCaffe(str(job.prototxt), str(job.caffemodel))
                 net.enableFusion(False)
-                for images in job.inputs:
-                    net.setInput(images)
+                for feed in job.inputs:
+                    for name, array in by_name(feed, [""]).items():
+                        net.setInput(array, name)
                     yield _forward(net, job.wanted)
             except cv2.error as error:
                 raise NotSupportedError(str(error).strip().splitlines()[-1]) from error

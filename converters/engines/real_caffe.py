@@ -6,10 +6,11 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from converters.engines.engine import Engine, Job, Top
+from converters.engines.engine import Engine, Job, Top, by_name
 from converters.engines.registry import engine
 from converters.errors import ConversionError
 from prototxt.common.errors import CaffeError
@@ -42,11 +43,14 @@ class RealCaffe(Engine):
 
 
 def _request(job: Job, place: Path) -> dict[str, object]:
-    np.savez(f"{place}.inputs.npz", *job.inputs)
+    feeds = [by_name(feed, [""]) for feed in job.inputs]
+    arrays: Any = {f"{run}/{name}": array for run, feed in enumerate(feeds) for name, array in feed.items()}
+    np.savez(f"{place}.inputs.npz", **arrays)
     return {
         "prototxt": str(job.prototxt),
         "caffemodel": str(job.caffemodel),
         "inputs": f"{place}.inputs.npz",
+        "feeds": [{name: f"{run}/{name}" for name in feed} for run, feed in enumerate(feeds)],
         "outputs": str(place),
         "wanted": [list(top) for top in job.wanted],
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from converters.engines.engine import Engine, Job, Top
+from converters.engines.engine import Engine, Job, Top, by_name
 from converters.engines.registry import engine
 from prototxt.formats.text import read_net
 from prototxt.formats.weights import read_weights
@@ -31,6 +31,6 @@ class TorchCaffe(Engine):
             net = read_net(job.prototxt)
             network = Network(net, weights=read_weights(job.caffemodel, net), seed=0)
             values = {top: network.graph.node(top[0]).tops[top[1]] for top in job.wanted}
-            for images in job.inputs:
-                results = network.run({network.graph.inputs[0]: images}, keep=values.values())
+            for feed in job.inputs:
+                results = network.run(by_name(feed, network.graph.inputs), keep=values.values())
                 yield {top: results[value].numpy() for top, value in values.items()}

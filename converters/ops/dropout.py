@@ -12,9 +12,3 @@ def convert_dropout(call: Call) -> Result:
     if not call["p"]:
         return call.blob("input")
     return call.layer("Dropout", call.blob("input"), dropout_param={"dropout_ratio": float(call["p"])})
-
-
-@converts("aten.clone.default", "aten.detach.default")
-def convert_identity(call: Call) -> Result:
-    """Operations that only PyTorch's memory management needs."""
-    return call.blob("self")

@@ -9,7 +9,7 @@ from torch import nn
 
 from converters import Conversion, verify
 from converters.engines import ENGINES, Job
-from converters.example_inputs import example_inputs
+from converters.example_inputs import example_feeds, in_batches
 from converters.reference import reference_values
 from converters.verdict import difference
 from converters.verification import write_files
@@ -17,8 +17,8 @@ from converters.verification import write_files
 
 def assert_parity(model: nn.Module, conversion: Conversion) -> None:
     """Every layer must be within torchcaffe's bar; the allowance for ill-conditioned nets is not used."""
-    shape = tuple(conversion.net.layer[0].input_param.shape[0].dim)
-    (verification,) = verify(conversion, model, ["torchcaffe"], example_inputs(shape)[:2])
+    assert conversion.captured is not None
+    (verification,) = verify(conversion, model, ["torchcaffe"], example_feeds(conversion.captured)[:2])
     assert verification.layers
     assert not verification.note
     for check in verification.layers:
@@ -30,11 +30,11 @@ def assert_parity_in(engine: str, conversions: dict[str, Conversion], folder: Pa
     jobs, expected = [], []
     for number, conversion in enumerate(conversions.values()):
         files = write_files(conversion, folder, f"net{number}")
-        shape = tuple(conversion.net.layer[0].input_param.shape[0].dim)
-        images = example_inputs(shape)[0]
+        assert conversion.captured is not None
+        feed = in_batches(conversion.captured, example_feeds(conversion.captured)[:2])[0]
         tops = tuple((reference.layer, reference.top) for reference in conversion.references)
-        jobs.append(Job(files.prototxt, files.caffemodel, (images,), tops))
-        expected.append(reference_values(conversion, images))
+        jobs.append(Job(files.prototxt, files.caffemodel, (feed,), tops))
+        expected.append(reference_values(conversion, feed))
     results = list(ENGINES[engine].run(jobs))
     assert len(results) == len(conversions)
     for name, result, reference in zip(conversions, results, expected, strict=True):

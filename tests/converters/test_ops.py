@@ -122,6 +122,8 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "squeeze": lambda x, _: functional.adaptive_avg_pool2d(x, 1).squeeze() + 1,
     "squeeze of two axes": lambda x, _: functional.adaptive_avg_pool2d(x, 1).squeeze((2, 3)) + 1,
     "detach": lambda x, _: x.detach() + 1,
+    "alias": lambda x, _: torch.ops.aten.alias.default(x) + 1,
+    "cast that changes nothing": lambda x, _: (x * 2).double().float() + 1,
     "clone": lambda x, _: x.clone() + 1,
     "add": lambda x, _: x + 2 * x,
     "add, alpha": lambda x, _: torch.add(x, x.abs(), alpha=0.5),

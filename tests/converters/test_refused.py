@@ -48,7 +48,7 @@ def test_all_unsupported_operations_are_in_one_error() -> None:
     ("function", "reason"),
     [
         (lambda x: x + x[:, :1], "slice"),
-        (lambda x: x * functional.adaptive_avg_pool2d(x, 1), r"different shapes \(1, 3, 8, 8\) and \(1, 3, 1, 1\)"),
+        (lambda x: x * functional.adaptive_avg_pool2d(x, 1), r"different shapes \(2, 3, 8, 8\) and \(2, 3, 1, 1\)"),
         (lambda x: functional.pad(x, (1, 1, 1, 1), mode="reflect"), "reflect"),
         (lambda x: functional.pad(x, (-1, 1)), r"amounts \[-1, 1\]"),
         (lambda x: functional.selu(x), "selu"),
@@ -57,7 +57,7 @@ def test_all_unsupported_operations_are_in_one_error() -> None:
         (lambda x: torch.cat([x, torch.ones(1, 3, 8, 8)]), "constant"),
         (lambda x: torch.ones(8, 8) / x, "constant array"),
         (lambda x: x.amax() + torch.ones(2), "amax"),
-        (lambda x: x * torch.arange(2.0).view(2, 1, 1, 1), "larger constant"),
+        (lambda x: x * torch.arange(2.0).view(2, 1, 1, 1), "every picture of the batch"),
     ],
 )
 def test_a_form_that_caffe_lacks_is_refused_with_the_reason(function, reason: str) -> None:
@@ -90,9 +90,31 @@ def test_a_model_without_operations() -> None:
         convert(nn.Identity(), SHAPE)
 
 
-def test_a_result_that_is_a_constant() -> None:
-    with pytest.raises(ConversionError, match="does not depend on its input"):
-        convert(Model(lambda x: (x + 1, torch.ones(2))), SHAPE)
+def test_a_model_that_returns_constants_alone() -> None:
+    with pytest.raises(ConversionError, match="nothing that depends on its input"):
+        convert(Model(lambda x: (None, torch.ones(2))), SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (lambda x: x.long(), "_to_copy .*from float32 to int64, which changes the values"),
+        (lambda x: x.half() + 1, "_to_copy .*from float32 to float16"),
+        (lambda x: functional.max_unpool2d(*functional.max_pool2d(x, 2, return_indices=True), 2), "max_unpool2d"),
+    ],
+)
+def test_what_ended_in_a_traceback_is_one_sentence(function, reason: str) -> None:
+    with pytest.raises(UnsupportedOpsError, match=reason):
+        convert(Model(lambda x: function(x * 2)), SHAPE)
+
+
+def test_a_fault_of_a_converter_is_told_among_the_rest(monkeypatch) -> None:
+    def fail(call: Call) -> str:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setitem(CONVERTERS, "aten.relu.default", fail)
+    with pytest.raises(UnsupportedOpsError, match=r"aten.relu at .*a fault of this program.*IndexError.*aten.roll"):
+        convert(Model(lambda x: functional.relu(x).roll(1)), SHAPE)
 
 
 def test_the_model_stays_as_it_was() -> None:
