@@ -10,6 +10,7 @@ import tyro
 from finetune.commands.compare import compare_command
 from finetune.commands.evaluate import evaluate_command
 from finetune.commands.events import events_command
+from finetune.commands.export import export_command
 from finetune.commands.listing import list_command
 from finetune.commands.packing import pack_command, unpack_command
 from finetune.commands.report import report_command
@@ -21,6 +22,7 @@ COMMANDS: dict[str, Any] = {
     "report": report_command,
     "compare": compare_command,
     "events": events_command,
+    "export": export_command,
     "pack": pack_command,
     "unpack": unpack_command,
     "list": list_command,
