@@ -15,7 +15,9 @@ def prepare_own_fc(setting: Setting, head: HeadName) -> Prepared:
     """Train the new task's own copies of the hidden fully connected layers on the frozen convolutions."""
     old, model = old_net(setting), setting.model
     new = task_head(setting, blobs_of_head(old, head))
-    return prepare(add_own_layers(model.net, model.weights, trunk_of(old).hidden, new, seed=setting.seed))
+    return prepare(
+        add_own_layers(model.net, model.weights, trunk_of(old).hidden, new, suffix=setting.suffix, seed=setting.seed)
+    )
 
 
 @method("own-net", "own net", "fine-tuning of a copy", BASE_LR, head="fc7")
@@ -28,7 +30,7 @@ def prepare_own_net(setting: Setting, head: HeadName) -> Prepared:
     trunk = trunk_of(old)
     new = task_head(setting, blobs_of_head(old, head))
     units = (*trunk.convolutions, *trunk.hidden)
-    return prepare(add_own_layers(model.net, model.weights, units, new, seed=setting.seed))
+    return prepare(add_own_layers(model.net, model.weights, units, new, suffix=setting.suffix, seed=setting.seed))
 
 
 @method("adapters", "adapters", "Rebuffi et al. (NeurIPS 2017), per-channel", BASE_LR, head="fc7")
@@ -39,4 +41,8 @@ def prepare_adapters(setting: Setting, head: HeadName) -> Prepared:
     """
     old, model = old_net(setting), setting.model
     new = task_head(setting, blobs_of_head(old, head))
-    return prepare(add_adapters(model.net, model.weights, trunk_of(old).convolutions, new, seed=setting.seed))
+    return prepare(
+        add_adapters(
+            model.net, model.weights, trunk_of(old).convolutions, new, suffix=setting.suffix, seed=setting.seed
+        )
+    )

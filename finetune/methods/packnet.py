@@ -60,7 +60,7 @@ def prepare_packnet(setting: Setting, share: float, iterations: int, old_lr: flo
     rates = dict.fromkeys([*trunk.shared, trunk.classifier], 1.0)
     mended = train_on_old_task(setting, old.net, pruned, output, rates, iterations, old_lr, [StillZero(kept)])
     new = task_head(setting, blobs_of_head(old, head))
-    made = add_own_layers(old.net, mended, units, new, seed=setting.seed)
+    made = add_own_layers(old.net, mended, units, new, suffix=setting.suffix, seed=setting.seed)
     copies = {copy: kept[name] for copy, name in made.copied_from.items() if name in kept}
     freed = sum(int((~mask).sum()) for mask in kept.values())
     notes = [f"{freed} weights, {share:.0%} of every layer, freed; old task mended for {iterations} iterations"]

@@ -49,7 +49,7 @@ def prepare_transferred(setting: Setting, layers: int, filler: str) -> Prepared:
     if not fresh:
         return start(setting).prepared()
     model = setting.model
-    made = add_own_layers(model.net, model.weights, fresh, task_head(setting), seed=setting.seed)
+    made = add_own_layers(model.net, model.weights, fresh, task_head(setting), suffix=setting.suffix, seed=setting.seed)
     note = f"fresh for the new task: {', '.join(fresh)}"
     return prepare(with_fresh_weights(made, made.copied_from, filler, setting.seed), notes=[note])
 

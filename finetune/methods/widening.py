@@ -100,7 +100,7 @@ def _widened(setting: Setting, filters: Filters | None, layers: int, init: InitN
         counts = filter_counts(old.graph, wanted)
         copies = choose_filters(setting.measure("default"), counts, by, highest=highest, seed=setting.seed)
     head = task_head(setting, blobs_of_head(old, "wide"))
-    return widen(model.net, model.weights, wanted, head, copies=copies, seed=setting.seed)
+    return widen(model.net, model.weights, wanted, head, copies=copies, suffix=setting.suffix, seed=setting.seed)
 
 
 def _last_layers(old: OldNet, layers: int) -> dict[str, float]:

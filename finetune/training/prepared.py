@@ -38,7 +38,7 @@ class Setting:
     measure : gives the table of the source net's units (H, mean, std, Taylor, MAS …) on the source's training images;
         ``profile`` is one of `finetune.study.measuring.PROFILES` (``"default"``: 256 bins, Hmax of the layer;
         ``"thesis"``: 10 bins, Hmax of the network).
-    head : name of the new classifier layer.
+    head : name of the new classifier layer; by default ``fc8`` with the `suffix`.
     head_rates : lr_mult of its weights and its bias.
     seed : of everything that is random in the run.
     folder : where the run may keep files of its own.
@@ -50,12 +50,23 @@ class Setting:
     source: Task
     target: Task
     measure: Callable[[str], Table]
-    head: str = "fc8_new"
+    head: str = ""
     head_rates: tuple[float, float] = (10.0, 20.0)
     seed: int = 0
     folder: Path = Path()
     training: TrainingSettings = field(default_factory=lambda: TrainingSettings.model_validate({}))
     device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if not self.head:
+            object.__setattr__(self, "head", f"fc8{self.suffix}")
+
+    @cached_property
+    def suffix(self) -> str:
+        """Of the new task's layers: ``_new``, or ``_new2``, ``_new3`` … in a net that has learnt other tasks before."""
+        taken = [name for layer in self.model.net.layer for name in (layer.name, *layer.top)]
+        numbers = ("", *range(2, len(taken) + 3))
+        return next(f"_new{number}" for number in numbers if not any(name.endswith(f"_new{number}") for name in taken))
 
     @cached_property
     def generator(self) -> np.random.Generator:

@@ -132,7 +132,7 @@ def start(setting: Setting, head: HeadName = "fc7", fc: FcName = "frozen") -> St
     new = task_head(setting, blobs_of_head(old, head))
     net, weights = setting.model.net, setting.model.weights
     if fc == "own":
-        extended = add_own_layers(net, weights, trunk.hidden, new, seed=setting.seed)
+        extended = add_own_layers(net, weights, trunk.hidden, new, suffix=setting.suffix, seed=setting.seed)
     else:
         extended = add_head(net, weights, new, seed=setting.seed)
     return Start(extended, trunk, dict.fromkeys(trunk.hidden, 1.0) if fc == "whole" else {})

@@ -9,9 +9,11 @@ from deepvis.model.model import open_model
 from finetune.__main__ import main
 from finetune.evaluation.heads import class_scores
 from finetune.evaluation.scores import Scorer
+from finetune.methods import METHODS
 from finetune.study.file import read_study
 from finetune.study.reopening import reopen
 from finetune.study.running import running
+from finetune.training.prepared import Setting
 from prototxt.common.progress import with_bar
 from prototxt.lint import lint_net
 
@@ -50,3 +52,15 @@ def test_the_new_task_leaves_out_what_only_the_old_head_needs(run, files, tmp_pa
         layers[head] = {layer.name for layer in open_model(tmp_path / head / "net.prototxt").net.layer}
     assert "fc4" in layers["source"] - layers["target"]
     assert "conv2_new" in layers["target"] - layers["source"]
+
+
+def test_a_third_task_finds_names_that_are_free(run, files, source, target, tmp_path):
+    main(["export", str(run), str(tmp_path / "net"), "--cache", str(files.cache)])
+    model = open_model(tmp_path / "net/net.prototxt", preprocessing=tmp_path / "net/pixels.json")
+    setting = Setting(model, target, source, lambda profile: pytest.fail("nothing here asks for H"))
+    assert (setting.suffix, setting.head) == ("_new2", "fc8_new2")
+    prepared = METHODS["widen"](setting, layers=1)
+    added = {layer.name: layer.type for layer in prepared.net.layer if layer.name.endswith("_new2")}
+    assert sorted(added.values()).count("Convolution") == 1
+    assert added["fc8_new2"] == "InnerProduct"
+    assert METHODS["own-fc"](setting).old_output == "fc8_new"
