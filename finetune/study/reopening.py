@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ def reopen(folder: Path, cache: Path = CACHE) -> Reopened:
     if direction is None:
         raise ExperimentError(f"{folder}: the study has no direction {config['direction']!r} any more")
     material = Opened(study, out, cache).material(direction)
+    material = replace(material, target=material.target.for_run(config["seed"]))
     prepared = _prepare(config, material, folder, direction)
     state = read_state(folder / names.CHECKPOINT)
     if (folder / names.WEIGHTS).is_file():
