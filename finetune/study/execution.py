@@ -127,7 +127,8 @@ def _prepare(run: Run, setting: Setting, material: Material) -> Generator[Progre
     """Let the method prepare; where it asks for measures, these are made with progress, and it begins anew."""
     while True:
         try:
-            return METHODS[run.row.method](replace(setting), **run.row.options)
+            made = METHODS[run.row.method].preparing(replace(setting), **run.row.options)
+            return (yield from _replacing(made, Progress(0, run.images, "prepare")))
         except NotMeasured as wanted:
             work = material.measured.measuring(wanted.profile)
         yield from _replacing(work, Progress(0, run.images, "measure"))
