@@ -12,7 +12,6 @@ copied into a folder of their own, without weights and class scores.
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 import sys
 import time
@@ -31,6 +30,7 @@ from finetune.results.report import write_report
 from finetune.study.cards import known_cards
 from finetune.study.choosing import points_of
 from finetune.study.file import Study, read_study
+from finetune.study.machine import this_machine
 from finetune.study.rows import rows_of
 from finetune.study.running import Outcome, running, write_study
 from finetune.study.shipped import find_study
@@ -86,7 +86,9 @@ def plan_of(study: Study, cards: Sequence[str], minutes: float) -> Plan:
     rows, directions = rows_of(study), len(study.directions)
     runs = [row for row in rows for _ in row.seeds]
     points = [row for row in rows for _ in points_of(row)]
-    iterations = directions * sum(row.training.iterations for row in [*runs, *points])
+    shorter = study.selection.iterations
+    tried = sum(min(shorter or row.training.iterations, row.training.iterations) for row in points)
+    iterations = directions * (tried + sum(row.training.iterations for row in runs))
     return Plan(directions * len(runs), directions * len(points), iterations, tuple(cards), study.jobs, minutes)
 
 
@@ -202,8 +204,7 @@ def run_one(name: str, plan: Plan, study: Study, out: Path, text: str, cache: Pa
     facts = {
         "study": name,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "machine": f"{platform.system()} {platform.machine()}",
-        "torch": torch.__version__,
+        "machine": this_machine(),
         "cuda": torch.version.cuda,
         "seconds": round(seconds, 1),
         "plan": asdict(plan),

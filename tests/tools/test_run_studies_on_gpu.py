@@ -69,6 +69,8 @@ def test_the_plan_counts_what_the_study_will_do(tool, files):
     assert "2 trainings to choose settings and 5 to test, 174 iterations in all, by 16 processes on 1 cards" in str(
         plan
     )
+    quicker = study.model_copy(update={"selection": study.selection.model_copy(update={"iterations": 4})})
+    assert tool.plan_of(quicker, ("card",), 10).iterations == 6 * 2 + 4 * 2 + 50 * 3
     short = tool.for_device(study, "cuda", 16, 2)
     assert tool.plan_of(short, (), 10).iterations == 2 * 7
 
