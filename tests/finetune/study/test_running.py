@@ -15,8 +15,7 @@ from finetune.methods.parts.start import start
 from finetune.methods.registry import Method
 from finetune.study.file import read_study
 from finetune.study.log import read_log
-from finetune.study.material import Opened
-from finetune.study.reopening import study_of
+from finetune.study.reopening import reopen
 from finetune.study.running import running
 from finetune.study.runs import read_json
 from finetune.training.prepared import NoTerm, Prepared, Stage
@@ -279,6 +278,7 @@ patience = 1
 check_every = 2
 [evaluation]
 confusion = true
+weights = true
 [[methods]]
 method = "head"
 [[methods]]
@@ -305,21 +305,12 @@ def test_cross_validation_with_early_stopping_and_confusions(files, tmp_path):
         confusion = read_confusions(folder / "confusion.json")
         np.testing.assert_array_equal(confusion["target"].counts, scores["target"].confusion)
         assert confusion["source"].classes == ("red", "green", "blue")
-        seen[seed] = reopened_names(folder, files.cache)
+        again = reopen(folder, files.cache)
+        assert again.iteration == result["best_iteration"]
+        seen[seed] = set(again.material.target.test.names)
     assert not seen[0] & seen[1]
     assert seen[0] == seen[5], "seed 5 is fold 0 of 5"
     assert with_bar(running(study, out, files.cache), quiet=True).made == 0
-
-
-def reopened_names(folder, cache):
-    """The test images that ``finetune evaluate`` looks at."""
-    study, out = study_of(folder)
-    task = (
-        Opened(study, out, cache)
-        .material(study.directions[0])
-        .target.for_run(read_json(folder / "config.json")["seed"])
-    )
-    return set(task.test.names)
 
 
 def test_early_stopping_without_validation_images_is_refused_by_name(files, tmp_path):
