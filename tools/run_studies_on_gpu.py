@@ -12,6 +12,7 @@ copied into a folder of their own, without weights and class scores.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import time
@@ -101,7 +102,7 @@ def names_of_cards(device: str) -> tuple[str, ...]:
     """
     if device == "cpu":
         return ()
-    if not device.startswith("cuda"):
+    if not re.fullmatch(r"cuda(:\d+)?", device):
         raise ExperimentError(f"--device {device}: give cuda, cuda:0 and the like, or cpu to try the command out")
     cards = known_cards()
     number = int(device.partition(":")[2] or 0)

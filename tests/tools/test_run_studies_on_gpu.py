@@ -89,8 +89,9 @@ def test_what_cannot_be_done_is_refused(tool, cards, files, monkeypatch):
     assert tool.names_of_cards("cpu") == ()
     with pytest.raises(ExperimentError, match=r"--device cuda:2: PyTorch .* sees 2 CUDA cards"):
         tool.names_of_cards("cuda:2")
-    with pytest.raises(ExperimentError, match="give cuda, cuda:0 and the like, or cpu"):
-        tool.names_of_cards("mps")
+    for device in ("mps", "cuda:", "cuda:one"):
+        with pytest.raises(ExperimentError, match=f"--device {device}: give cuda, cuda:0 and the like, or cpu"):
+            tool.names_of_cards(device)
     study = read_study(files.study(MORE))
     tool.check_memory(study, "cuda", 6)
     with pytest.raises(ExperimentError, match=r"--processes 8: each takes up to 3.5 GB.*has 24 GB; give at most 6"):
