@@ -110,9 +110,24 @@ def _section(study: AblationStudy, net: Ablated, figure: str) -> str:
             "",
         ),
         "Rank correlation of H with other measures, and with H measured in other ways:",
-        *("", "| | whole net | mean within layers |", "|---|---:|---:|", *rows),
+        *("", "| | whole net | mean within layers |", "|---|---:|---:|", *rows, "", *_between(net)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _between(net: Ablated) -> list[str]:
+    """The table of all measures against each other."""
+    names = list(net.between)
+    return [
+        "Rank correlations of all measures with each other, mean within layers:",
+        "",
+        "| | " + " | ".join(map(title_of, names)) + " |",
+        "|---|" + "---:|" * len(names),
+        *(
+            f"| {title_of(one)} | " + " | ".join(f"{net.between[one][other]:.2f}" for other in names) + " |"
+            for one in names
+        ),
+    ]
 
 
 def _standings_table(found: Sequence[Standing]) -> list[str]:

@@ -30,6 +30,7 @@ from finetune.tasks.task import Part, Task
 from prototxt.common.atomic import write_text
 from prototxt.common.progress import Progress
 
+H = "entropy"
 SCAN, TABLE, CURVES, RESULT = "scan.h5", "entropy.csv", "curves.jsonl", "result.json"
 HALVES_SEED = 0
 
@@ -47,6 +48,7 @@ class Ablated:
     curves : accuracy with some of them silent.
     alike : Spearman's rank correlation of H with other measures, and with H measured in other ways: over the whole net,
         and the mean of those within layers.
+    between : the mean within layers of the rank correlation of every two measures (H measured in one way).
     movement : what fine-tuning did to the filters; None where the study does not ask.
     """
 
@@ -56,6 +58,7 @@ class Ablated:
     table: Table
     curves: list[Curve]
     alike: Mapping[str, tuple[float, float]]
+    between: Mapping[str, Mapping[str, float]]
     movement: Movement | None = None
 
 
@@ -92,16 +95,21 @@ def _running_net(
     alone = layers if settings.layer_scopes is True else settings.layer_scopes or ()
     ablation = Ablation(study.measures, study.random, study.shares, (*study.scopes, *alone))
     curves = yield from computing_curves(ablation, net, test.labels, table, folder / CURVES)
-    others = _others(study, folder, layers, table)
-    alike = {each: rank_correlation(table.h, scores, table) for each, scores in others.items()}
-    result = {"intact": intact, "images": len(test), "filters": len(table), "alike": alike}
+    measures = _measures(model, table)
+    others = {**measures, **_variants(study, folder, layers)}
+    alike = {each: rank_correlation(table.h, scores, table) for each, scores in others.items() if each != H}
+    between = {
+        one: {other: rank_correlation(first, second, table)[1] for other, second in measures.items()}
+        for one, first in measures.items()
+    }
+    result = {"intact": intact, "images": len(test), "filters": len(table), "alike": alike, "between": between}
     write_text(folder / RESULT, json.dumps(result, indent=1) + "\n")
     movement = yield from _moving(settings, model, replace(task, train=learnt, test=test), folder, table, others)
-    return Ablated(name, intact, len(test), table, curves, alike, movement)
+    return Ablated(name, intact, len(test), table, curves, alike, between, movement)
 
 
 def _moving(
-    settings: NetSettings, model: Model, source: Task, folder: Path, table: Table, others: Mapping[str, np.ndarray]
+    settings: NetSettings, model: Model, source: Task, folder: Path, table: Table, scores: Mapping[str, np.ndarray]
 ) -> Generator[Progress, None, Movement | None]:
     """Fine-tune the net, where the study asks for it, and compare what its filters did with H and other measures."""
     wanted = settings.movement
@@ -109,10 +117,9 @@ def _moving(
         return None
     target = open_task("new", wanted.task, model.preprocessing)
     files = yield from computing_movement(model, source, target, wanted, folder)
-    weight = MEASURES["weight"].scores(Source(table, weights=(model.net, model.weights)))
     name = Path(wanted.task.images or wanted.task.train or "").name
     yield Progress(0, 1, "movement: rank correlations")
-    found = relate(name, wanted.seeds, files, table, {"entropy": table.h, **others, "weight": weight})
+    found = relate(name, wanted.seeds, files, table, scores)
     yield Progress(1, 1, "movement: rank correlations")
     return found
 
@@ -134,12 +141,17 @@ def _parts(name: str, settings: NetSettings, task: Task) -> tuple[Part, Part]:
     return learnt, test
 
 
-def _others(study: AblationStudy, folder: Path, layers: list[str], table: Table) -> dict[str, np.ndarray]:
-    """Other measures of the filters, and H measured in other ways."""
-    others = {"mean": table.mean, "std": table.std}
-    others |= {name: values for name, values in (("taylor", table.taylor), ("mas", table.mas)) if values is not None}
-    for name, way in study.variants.items():
-        others[name] = measure(
-            folder / SCAN, layers, bins=way.bins, quantile=way.quantile, scope=way.scope, warn=False
-        ).h
-    return others
+def _measures(model: Model, table: Table) -> dict[str, np.ndarray]:
+    """H and the other measures of the filters, by their names in `entropy.measuring.measures.MEASURES`."""
+    weight = MEASURES["weight"].scores(Source(table, weights=(model.net, model.weights)))
+    found = {H: table.h, "mean": table.mean, "std": table.std, "weight": weight}
+    return found | {name: each for name, each in (("taylor", table.taylor), ("mas", table.mas)) if each is not None}
+
+
+def _variants(study: AblationStudy, folder: Path, layers: list[str]) -> dict[str, np.ndarray]:
+    """H measured in other ways."""
+    ways = study.variants.items()
+    return {
+        name: measure(folder / SCAN, layers, bins=way.bins, quantile=way.quantile, scope=way.scope, warn=False).h
+        for name, way in ways
+    }

@@ -63,6 +63,11 @@ def test_the_command_writes_a_report_and_goes_on_with_what_is_there(folder: Path
     assert "of 12 images with all 14 filters" in report
     assert "| H, highest first |" in report
     assert "| 2 bins |" in report
+    rows = report.split("all measures with each other, mean within layers:")[1].strip().splitlines()
+    assert rows[0] == "| | H | mean | standard deviation | weight | Taylor | MAS |"
+    numbers = np.array([[float(cell) for cell in row.split("|")[2:-1]] for row in rows[2:8]])
+    np.testing.assert_allclose(numbers, numbers.T)
+    np.testing.assert_allclose(np.diag(numbers), 1)
     assert cv2.imread(str(folder / "out/branched.png")) is not None
     curves = (folder / "out/branched/curves.jsonl").read_text()
     assert len(curves.splitlines()) == (3 + 3) * 3  # measures and random orders, in three scopes
@@ -121,7 +126,7 @@ def test_it_is_asked_whether_h_said_which_filters_fine_tuning_moves(folder: Path
     assert "### Does H say which filters move?" in report
     assert "Plain fine-tuning for others, seeds 1, 2" in report
     rows = [line for line in report.split("### Does H say")[1].splitlines() if line.startswith("| ")]
-    titles = ["measure", "H", "mean", "standard deviation", "Taylor", "MAS", "2 bins", "weight"]
+    titles = ["measure", "H", "mean", "standard deviation", "weight", "Taylor", "MAS", "2 bins"]
     assert [row.split(" | ")[0].strip("| ") for row in rows] == titles
     assert "Filters with low H move more (change of weights, within layers): **" in report
     assert cv2.imread(str(folder / "out/branched-movement.png")).std() > 5
