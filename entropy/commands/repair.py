@@ -25,7 +25,7 @@ class TrainingOptions:
     Parameters
     ----------
     base_lr
-        learning rate.
+        learning rate; a trained net wants a small one, or the repair does more harm than the cut.
     max_iter
         iterations.
     momentum, weight_decay
@@ -38,7 +38,7 @@ class TrainingOptions:
         of random numbers: mirrors, crops, dropout, and of a random choice of filters.
     """
 
-    base_lr: float = 0.001
+    base_lr: float = 0.0001
     max_iter: int = 500
     momentum: float = 0.9
     weight_decay: float = 0.0005
