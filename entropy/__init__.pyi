@@ -23,6 +23,8 @@ from .split_folder.merging import Change as Change
 from .split_folder.merging import Merged as Merged
 from .split_folder.merging import merge as merge
 from .split_folder.preservation import Preserved as Preserved
+from .split_folder.repairing import Repaired as Repaired
+from .split_folder.repairing import repair as repair
 from .split_folder.replanning import replan as replan
 from .split_folder.solver_file import SolverSettings as SolverSettings
 from .split_folder.task import Task as Task

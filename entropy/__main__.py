@@ -1,4 +1,4 @@
-"""``python -m entropy measure | plan | plot | write | check | merge | replan``."""
+"""``python -m entropy measure | plan | plot | repair | write | check | merge | replan``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from entropy.commands.measure import measure_command
 from entropy.commands.merge import merge_command
 from entropy.commands.plan import plan_command
 from entropy.commands.plot import plot_command
+from entropy.commands.repair import repair_command
 from entropy.commands.replan import replan_command
 from entropy.commands.write import write_command
 from prototxt.common.errors import errors_as_sentences
@@ -20,6 +21,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "measure": measure_command,
     "plan": plan_command,
     "plot": plot_command,
+    "repair": repair_command,
     "write": write_command,
     "check": check_command,
     "merge": merge_command,

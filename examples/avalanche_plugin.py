@@ -21,6 +21,7 @@ from typing import Any
 from avalanche.training.plugins import SupervisedPlugin
 
 import entropy
+from entropy.training.updates import Modules
 
 
 class PlannedRates(SupervisedPlugin, supports_distributed=True):
@@ -41,7 +42,7 @@ class PlannedRates(SupervisedPlugin, supports_distributed=True):
     def __init__(
         self,
         plan: entropy.Plan | Path | str,
-        modules: entropy.training.updates.Modules | Path | str | None = None,
+        modules: Modules | Path | str | None = None,
         first: int = 1,
         exact: bool = True,
     ) -> None:

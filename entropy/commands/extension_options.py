@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from entropy.commands.per_layer import layer_names, numbers_by_layer
 from entropy.errors import PlanError
 from entropy.measuring.measures import MeasureName
 from entropy.split_folder.extension import Extension
+from entropy.split_folder.freed_file import read_freed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,8 @@ class ExtensionOptions:
     widen
         new filters beside those of layers, numbers or shares: conv5=165,conv4=0.25.
     free
-        filters that are taken from the old task, those with the lowest score: conv5=0.4. What reads them is cut.
+        filters that are taken from the old task, those with the lowest score: conv5=0.4. What reads them is cut. Or
+        the freed.json of a repair.
     adapt
         layers behind whose frozen filters the new task learns a factor and an offset, such as conv1,conv2.
     preserve
@@ -82,8 +84,17 @@ class ExtensionOptions:
         return Extension(
             **vars(self)
             | {name: layer_names(getattr(self, name) or "") for name in ("head_on", "own_layers", "adapt")}
-            | {name: _numbers(name, getattr(self, name)) for name in ("widen", "free")}
+            | {"widen": _numbers("widen", self.widen)}
+            | filters_to_free(self.free)
         )
+
+
+def filters_to_free(text: str | None) -> dict[str, Any]:
+    """What ``--free`` says, as fields of `Extension`: numbers by layer, or the file of a repair."""
+    if text is not None and text.endswith(".json"):
+        freed = read_freed(Path(text))
+        return {"free": freed.filters, "free_hash": freed.weights_hash}
+    return {"free": _numbers("free", text)}
 
 
 def _numbers(option: str, text: str | None) -> dict[str, int | float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -10,9 +11,11 @@ from entropy.measuring.measures import MEASURES
 from entropy.measuring.table import Table
 from entropy.planning.learning import Learning
 from entropy.planning.plan import Plan
+from entropy.split_folder import folder as names
 from entropy.split_folder.checking import Loss
 from entropy.split_folder.merging import Merged
 from entropy.split_folder.preservation import Preserved
+from entropy.split_folder.repairing import Repaired
 from entropy.split_folder.writing import Written
 from prototxt.common.errors import NetError
 
@@ -140,3 +143,20 @@ def describe_merged(merged: Merged) -> str:
     lines = [text_table(header, rows), ""] if rows else []
     lines += [describe_learning(merged.learning), *merged.notes]
     return "\n".join([*lines, *(f"{path}: {what}" for path, what in merged.files.items())])
+
+
+def describe_repaired(done: Repaired, net: Path) -> str:
+    """Say what the old task does without, what that cost, and how to go on."""
+    lines = [f"{name}: the old task does without {len(each)} filters" for name, each in done.filters.items()]
+    lines += [f"{name}: {number:,} weights that read them are cut to zero" for name, number in done.cut.items()]
+    if done.accuracies:
+        parts = ", ".join(f"{value:.2%} {name}" for name, value in done.accuracies.items())
+        lines.append(f"accuracy on {done.test_pictures:,} test pictures of the old task: {parts}")
+    lines += [f"note: {note}" for note in done.notes]
+    weights, freed = done.folder / names.REPAIRED, done.folder / names.FREED
+    lines += [
+        f"{weights}: the old net after {done.iterations} iterations of repair",
+        "give the filters to a new task with:",
+        f"  python -m entropy write --net {net} --weights {weights} --free {freed} --images LIST --head NAME --out RUN",
+    ]
+    return "\n".join(lines)

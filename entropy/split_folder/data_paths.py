@@ -75,3 +75,31 @@ def _moved(path: str, layer: LayerParameter, start: Path, out: Path) -> str:
             "net's paths hold"
         )
     return path if Path(path).is_absolute() else os.path.relpath(start / path, out)
+
+
+def absolute(net: NetParameter, folder: Path) -> NetParameter:
+    """Copy a net of data layers whose paths are seen from a folder, with paths that hold everywhere.
+
+    Parameters
+    ----------
+    net : its lists and mean file need not be there yet.
+    """
+    result = NetParameter()
+    result.CopyFrom(net)
+    for layer in result.layer:
+        if layer.transform_param.mean_file:
+            layer.transform_param.mean_file = str((folder / layer.transform_param.mean_file).absolute())
+        if layer.type == "ImageData":
+            param = layer.image_data_param
+            param.source = str((folder / param.source).absolute())
+            if param.root_folder and not Path(param.root_folder).is_absolute():
+                param.root_folder = f"{(folder / param.root_folder).absolute()}/"
+            elif not param.root_folder and not _lists_absolute(Path(param.source)):
+                param.root_folder = f"{folder.absolute()}/"
+    return result
+
+
+def _lists_absolute(source: Path) -> bool:
+    """Whether a list names its pictures by absolute paths; they are all of one kind."""
+    with source.open() as lines:
+        return Path(next(lines, "")).is_absolute()

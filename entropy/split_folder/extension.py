@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -25,6 +25,7 @@ from prototxt.net.graph import NetGraph
 from prototxt.split.layouts import unit_count
 
 Numbers = Mapping[str, int | float]
+Filters = Mapping[str, int | float | Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class Extension:
     head_dropout : share of the head's inputs that is dropped in training.
     own_layers : layers of which the new task gets copies to learn.
     widen : layer to a number or a share (a float) of new filters beside its own.
-    free : layer to a number or a share of its filters that are taken from the old task, those with the lowest score.
+    free : layer to a number or a share of its filters that are taken from the old task, those with the lowest score; or
+        to these filters, as indices.
+    free_hash : hash of the weights that ``free`` was chosen for; empty for any.
     adapt : layers behind whose filters the new task learns a factor and an offset.
     table : file of the table that `entropy.measure` made, by which filters are chosen.
     choose_by : the score: a measure of `entropy.measuring.measures.MEASURES`; ``random`` needs no table.
@@ -56,7 +59,8 @@ class Extension:
     head_dropout: float = 0.0
     own_layers: tuple[str, ...] = ()
     widen: Numbers = field(default_factory=dict)
-    free: Numbers = field(default_factory=dict)
+    free: Filters = field(default_factory=dict)
+    free_hash: str = ""
     adapt: tuple[str, ...] = ()
     table: Path | str | None = None
     choose_by: MeasureName = "entropy"
@@ -131,8 +135,25 @@ def _widened(old: OldModel, extension: Extension, head: TaskHead) -> Extended:
 
 
 def _freed(old: OldModel, extension: Extension, head: TaskHead) -> Extended:
-    chosen = _chosen(old, extension, filter_counts(NetGraph(old.net), extension.free))
+    chosen = chosen_filters(old, extension)
     return free_filters(old.net, old.weights, chosen, head, fresh=extension.fresh, seed=old.seed)
+
+
+def chosen_filters(old: OldModel, extension: Extension) -> dict[str, tuple[int, ...]]:
+    """The filters that an extension takes from the old task.
+
+    Raises
+    ------
+    PlanError, SurgeryError, NetError : they were chosen for other weights, or nothing says which they are.
+    """
+    if extension.free_hash and extension.free_hash != weights_hash(old.weights):
+        raise PlanError(
+            f"{old.path}: are other weights than those that were repaired to do without the filters; give the "
+            "repaired.caffemodel beside the freed.json"
+        )
+    named = {name: tuple(each) for name, each in extension.free.items() if not isinstance(each, int | float)}
+    wanted = {name: each for name, each in extension.free.items() if isinstance(each, int | float)}
+    return (_chosen(old, extension, filter_counts(NetGraph(old.net), wanted)) if wanted else {}) | named
 
 
 def _adapted(old: OldModel, extension: Extension, head: TaskHead) -> Extended:

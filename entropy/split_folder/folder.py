@@ -18,4 +18,6 @@ SOURCE_NET = "source.prototxt"
 EXTENSION = "extension.json"
 OF_EXTENSION = (DEPLOY_WEIGHTS, SOURCE_NET, EXTENSION)
 MERGED = "merged.caffemodel"
+REPAIR, REPAIR_NET, REPAIR_SOLVER = "repair.json", "net_repair.prototxt", "solver_repair.prototxt"
+REPAIR_PREFIX, REPAIRED, FREED = "repair", "repaired.caffemodel", "freed.json"
 WEIGHTS_AND_NETS = (SPLIT_NET, PLAIN_NET, SPLIT_WEIGHTS, PLAIN_WEIGHTS, DEPLOY)

@@ -246,7 +246,7 @@ def _writing_files(
     out, data = written.folder, parts.data
     refuse_what_caffe_would(written, trainer)
     if data is not None:
-        yield from _writing_pixels(out, data)
+        yield from writing_pixels(out, data)
     for name, text in parts.texts.items():
         atomic.write_text(out / name, text)
     if parts.deploy is not None:
@@ -260,7 +260,7 @@ def _writing_files(
     write_nets(written, parts.weights, trainer)
 
 
-def _writing_pixels(out: Path, data: TaskData) -> Generator[Progress, None, None]:
+def writing_pixels(out: Path, data: TaskData) -> Generator[Progress, None, None]:
     """Copy pictures that are to be copied, and write the mean image."""
     from entropy.split_folder.pictures import copying_pictures
 

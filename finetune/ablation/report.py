@@ -10,18 +10,19 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from finetune.ablation.curves import EACH, WHOLE, Curve
+from finetune.ablation.movement_report import draw_movement, movement_section
 from finetune.ablation.order import HIGHEST_FIRST, RANDOM
 from finetune.ablation.run import Ablated
 from finetune.ablation.settings import AblationStudy
 from finetune.ablation.statistics import Standing, standings
+from finetune.ablation.titles import title_of
 from prototxt.common.atomic import write_bytes, write_text
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")  # Okabe and Ito 2008
-TITLES = {"entropy": "H", "mas": "MAS", "taylor": "Taylor", "std": "standard deviation"}
 
 
 def write_report(study: AblationStudy, nets: Sequence[Ablated], out: Path) -> list[Path]:
-    """Write ``README.md``, and for every net a figure of its curves.
+    """Write ``README.md``, and for every net a figure of its curves and, where it was trained, one of movement.
 
     Returns
     -------
@@ -34,14 +35,13 @@ def write_report(study: AblationStudy, nets: Sequence[Ablated], out: Path) -> li
         draw_curves(net, figure)
         files.append(figure)
         parts += [_section(study, net, figure.name)]
+        if net.movement is not None:
+            figure = out / f"{net.name}-movement.png"
+            draw_movement(net.movement, net.table.h, figure)
+            files.append(figure)
+            parts += [movement_section(net.movement, figure.name)]
     write_text(files[0], "\n".join(part for part in parts if part))
     return files
-
-
-def title_of(measure: str) -> str:
-    """How tables show a measure."""
-    name = measure.removeprefix(HIGHEST_FIRST)
-    return TITLES.get(name, name) + (", highest first" if measure.startswith(HIGHEST_FIRST) else "")
 
 
 def draw_curves(net: Ablated, file: Path) -> None:
@@ -110,9 +110,24 @@ def _section(study: AblationStudy, net: Ablated, figure: str) -> str:
             "",
         ),
         "Rank correlation of H with other measures, and with H measured in other ways:",
-        *("", "| | whole net | mean within layers |", "|---|---:|---:|", *rows),
+        *("", "| | whole net | mean within layers |", "|---|---:|---:|", *rows, "", *_between(net)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _between(net: Ablated) -> list[str]:
+    """The table of all measures against each other."""
+    names = list(net.between)
+    return [
+        "Rank correlations of all measures with each other, mean within layers:",
+        "",
+        "| | " + " | ".join(map(title_of, names)) + " |",
+        "|---|" + "---:|" * len(names),
+        *(
+            f"| {title_of(one)} | " + " | ".join(f"{net.between[one][other]:.2f}" for other in names) + " |"
+            for one in names
+        ),
+    ]
 
 
 def _standings_table(found: Sequence[Standing]) -> list[str]:

@@ -13,12 +13,28 @@ from finetune.ablation.curves import EACH, WHOLE
 from finetune.errors import ExperimentError
 from finetune.study.spelling import refusal
 from finetune.tasks.opening import TaskSettings
+from finetune.training.settings import TrainingSettings
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MovementSettings(_Section):
+    """A plain fine-tuning of the net, after which it is asked whether H had said which filters would move.
+
+    Parameters
+    ----------
+    task : the images that it learns.
+    seeds : of the trainings.
+    training : how.
+    """
+
+    task: TaskSettings
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1, 2, 3)
+    training: TrainingSettings = TrainingSettings()
 
 
 class NetSettings(_Section):
@@ -35,6 +51,7 @@ class NetSettings(_Section):
     test_images : at most so many test images, of every class alike.
     layers : layers whose filters are silenced; empty for all convolutions.
     layer_scopes : whether there is a curve of every layer alone; or of which.
+    movement : a fine-tuning whose changes of the filters are compared with the measures; None for none.
     """
 
     model: str
@@ -46,6 +63,7 @@ class NetSettings(_Section):
     test_images: Annotated[int, Field(ge=1)] | None = None
     layers: tuple[str, ...] = ()
     layer_scopes: bool | tuple[str, ...] = True
+    movement: MovementSettings | None = None
 
 
 class HSettings(_Section):

@@ -14,8 +14,9 @@ from finetune.methods.parts.features import features_of
 from finetune.methods.parts.grids import BASE_LR
 from finetune.methods.parts.images import some_images
 from finetune.methods.parts.start import last_maps, old_net
-from finetune.methods.registry import METHODS, method
+from finetune.methods.registry import METHODS, Preparing, method
 from finetune.training.prepared import Prepared, Setting
+from prototxt.common.progress import Progress
 from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.formats.weights import Weights
 from prototxt.net.build import layer
@@ -35,7 +36,7 @@ GATE = "gate"
     images=1000,
     iterations=1000,
 )
-def prepare_expert_gate(setting: Setting, expert: str, code: int, images: int, iterations: int) -> Prepared:
+def prepare_expert_gate(setting: Setting, expert: str, code: int, images: int, iterations: int) -> Preparing:
     """Train an expert of its own for the new task, and let autoencoders choose between the experts.
 
     Each task has an autoencoder of the source net's last maps (pool5): they are standardised by the task's images and
@@ -59,14 +60,16 @@ def prepare_expert_gate(setting: Setting, expert: str, code: int, images: int, i
     """
     if expert not in METHODS or expert == "expert-gate":
         raise ExperimentError(f"expert-gate: there is no method {expert!r} for the expert; use one of {_experts()}")
-    prepared = METHODS[expert](setting)
+    prepared = yield from METHODS[expert].preparing(setting)
     blob = last_maps(old_net(setting))
     _refuse_moving(prepared, blob, expert)
     network = setting.model.network(setting.device)
     net, weights = NetParameter(), dict(prepared.weights)
     net.CopyFrom(prepared.net)
     net.layer.append(layer("Flatten", f"{GATE}_in", blob))
-    for task, part in zip(TASKS, (setting.source.train, setting.target.train), strict=True):
+    parts = setting.source.train, setting.target.train
+    for number, (task, part) in enumerate(zip(TASKS, parts, strict=True)):
+        yield Progress(number, len(TASKS), "gate: autoencoders")
         features, _ = features_of(network, blob, some_images(setting, part, images))
         made = train_autoencoder(features.flatten(1), code, "relu", squashed_loss, iterations, setting.seed)
         net.layer.extend(autoencoder_layers(task, made))

@@ -11,10 +11,10 @@ from entropy.surgery.freeing import free_filters
 from entropy.surgery.repairing import prepare_repair
 from finetune.errors import ExperimentError
 from finetune.methods.parts.grids import BASE_LR
-from finetune.methods.parts.retraining import train_on_old_task
+from finetune.methods.parts.retraining import training_on_old_task
 from finetune.methods.parts.start import old_net, prepare, task_head, trunk_of
-from finetune.methods.registry import method
-from finetune.training.prepared import Prepared, Setting
+from finetune.methods.registry import Preparing, method
+from finetune.training.prepared import Setting
 
 
 @method(
@@ -39,7 +39,7 @@ def prepare_freed(
     fresh: bool,
     iterations: int,
     old_lr: float,
-) -> Prepared:
+) -> Preparing:
     """Cut the filters with the lowest H off from the old task, mend it without them, and let the new task teach them.
 
     What the old task loses it loses by the cut; while the new one is learnt its scores stay the same to the bit. The
@@ -66,7 +66,8 @@ def prepare_freed(
     chosen = choose_filters(setting.measure("default"), counts, by, seed=setting.seed, weights=source)
     repair = prepare_repair(model.net, model.weights, chosen)
     output = old.outputs[0]
-    mended = train_on_old_task(setting, repair.net, repair.weights, output, repair.rates, iterations, old_lr)
+    silent, rates = repair.weights, repair.rates
+    mended = yield from training_on_old_task(setting, repair.net, silent, output, rates, iterations, old_lr)
     head = task_head(setting)
     made = free_filters(model.net, repair.finish(mended), chosen, head, fresh=fresh, seed=setting.seed)
     return prepare(made, notes=[f"old task mended for {iterations} iterations"])

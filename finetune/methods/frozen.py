@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from finetune.errors import ExperimentError
 from finetune.methods.parts.grids import BASE_LR
-from finetune.methods.parts.start import HeadName, start
+from finetune.methods.parts.hidden import with_hidden
+from finetune.methods.parts.start import HeadName, last_maps, old_net, prepare, start
 from finetune.methods.registry import method
 from finetune.training.prepared import Prepared, Setting
 
@@ -17,6 +18,26 @@ def prepare_frozen(setting: Setting, head: HeadName) -> Prepared:
     Nothing can be forgotten. The head reads what the old classifier reads, or (``wide``) the last maps beside it.
     """
     return start(setting, head).prepared()
+
+
+@method("hidden-head", "frozen, hidden layer and head", "Kästingschäfer (2018)", BASE_LR, units=256)
+def prepare_hidden_head(setting: Setting, units: int) -> Prepared:
+    """Freeze the source net, and train a hidden layer on its last maps and a head on that.
+
+    Nothing can be forgotten. The fully connected layers of the source net are not read.
+
+    Parameters
+    ----------
+    units : of the hidden layer.
+
+    Raises
+    ------
+    ExperimentError : ``units`` is below 1.
+    """
+    if units < 1:
+        raise ExperimentError(f"hidden-head: the hidden layer needs at least one unit; got {units}")
+    old = old_net(setting)
+    return prepare(with_hidden(setting, old, [last_maps(old)], units, ()))
 
 
 @method(

@@ -11,10 +11,10 @@ from torch import Tensor
 from entropy.surgery.own_layers import add_own_layers
 from finetune.errors import ExperimentError
 from finetune.methods.parts.grids import BASE_LRS
-from finetune.methods.parts.retraining import train_on_old_task
+from finetune.methods.parts.retraining import training_on_old_task
 from finetune.methods.parts.start import HeadName, blobs_of_head, old_net, prepare, task_head, trunk_of
-from finetune.methods.registry import method
-from finetune.training.prepared import NoTerm, Prepared, Setting
+from finetune.methods.registry import Preparing, method
+from finetune.training.prepared import NoTerm, Setting
 from prototxt.formats.weights import Weights
 from torchcaffe.network import Network
 
@@ -33,7 +33,7 @@ Kept = Mapping[str, np.ndarray]
     old_lr=0.002,
     head="fc7",
 )
-def prepare_packnet(setting: Setting, share: float, iterations: int, old_lr: float, head: HeadName) -> Prepared:
+def prepare_packnet(setting: Setting, share: float, iterations: int, old_lr: float, head: HeadName) -> Preparing:
     """Free the smallest weights of every layer, mend the old task without them, and let the new task use them.
 
     The old task then runs on the weights that it kept, the new one on those and on the freed ones, which start at 0 and
@@ -58,7 +58,8 @@ def prepare_packnet(setting: Setting, share: float, iterations: int, old_lr: flo
     kept = {name: largest(old.weights[name][0], 1 - share) for name in units}
     pruned = with_zeros(old.weights, kept)
     rates = dict.fromkeys([*trunk.shared, trunk.classifier], 1.0)
-    mended = train_on_old_task(setting, old.net, pruned, output, rates, iterations, old_lr, [StillZero(kept)])
+    terms = [StillZero(kept)]
+    mended = yield from training_on_old_task(setting, old.net, pruned, output, rates, iterations, old_lr, terms)
     new = task_head(setting, blobs_of_head(old, head))
     made = add_own_layers(old.net, mended, units, new, suffix=setting.suffix, seed=setting.seed)
     copies = {copy: kept[name] for copy, name in made.copied_from.items() if name in kept}

@@ -8,10 +8,10 @@ from torch import Tensor
 from finetune.methods.parts.anchor import Anchor
 from finetune.methods.parts.grids import BASE_LRS
 from finetune.methods.parts.importance import Importance
-from finetune.methods.parts.retraining import train_on_old_task
+from finetune.methods.parts.retraining import training_on_old_task
 from finetune.methods.parts.start import HeadName, old_net, start
-from finetune.methods.registry import method
-from finetune.training.prepared import NoTerm, Prepared, Setting
+from finetune.methods.registry import Preparing, method
+from finetune.training.prepared import NoTerm, Setting
 from torchcaffe.network import Network
 
 
@@ -29,7 +29,7 @@ from torchcaffe.network import Network
 )
 def prepare_si(
     setting: Setting, strength: float, damping: float, iterations: int, old_lr: float, head: HeadName
-) -> Prepared:
+) -> Preparing:
     """Train all layers, with a penalty on moving weights whose way lowered the old task's loss.
 
     ``loss = new + strength · Σ Ω (θ - θ*)²`` with ``Ω = max(ω, 0) / (Δ² + damping)``, ω being the path integral
@@ -50,12 +50,12 @@ def prepare_si(
     begun = start(setting, head)
     old = old_net(setting)
     shared, output = begun.trunk.shared, begun.extended.old_output
+    path = PathIntegral(shared)
+    rates = dict.fromkeys([*shared, begun.trunk.classifier], 1.0)
+    yield from training_on_old_task(setting, old.net, old.weights, output, rates, iterations, old_lr, [path])
+    found = path.importance(damping)
 
     def importance(network: Network) -> Importance:
-        path = PathIntegral(shared)
-        rates = dict.fromkeys([*shared, begun.trunk.classifier], 1.0)
-        train_on_old_task(setting, old.net, old.weights, output, rates, iterations, old_lr, [path])
-        found = path.importance(damping)
         return {name: [blob.to(network.device) for blob in blobs] for name, blobs in found.items()}
 
     return begun.prepared(dict.fromkeys(shared, 1.0), terms=[Anchor(strength, shared, importance)])

@@ -8,15 +8,14 @@ from typing import Literal, get_args
 
 from entropy.measuring.measures import MeasureName
 from entropy.surgery.choosing import choose_filters, filter_counts
-from entropy.surgery.extended import Additions, Extended, OldNet, extend
-from entropy.surgery.heads import place_wide_head
+from entropy.surgery.extended import Extended, OldNet
 from entropy.surgery.widening import widen
 from finetune.errors import ExperimentError
 from finetune.methods.parts.grids import BASE_LR
+from finetune.methods.parts.hidden import with_hidden
 from finetune.methods.parts.start import blobs_of_head, old_net, prepare, task_head, trunk_of
 from finetune.methods.registry import method
 from finetune.training.prepared import Prepared, Setting
-from prototxt.net.build import layer
 
 InitName = Literal["fresh", "lowest-h", "highest-taylor", "random"]
 """What new filters start as: their layer's filler, or copies of old ones, chosen by a measure."""
@@ -81,10 +80,11 @@ def prepare_hidden(setting: Setting, filters: Filters | None, layers: int) -> Pr
     """
     wanted = _widened(setting, filters, layers, "fresh").parameters_added
     old = old_net(setting)
-    inputs, classes = sum(_length(old, blob) for blob in blobs_of_head(old, "wide")), len(setting.target.classes)
+    blobs, classes = blobs_of_head(old, "wide"), len(setting.target.classes)
+    inputs = sum(_length(old, blob) for blob in blobs)
     # inputs · units + units for the layer, (inputs + units) · classes + classes for the head
     units = max(1, round((wanted - (inputs + 1) * classes) / (inputs + 1 + classes)))
-    made = _with_hidden(setting, old, units)
+    made = with_hidden(setting, old, blobs, units, blobs)
     note = f"a hidden layer of {units} units: {made.parameters_added} new parameters, own filters have {wanted}"
     return prepare(made, notes=[note])
 
@@ -115,20 +115,3 @@ def _last_layers(old: OldNet, layers: int) -> dict[str, float]:
 def _length(old: OldNet, blob: str) -> int:
     """Numbers that a blob has for an image."""
     return math.prod(old.shapes.blob(blob)[1:])
-
-
-def _with_hidden(setting: Setting, old: OldNet, units: int) -> Extended:
-    """Put an InnerProduct and a ReLU between the blobs of a wide head and the head, which reads both."""
-    name = f"{setting.head}_hidden"
-    blobs = blobs_of_head(old, "wide")
-    flat = [f"{name}_{blob}" for blob in blobs]
-    param = {"num_output": units, "weight_filler": {"type": "xavier"}}
-    layers = [
-        *(layer("Flatten", top, blob) for top, blob in zip(flat, blobs, strict=True)),
-        layer("Concat", f"{name}_in", flat),
-        layer("InnerProduct", name, f"{name}_in", inner_product_param=param),
-        layer("ReLU", f"{name}_relu", name, name),
-    ]
-    added = Additions(layers)
-    output = place_wide_head(old, added, task_head(setting, blobs), [*blobs, name])
-    return extend(old, added, output, setting.seed)

@@ -8,15 +8,27 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from finetune.evaluation.confusion import Confusion
 from finetune.results.reading import Baseline, Results
 from finetune.results.summary import Mean, Summary
 from prototxt.common.atomic import atomic_path
 
 FORMATS = ("png", "svg")
+CURVES = {
+    "loss": "training loss",
+    "validation_loss": "loss on validation images",
+    "validation": "accuracy on validation images, %",
+    "target": "accuracy on the new task, %",
+    "source": "on the old task, %",
+}
+LOSSES = ("loss", "validation_loss")
 OLD, NEW = "#1b6ca8", "#e07a1f"
 MOST_CURVES = 12
+MOST_ACROSS = 3  # panels side by side
+MOST_NAMED = 20  # classes whose names and numbers can be read
 
 
 def draw_losses(rows: Sequence[Summary], stem: Path) -> None:
@@ -82,7 +94,7 @@ def _not_dominated(rows: Sequence[Summary]) -> set[int]:
 
 
 def draw_curves(results: Results, direction: str, stem: Path) -> bool:
-    """Training loss and, where it was evaluated, accuracies over the iterations; the first seed of every row.
+    """Losses and, where it was evaluated, accuracies over the iterations; the first seed of every row.
 
     Returns
     -------
@@ -92,19 +104,58 @@ def draw_curves(results: Results, direction: str, stem: Path) -> bool:
     logs = [(row.name, run.log) for row, run in runs[:MOST_CURVES] if run.log]
     if not logs:
         return False
-    kinds = [kind for kind in ("loss", "target", "source") if any(kind in record for _, log in logs for record in log)]
+    kinds = [kind for kind in CURVES if any(kind in record for _, log in logs for record in log)]
     with _figure(stem, (4 * len(kinds) + 2, 3.6)) as figure:
         every = figure.subplots(1, len(kinds), squeeze=False)[0]
-        labels = {"loss": "training loss", "target": "accuracy on the new task, %", "source": "on the old task, %"}
         for axes, kind in zip(every, kinds, strict=True):
             for name, log in logs:
                 points = [(record["iteration"], record[kind]) for record in log if kind in record]
                 if points:
                     at, values = zip(*points, strict=True)
-                    axes.plot(at, np.array(values) * (1 if kind == "loss" else 100), label=name, linewidth=1)
-            axes.set(xlabel="iteration", ylabel=labels[kind])
+                    axes.plot(at, np.array(values) * (1 if kind in LOSSES else 100), label=name, linewidth=1)
+            axes.set(xlabel="iteration", ylabel=CURVES[kind])
         every[-1].legend(frameon=False, fontsize=7, bbox_to_anchor=(1.02, 1), loc="upper left")
     return True
+
+
+def draw_confusions(results: Results, direction: str, stem: Path) -> bool:
+    """Confusion matrices of the new task, a panel for every row, its runs together; shares of a class in %.
+
+    Returns
+    -------
+    Whether there was anything to draw.
+    """
+    summed = {}
+    for row in results.rows:
+        found = [run.confusions["target"] for run in results.runs[direction, row.name] if "target" in run.confusions]
+        if found:
+            summed[row.name] = sum(found[1:], found[0])
+    if not summed:
+        return False
+    across = min(len(summed), MOST_ACROSS)
+    down = -(-len(summed) // across)
+    with _figure(stem, (3.4 * across + 0.6, 3.4 * down + 0.6)) as figure:
+        panels = figure.subplots(down, across, squeeze=False).ravel()
+        for axes, (name, confusion) in zip(panels, summed.items(), strict=False):
+            _draw_confusion(axes, name, confusion)
+        for axes in panels[len(summed) :]:
+            axes.set_axis_off()
+    return True
+
+
+def _draw_confusion(axes: Axes, title: str, confusion: Confusion) -> None:
+    shares = 100 * confusion.shares
+    axes.imshow(shares, vmin=0, vmax=100, cmap="Blues")
+    axes.set_title(f"{title} ({confusion.counts.sum()} images)", fontsize=8)
+    axes.set(xlabel="taken for", ylabel="class")
+    if len(shares) > MOST_NAMED:
+        return
+    places = np.arange(len(shares))
+    axes.set_xticks(places, confusion.classes, rotation=60, ha="right", fontsize=7)
+    axes.set_yticks(places, confusion.classes, fontsize=7)
+    for row, column in np.ndindex(*shares.shape):
+        colour = "white" if shares[row, column] > 60 else "black"
+        axes.text(column, row, f"{shares[row, column]:.0f}", ha="center", va="center", fontsize=6, color=colour)
 
 
 @contextmanager

@@ -14,8 +14,14 @@ from finetune.study.running import STUDY
 from finetune.study.runs import read_json, write_json
 from prototxt.common.atomic import write_text
 
-FILES = {"config": names.CONFIG, "result": names.RESULT, "right": names.RIGHT, "choice": names.CHOICE}
-EVALUATED = ("source", "target")
+FILES = {
+    "config": names.CONFIG,
+    "result": names.RESULT,
+    "right": names.RIGHT,
+    "confusion": names.CONFUSION,
+    "choice": names.CHOICE,
+}
+EVALUATED = ("source", "target", "validation")
 
 
 def packed(out: Path) -> str:

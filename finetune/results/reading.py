@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from finetune.errors import ExperimentError
+from finetune.evaluation.confusion import Confusion, read_confusions
 from finetune.evaluation.right_answers import read_right
 from finetune.study import runs as names
 from finetune.study.file import Study
@@ -44,6 +45,11 @@ class RunResult:
         """Whether it ended without weights."""
         return "diverged" in self.result
 
+    @property
+    def has_own_test(self) -> bool:
+        """Whether runs of other seeds were tested on other images of the new task, as in cross-validation."""
+        return "fold" in self.config
+
     @cached_property
     def right(self) -> dict[str, np.ndarray]:
         """Which test images of ``source`` and ``target`` are told right, (N,) bool each."""
@@ -51,7 +57,14 @@ class RunResult:
 
     def tested_on(self, task: str) -> tuple[Any, ...]:
         """What tells the images of ``source`` or ``target`` that it was tested on from others."""
-        return self.config.get(task), self.config.get("held_out"), len(self.right[task])
+        fold = self.seed if task == "target" and self.has_own_test else None
+        return self.config.get(task), self.config.get("held_out"), len(self.right[task]), fold
+
+    @cached_property
+    def confusions(self) -> Mapping[str, Confusion]:
+        """Confusion matrices of ``source`` and ``target``; empty where the study did not ask for them."""
+        file = self.folder / names.CONFUSION
+        return read_confusions(file) if file.is_file() else {}
 
     @cached_property
     def log(self) -> list[dict[str, Any]]:

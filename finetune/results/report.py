@@ -7,14 +7,15 @@ from pathlib import Path
 
 from finetune.results.comparing import claims_of, judge
 from finetune.results.document import Block, Heading, Items, Paragraph, Picture, to_html, to_latex, to_markdown
-from finetune.results.figures import draw_curves, draw_losses, draw_pareto
+from finetune.results.figures import draw_confusions, draw_curves, draw_losses, draw_pareto
 from finetune.results.reading import Results, read_results
 from finetune.results.summary import summaries
-from finetune.results.tables import choices_table, claims_table, columns_of, main_table
+from finetune.results.tables import choices_table, claims_table, columns_of, directions_table, main_table
 from prototxt.common.atomic import write_text
 from prototxt.common.progress import Progress, with_bar
 
 REPORT, FIGURES = "report", "figures"
+MANY = 2  # directions; more are shown side by side, too
 MEANINGS = {
     "old task": "accuracy on all its test images, each once, in %; mean over seeds ± standard error of the mean",
     "new task": "the same of the new one; bold: the best value of a column",
@@ -31,6 +32,11 @@ JUDGED = (
     "Intervals come from a paired bootstrap over test images and seeds. A claim is held where the whole interval lies "
     "above what it says, not held where it lies below, else undecided. They are not corrected for the number of "
     "claims: of 20 differences that are none, one is expected to be called held or not held."
+)
+
+CROSS_VALIDATION = (
+    "Cross-validation: runs of different seeds are tested on different folds of the new task's images. Their training "
+    "images overlap, so the standard errors are a little too small."
 )
 
 
@@ -61,14 +67,16 @@ def writing_report(out: Path, into: Path | None = None) -> Generator[Progress, N
     for done, direction in enumerate(results.directions):
         yield Progress(done, total, "report: parts")
         blocks += _direction(results, direction, into / FIGURES)
+    every = {direction: summaries(results, direction) for direction in results.directions}
+    if len(every) > MANY:
+        blocks += [Heading("All directions"), directions_table(every)]
     judged = []
     for done, (claim, direction) in enumerate(claims, len(results.directions)):
         yield Progress(done, total, "report: parts")
         judged.append(judge(results, claim, direction))
     if judged:
         blocks += [Heading("Claims"), claims_table(judged), Paragraph(JUDGED)]
-    every = [row for direction in results.directions for row in summaries(results, direction)]
-    titles = [column.title for column in columns_of(every)]
+    titles = [column.title for column in columns_of([row for rows in every.values() for row in rows])]
     blocks += [
         Heading("What the numbers mean"),
         Items(tuple(f"{title}: {MEANINGS[title]}" for title in titles)),
@@ -89,6 +97,8 @@ def _beginning(results: Results) -> Iterator[Block]:
     yield Heading(results.study.title or results.out.name, 1)
     if results.study.note:
         yield Paragraph(results.study.note.strip())
+    if any(run.has_own_test for runs in results.runs.values() for run in runs):
+        yield Paragraph(CROSS_VALIDATION)
     if results.missing:
         yield Paragraph(_missing(results))
 
@@ -134,6 +144,10 @@ def _direction(results: Results, direction: str, figures: Path) -> Iterator[Bloc
     yield Picture(f"{FIGURES}/{direction}-pareto.png", "Both tasks; blue: no other row is better on both")
     if draw_curves(results, direction, stem.with_name(f"{direction}-curves")):
         yield Picture(f"{FIGURES}/{direction}-curves.png", "Over the iterations, the first seed of every row")
+    if draw_confusions(results, direction, stem.with_name(f"{direction}-confusion")):
+        yield Picture(
+            f"{FIGURES}/{direction}-confusion.png", "New task: which class is taken for which, all runs of a row"
+        )
     choices = choices_table(results, direction)
     if choices:
         yield choices

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from finetune.results.comparing import Judged
@@ -67,6 +67,23 @@ def main_table(rows: Sequence[Summary], caption: str) -> Table:
     ]
     head = ("row", "method", *(column.title for column in columns), "new weights", "seeds")
     return Table(head, tuple(cells), caption, bold)
+
+
+def directions_table(rows: Mapping[str, Sequence[Summary]]) -> Table:
+    """Accuracy on the new task of every row in every direction: a column for each.
+
+    Parameters
+    ----------
+    rows : direction to its rows.
+    """
+    titles = {row.row: row.title for each in rows.values() for row in each}
+    known = {(direction, row.row): row.target for direction, each in rows.items() for row in each}
+    cells = tuple(
+        (name, title, *(_cell(known.get((direction, name)), True) for direction in rows))
+        for name, title in titles.items()
+    )
+    caption = "Accuracy on the new task in %; mean over seeds ± standard error of the mean."
+    return Table(("row", "method", *rows), cells, caption)
 
 
 def _best(rows: Sequence[Summary], column: Column) -> list[int]:

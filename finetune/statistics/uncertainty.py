@@ -40,7 +40,7 @@ def binomial_error(accuracy: float, images: int) -> float:
 
 
 def paired_bootstrap(
-    differences: Sequence[NDArray[np.float64]],
+    differences: Sequence[NDArray[np.float64] | Sequence[NDArray[np.float64]]],
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
     seed: int = 0,
@@ -53,7 +53,8 @@ def paired_bootstrap(
     Parameters
     ----------
     differences : for every set of test images (S, N): of S pairs of runs, the difference on each of N images, such as 1
-        where only the first is right and -1 where only the second is. The estimate is the mean over the sets of their
+        where only the first is right and -1 where only the second is. Pairs that were tested on different images, as in
+        cross-validation, are a list of S arrays (N,) in its place. The estimate is the mean over the sets of their
         means. All sets are of the same runs.
     resamples, confidence, seed : of the interval.
 
@@ -69,10 +70,38 @@ def paired_bootstrap(
     generator = np.random.default_rng(seed)
     runs = len(differences[0])
     weights = generator.multinomial(runs, np.full(runs, 1 / runs), resamples) / runs
-    means = np.mean([_resampled_means(each, weights, generator) for each in differences], axis=0)
+    means = np.mean([_resampled(each, weights, generator) for each in differences], axis=0)
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
-    return Estimate(float(np.mean([each.mean() for each in differences])), float(low), float(high))
+    value = np.mean([np.mean([run.mean() for run in each]) for each in differences])
+    return Estimate(float(value), float(low), float(high))
+
+
+def _resampled(
+    differences: NDArray[np.float64] | Sequence[NDArray[np.float64]],
+    weights: NDArray[np.float64],
+    generator: np.random.Generator,
+) -> NDArray[np.float64]:
+    """The mean difference for every resample."""
+    if isinstance(differences, np.ndarray):
+        return _resampled_means(differences, weights, generator)
+    times = np.rint(weights * len(differences)).astype(int)
+    sums = [_resampled_run(run, times[:, number], generator) for number, run in enumerate(differences)]
+    return np.sum(sums, axis=0) / len(differences)
+
+
+def _resampled_run(
+    differences: NDArray[np.float64], times: NDArray[np.int_], generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """For every resample the sum of as many means of a run as it was drawn, each over images drawn anew."""
+    images = len(differences)
+    result = np.empty(len(times))
+    step = max(1, CHUNK // images)
+    for start in range(0, len(times), step):
+        part = times[start : start + step]
+        counts = generator.multinomial(part * images, np.full(images, 1 / images))
+        result[start : start + step] = counts @ differences / images
+    return result
 
 
 def _resampled_means(

@@ -27,4 +27,6 @@ def engine_of(name: str, method: str, job: Job) -> Engine:
             f"method {method!r} has {len(job.prepared.terms)} terms beyond lr_mult, which real Caffe cannot train; "
             'give it engine = "torchcaffe"'
         )
+    if name == "caffe" and job.settings.patience:
+        raise ExperimentError('real Caffe cannot stop early (patience); give this row engine = "torchcaffe"')
     return ENGINES[name]

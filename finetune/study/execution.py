@@ -13,6 +13,7 @@ import numpy as np
 
 from deepvis.scan.processes import ALONE, Processes
 from finetune.errors import DivergedError
+from finetune.evaluation.confusion import Confusion, write_confusions
 from finetune.evaluation.filter_changes import Net, measuring_changes
 from finetune.evaluation.gate import without_being_told
 from finetune.evaluation.heads import trunk_value
@@ -36,7 +37,10 @@ from prototxt.common.progress import Progress
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import Weights, write_weights
 
-MADE = (names.RESULT, names.LOG, names.LOGITS, names.RIGHT, names.WEIGHTS, names.NET, names.CHECKPOINT, names.FILTERS)
+MADE = (
+    names.RESULT, names.LOG, names.LOGITS, names.RIGHT, names.WEIGHTS, names.NET, names.CHECKPOINT, names.FILTERS,
+    names.CONFUSION,
+)  # fmt: skip
 
 Work = Generator[Progress, None, dict[str, Any]]
 
@@ -100,6 +104,7 @@ def executing(run: Run, material: Material, out: Path, processes: Processes = AL
         run.seed,
         run.device,
         processes,
+        tested.target.validation,
     )
     result: dict[str, Any] = {"hash": run.hash, "machine": this_machine(), "notes": list(prepared.notes)}
     result |= _sizes(prepared, material)
@@ -122,7 +127,8 @@ def _prepare(run: Run, setting: Setting, material: Material) -> Generator[Progre
     """Let the method prepare; where it asks for measures, these are made with progress, and it begins anew."""
     while True:
         try:
-            return METHODS[run.row.method](replace(setting), **run.row.options)
+            made = METHODS[run.row.method].preparing(replace(setting), **run.row.options)
+            return (yield from _replacing(made, Progress(0, run.images, "prepare")))
         except NotMeasured as wanted:
             work = material.measured.measuring(wanted.profile)
         yield from _replacing(work, Progress(0, run.images, "measure"))
@@ -140,7 +146,7 @@ def _begin(run: Run, folder: Path, out: Path) -> None:
 
 def _tested(run: Run, material: Material) -> Tested:
     """Which images a run trains on and which it is judged by."""
-    source, target = material.source, material.target
+    source, target = material.source, material.target.for_run(run.seed)
     if run.held_out is None:
         return Tested(source, target, {"source": source.test, "target": target.test})
     source, target = source.held_out(*run.held_out), target.held_out(*run.held_out)
@@ -219,6 +225,10 @@ def _judge(run: Run, prepared: Prepared, trained: Trained, material: Material, t
         result["source_probe"] = yield from _replacing(_probing(run, prepared, scorer, tested, kept), done)
     write_scores(folder / names.LOGITS, **scores)
     write_right(folder / names.RIGHT, scores)
+    if run.evaluation.confusion:
+        classes = {"source": tested.source.classes, "target": tested.target.classes}
+        matrices = {name: Confusion(classes[name], each.confusion) for name, each in scores.items()}
+        write_confusions(folder / names.CONFUSION, **matrices)
     if run.evaluation.weights:
         write_message(folder / names.NET, prepared.net)
         write_weights(folder / names.WEIGHTS, prepared.net, trained.weights)
@@ -232,7 +242,7 @@ def _judge(run: Run, prepared: Prepared, trained: Trained, material: Material, t
             tested.parts["source"],
         )
         write_text(folder / names.FILTERS, (yield from _replacing(changes, done)))
-    result |= {"train_seconds": round(trained.seconds, 2)}
+    result |= {"train_seconds": round(trained.seconds, 2), **trained.facts}
     result |= {"evaluation_seconds": round(time.process_time() - started, 2)}
     return result
 

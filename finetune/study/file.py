@@ -121,6 +121,7 @@ class Evaluation(Settings):
     weights : whether the trained weights are kept.
     filters : whether ``filters.csv`` says of every filter of the source net how its weights and its answers to old
         images have changed.
+    confusion : whether ``confusion.json`` says which class was taken for which, of both tasks.
     """
 
     crops: Crops = "centre"
@@ -128,6 +129,7 @@ class Evaluation(Settings):
     in_training: int = Field(default=500, ge=0)
     weights: bool = False
     filters: bool = False
+    confusion: bool = False
 
 
 class Claim(Settings):

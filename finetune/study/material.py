@@ -46,12 +46,13 @@ class Material:
     @property
     def known(self) -> dict[str, str]:
         """Hashes of all that a run depends on."""
-        return {
+        known = {
             "model": self.model.hash,
             "preprocessing": self.model.preprocessing.hash,
             "source": self.source.identity,
             "target": self.target.identity,
         }
+        return known if self.target.fold is None else {**known, "fold": "by seed"}
 
 
 class Opened:

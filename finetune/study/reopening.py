@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +74,12 @@ def reopen(folder: Path, cache: Path = CACHE) -> Reopened:
     if direction is None:
         raise ExperimentError(f"{folder}: the study has no direction {config['direction']!r} any more")
     material = Opened(study, out, cache).material(direction)
+    material = replace(material, target=material.target.for_run(config["seed"]))
     prepared = _prepare(config, material, folder, direction)
     state = read_state(folder / names.CHECKPOINT)
     if (folder / names.WEIGHTS).is_file():
         weights = read_weights(folder / names.WEIGHTS, prepared.net)
-        return Reopened(config, material, prepared, weights, config["training"]["iterations"])
+        return Reopened(config, material, prepared, weights, _iteration(folder, config))
     if state is None:
         raise ExperimentError(
             f"{folder}: has no weights: a run that is training has a checkpoint after "
@@ -87,6 +88,12 @@ def reopen(folder: Path, cache: Path = CACHE) -> Reopened:
         )
     weights = {name: [blob.numpy() for blob in blobs] for name, blobs in state.parameters.items()}
     return Reopened(config, material, prepared, weights, state.place.iteration)
+
+
+def _iteration(folder: Path, config: dict[str, Any]) -> int:
+    """The iteration that the kept weights are from: the last one, or the best one of a run that could stop early."""
+    result = read_json(folder / names.RESULT) if (folder / names.RESULT).is_file() else {}
+    return int(result.get("best_iteration", config["training"]["iterations"]))
 
 
 def _prepare(config: dict[str, Any], material: Material, folder: Path, direction: Direction) -> Prepared:

@@ -18,10 +18,12 @@ from prototxt.common.atomic import write_text
 
 CONFIG, LOG, RESULT = "config.json", "log.jsonl", "result.json"
 LOGITS, WEIGHTS, CHECKPOINT, NET = "logits.npz", "weights.caffemodel", "checkpoint.pt", "net.prototxt"
-FILTERS, RIGHT = "filters.csv", "right.json"
+FILTERS, RIGHT, CONFUSION = "filters.csv", "right.json", "confusion.json"
 CHOICE, POINTS = "choice.json", "choice"
 # They change how a run is watched, not what comes of it.
 NOT_PART_OF_A_RUN = ("display", "evaluate", "cache_gb", "checkpoint_seconds")
+KEPT = ("weights", "filters", "confusion")  # files that a study asks for
+OF_EARLY_STOPPING = ("patience", "check_every")
 
 State = Literal["finished", "begun", "changed", "new"]
 
@@ -63,7 +65,8 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """What ``config.json`` says; the run is made again when this changes."""
-        training = self.row.training.model_dump(exclude=set(NOT_PART_OF_A_RUN))
+        unused = () if self.row.training.patience else OF_EARLY_STOPPING
+        training = self.row.training.model_dump(exclude={*NOT_PART_OF_A_RUN, *unused})
         config = {
             "direction": self.direction.folder,
             "from": self.direction.source,
@@ -79,7 +82,7 @@ class Run:
             "held_out": self.held_out,
             "crops": self.evaluation.crops,
             "probe": self.evaluation.probe,
-            **{name: True for name in ("weights", "filters") if getattr(self.evaluation, name)},
+            **{name: True for name in KEPT if getattr(self.evaluation, name)},
             **self.known,
         }
         plain: dict[str, Any] = json.loads(json.dumps(config))
@@ -102,7 +105,7 @@ class Run:
             row=with_point(self.row, {**point, **shorter}),
             seed=selection.seed,
             held_out=(selection.share, selection.seed),
-            evaluation=self.evaluation.model_copy(update={"probe": "none", "weights": False, "filters": False}),
+            evaluation=self.evaluation.model_copy(update={"probe": "none", **dict.fromkeys(KEPT, False)}),
         )
 
     def with_choice(self, point: Mapping[str, Any]) -> Run:

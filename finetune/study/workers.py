@@ -17,6 +17,7 @@ from typing import Any, Literal
 import torch
 
 from deepvis.scan.signals import STOPPING
+from finetune.study.cards import known_cards, only_card, spread
 from finetune.study.execution import Work, executing
 from finetune.study.file import Study
 from finetune.study.launched import launching
@@ -136,11 +137,13 @@ class _Processes:
         self._processes: list[BaseProcess] = [
             context.Process(target=_serve, args=arguments, daemon=True) for _ in range(count)
         ]
+        self._cards = spread(opened.study.device, count, known_cards())
 
     def __enter__(self) -> _Processes:
         with _signals_ignored():
-            for process in self._processes:
-                process.start()
+            for process, card in zip(self._processes, self._cards, strict=True):
+                with only_card(card):
+                    process.start()
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -76,6 +76,58 @@ def folds(labels: np.ndarray, count: int, seed: int = 0) -> list[tuple[np.ndarra
     return list(splitter.split(np.zeros(len(labels)), labels))
 
 
+Shares = tuple[float, float, float]
+"""Shares of the images to train on, to choose and stop by, and for the test; they sum to 1."""
+
+
+def fold_count(shares: Shares) -> int:
+    """How many folds of the size of the test part the images have.
+
+    Raises
+    ------
+    ExperimentError : no whole number of them.
+    """
+    count = round(1 / shares[2])
+    if abs(count * shares[2] - 1) > 1e-6:
+        raise ExperimentError(
+            f"a test share of {shares[2]:g} gives no whole number of folds for cross-validation; take {1 / count:g}"
+        )
+    return count
+
+
+def three_parts(labels: np.ndarray, shares: Shares, seed: int = 0, fold: int | None = None) -> tuple[np.ndarray, ...]:
+    """Divide images into three parts with every class spread evenly.
+
+    Parameters
+    ----------
+    labels : (N,) class of every image.
+    shares : of the three parts.
+    seed : of the division.
+    fold : which fold is the test part (modulo their number); None for a random choice of the test images.
+
+    Returns
+    -------
+    Masks (N,) of the images to train on, to validate on, and to test on.
+
+    Raises
+    ------
+    ExperimentError : the shares do not sum to 1, or there are too few images of a class for so many folds.
+    """
+    if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+        raise ExperimentError(
+            f"the shares of training, validation and test images must be above 0 and sum to 1; got {list(shares)}"
+        )
+    if fold is None:
+        test = stratified_share(labels, shares[2], seed)
+    else:
+        count = fold_count(shares)
+        test = np.zeros(len(labels), bool)
+        test[folds(labels, count, seed)[fold % count][1]] = True
+    validation = np.zeros(len(labels), bool)
+    validation[~test] = stratified_share(labels[~test], shares[1] / (1 - shares[2]), seed)
+    return ~test & ~validation, validation, test
+
+
 def of_classes(labels: np.ndarray, classes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Choose the images of some classes.
 

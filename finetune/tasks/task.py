@@ -86,7 +86,9 @@ class Task:
     name : how studies call it.
     classes : names of the classes in the order of their numbers.
     train, test : the images to learn from, and those that only the final evaluation sees.
-    validation : images that settings are chosen by, taken away from the training images; empty until `held_out`.
+    validation : images that settings are chosen by and training is stopped by, none of the training images; None
+        until `held_out` takes some away, unless the task was divided into three parts.
+    fold : gives the task with another part of its images as the test, by a number; None where all runs see the same.
     """
 
     name: str
@@ -94,9 +96,14 @@ class Task:
     train: Part
     test: Part
     validation: Part | None = None
+    fold: Callable[[int], Task] | None = None
+
+    def for_run(self, seed: int) -> Task:
+        """Give the task as the run with some seed sees it: in cross-validation with a test part of its own."""
+        return self if self.fold is None else self.fold(seed)
 
     def held_out(self, share: float, seed: int = 0) -> Task:
-        """Take a share of the training images, of every class alike, away for validation.
+        """Take a share of the training images, of every class alike, away for validation, unless it has some already.
 
         Parameters
         ----------
@@ -107,6 +114,8 @@ class Task:
         ------
         ExperimentError : if nothing would be left to train on, or nothing to validate on.
         """
+        if self.validation is not None:
+            return self
         held = stratified_share(self.train.labels, share, seed)
         if not held.any() or held.all():
             raise ExperimentError(

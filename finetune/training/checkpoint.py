@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class State:
     parameters, history : of the net's layers and of the update rule.
     generators : state of the random numbers of every layer that has drawn some.
     terms : what each term remembers.
+    stopping : what early stopping remembers.
     """
 
     place: Place
@@ -55,6 +56,7 @@ class State:
     history: list[Tensor]
     generators: dict[str, Tensor]
     terms: list[dict[str, Any]]
+    stopping: dict[str, Any] = field(default_factory=dict)
 
 
 def take_state(network: Network, updater: Updater, terms: Sequence[Term], place: Place) -> State:

@@ -26,6 +26,9 @@ class TrainingSettings(BaseModel):
     momentum, weight_decay : of the solver.
     mirror : whether half of the training images are mirrored.
     crop : where training crops lie.
+    patience : early stopping: checks of the validation images without a lower loss, after which training ends; the
+        weights of the lowest loss are taken, also where it never ends early. 0 for no early stopping.
+    check_every : iterations between two such checks.
     display : iterations between lines of the log.
     evaluate : iterations between evaluations in training; 0 for none.
     cache_gb : memory for what frozen layers give, in GB (10⁹ bytes); 0 to compute it every time.
@@ -47,6 +50,8 @@ class TrainingSettings(BaseModel):
     weight_decay: float = Field(default=1e-4, ge=0)
     mirror: bool = True
     crop: Crop = "random"
+    patience: int = Field(default=0, ge=0)
+    check_every: int = Field(default=50, ge=1)
     display: int = Field(default=10, ge=1)
     evaluate: int = Field(default=0, ge=0)
     cache_gb: float = Field(default=2.0, ge=0)

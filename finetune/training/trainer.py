@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from finetune.tasks.task import Part
 from finetune.training.averaging import average, average_gradients, check_shares
 from finetune.training.batches import Batches, Choice
 from finetune.training.checkpoint import Place, put_state, read_state, take_state, write_state
+from finetune.training.early_stopping import early_stopping
 from finetune.training.feature_cache import FeatureCache
 from finetune.training.frontier import find_frontier, parameter_versions, reads, static_nodes
 from finetune.training.net import LABEL, LOSS, image_input, training_net
@@ -50,6 +51,7 @@ class Job:
     seed : of batches, mirrors, crops and dropout.
     device : where the net computes.
     processes : those that train it together.
+    validation : images of the new task that early stopping looks at; None for none.
     """
 
     prepared: Prepared
@@ -59,6 +61,7 @@ class Job:
     seed: int = 0
     device: str = "cpu"
     processes: Processes = ALONE
+    validation: Part | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +82,18 @@ class Watch:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What a training gave: weights of all layers, and the CPU seconds that it took in all."""
+    """What a training gave.
+
+    Parameters
+    ----------
+    weights : of all layers.
+    seconds : CPU seconds that it took in all.
+    facts : of early stopping: the iteration that the weights are from, and the last one that was made.
+    """
 
     weights: Weights
     seconds: float
+    facts: Mapping[str, int] = field(default_factory=dict)
 
 
 def training(job: Job, watch: Watch = Watch()) -> Generator[Progress, None, Trained]:
@@ -104,7 +115,7 @@ def training(job: Job, watch: Watch = Watch()) -> Generator[Progress, None, Trai
     saved, whole = time.monotonic(), True
     yield Progress(trainer.iteration, total, "train: iterations")
     try:
-        while trainer.iteration < total:
+        while trainer.iteration < total and not trainer.stopped:
             whole = False
             trainer.losses.append(trainer.step())
             whole = True
@@ -117,7 +128,11 @@ def training(job: Job, watch: Watch = Watch()) -> Generator[Progress, None, Trai
         if whole and watch.checkpoint and trainer.iteration:
             trainer.save(watch.checkpoint)
         raise
-    return Trained(trainer.network_weights(), trainer.seconds)
+    stopping = trainer.stopping
+    if stopping is None or stopping.best is None:
+        return Trained(trainer.network_weights(), trainer.seconds)
+    facts = {"best_iteration": stopping.best_iteration, "last_iteration": trainer.iteration}
+    return Trained(stopping.best, trainer.seconds, facts)
 
 
 def _watch(trainer: Trainer, watch: Watch) -> None:
@@ -125,8 +140,11 @@ def _watch(trainer: Trainer, watch: Watch) -> None:
     settings, at = trainer.job.settings, trainer.iteration
     last = at == settings.iterations
     record: dict[str, Any] = {}
+    if trainer.stopping is not None and trainer.stopping.is_due(at, last):
+        record = trainer.stopping.look(at, trainer.network_weights())
+        last |= trainer.stopped
     if at % settings.display == 0 or last:
-        record = {"loss": float(np.mean(trainer.losses)), "lr": trainer.rate}
+        record |= {"loss": float(np.mean(trainer.losses)), "lr": trainer.rate}
         trainer.losses.clear()
     first = trainer.job.processes.rank == 0
     if first and watch.evaluate and settings.evaluate and (last or at % settings.evaluate == 0):
@@ -148,6 +166,7 @@ class Trainer:
     iteration : updates made so far.
     rate : learning rate of the last update, before ``lr_mult``.
     losses : of the updates since the last line of the log.
+    stopping : looks at validation images; None where nothing stops the training early.
     """
 
     def __init__(self, job: Job) -> None:
@@ -166,6 +185,9 @@ class Trainer:
         self.updater = Updater(self._solver, RULES.find(self._solver.type, "training settings"), self.network.learnable)
         self._batches = Batches(job.images, job.preprocessing, job.settings, job.seed)
         self._starts = stage_starts(job.prepared, job.settings.iterations)
+        self.stopping = early_stopping(
+            job.prepared, job.validation, job.preprocessing, job.settings, self._starts[-1], job.device
+        )
         self.iteration, self._lr_step, self.rate = 0, 0, 0.0
         self.losses: list[float] = []
         self._earlier_seconds, self._started = 0.0, time.process_time()
@@ -181,6 +203,11 @@ class Trainer:
     def seconds(self) -> float:
         """CPU seconds so far, those before a checkpoint among them."""
         return self._earlier_seconds + time.process_time() - self._started
+
+    @property
+    def stopped(self) -> bool:
+        """Whether early stopping has ended the training."""
+        return self.stopping is not None and self.stopping.stopped
 
     # -- one update ---------------------------------------------------------------------------------------------------
 
@@ -298,7 +325,7 @@ class Trainer:
         if self.job.processes.rank == 0:
             place = Place(self.iteration, self._lr_step, tuple(self.losses), self.seconds)
             state = take_state(self.network, self.updater, self.terms, place)
-            write_state(path, state)
+            write_state(path, replace(state, stopping=self.stopping.state()) if self.stopping else state)
 
     def restore(self, path: Path) -> None:
         """Go on from a checkpoint, where there is one."""
@@ -309,4 +336,6 @@ class Trainer:
         self.losses, self._earlier_seconds = list(state.place.losses), state.place.seconds
         stage = int(np.searchsorted(self._starts, max(self.iteration - 1, 0), side="right")) - 1
         put_state(state, self.network, self.updater, self.terms)
+        if self.stopping is not None:
+            self.stopping.restore(state.stopping)
         self._enter_stage(stage)

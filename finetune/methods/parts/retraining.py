@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 
 from finetune.training.prepared import Prepared, Rates, Setting, Stage, Term
-from finetune.training.trainer import Job, training
-from prototxt.common.progress import with_bar
+from finetune.training.trainer import Job, Trained, training
+from prototxt.common.progress import Progress
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.weights import Weights
 
 
-def train_on_old_task(
+def training_on_old_task(
     setting: Setting,
     net: NetParameter,
     weights: Weights,
@@ -20,7 +21,7 @@ def train_on_old_task(
     iterations: int,
     base_lr: float,
     terms: Sequence[Term] = (),
-) -> Weights:
+) -> Generator[Progress, None, Weights]:
     """Train a net on the old task's training images, at a fixed rate and otherwise as the new task will be.
 
     Parameters
@@ -38,4 +39,12 @@ def train_on_old_task(
     changes = {"iterations": iterations, "base_lr": base_lr, "policy": "fixed", "evaluate": 0}
     how = setting.training.model_copy(update=changes)
     job = Job(prepared, setting.source.train, setting.model.preprocessing, how, setting.seed, setting.device)
-    return with_bar(training(job), quiet=True).weights
+    work = training(job)
+    try:
+        while True:
+            yield replace(next(work), what="old task: iterations")
+    except StopIteration as stop:
+        trained: Trained = stop.value
+        return trained.weights
+    finally:
+        work.close()

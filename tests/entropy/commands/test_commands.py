@@ -104,3 +104,24 @@ def test_as_a_user_types_it(tmp_path):
     )
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
+
+
+def test_repair_and_free(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    old = ["--net", small.net, "--weights", small.weights]
+    arguments = [*old, "--free", "branch/conv2=0.25", "--choose-by", "random", "--images", small.images]
+    run("repair", *arguments, "--test-images", small.test_images, "--max-iter", 3, "--batch", 4)
+    out = capsys.readouterr().out
+    assert "branch/conv2: the old task does without 2 filters" in out
+    assert re.search(r"accuracy on 6 test pictures of the old task: \S+ as it was, \S+ cut, \S+ repaired", out)
+    assert "repaired/repaired.caffemodel: the old net after 3 iterations of repair" in out
+    assert f"write --net {small.net} --weights repaired/repaired.caffemodel --free repaired/freed.json" in out
+    new = ["--net", small.net, "--weights", "repaired/repaired.caffemodel", "--free", "repaired/freed.json"]
+    run("write", *new, "--images", small.images, "--head", "fc_new", "--out", "run")
+    out = capsys.readouterr().out
+    assert "note: branch/conv2: 2 filters are free" in out
+    assert "0 weights on freed filters are cut to zero" in out
+    with pytest.raises(SystemExit) as caught:
+        run("write", *old, "--free", "repaired/freed.json", "--images", small.images, "--head", "new", "--out", "run")
+    assert caught.value.code == 2
+    assert "give the repaired.caffemodel beside the freed.json" in capsys.readouterr().err

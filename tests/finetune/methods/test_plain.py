@@ -38,6 +38,15 @@ def test_a_wide_head_reads_the_last_maps_and_the_old_features(setting):
     assert prepared.weights["fc8_new"][0].shape == (3, 32 + 9)
 
 
+def test_a_hidden_layer_on_the_last_maps_alone(setting):
+    prepared = METHODS["hidden-head"](setting, units=5)
+    assert _free(prepared.stages[0].rates) == ["fc8_new_hidden", "fc8_new"]
+    assert [blob.shape for blob in prepared.weights["fc8_new_hidden"]] == [(5, 32), (5,)]
+    assert prepared.weights["fc8_new"][0].shape == (3, 5)
+    with pytest.raises(ExperimentError, match="needs at least one unit; got 0"):
+        METHODS["hidden-head"](setting, units=0)
+
+
 @pytest.mark.parametrize(("layers", "free"), [(0, []), (1, ["fc7"]), (2, ["fc6", "fc7"]), (3, ["conv2", "fc6", "fc7"])])
 def test_last_layers(setting, layers, free):
     prepared = METHODS["last-layers"](setting, layers=layers)

@@ -48,7 +48,10 @@ def begun(request, setting, normalised):
     return replace(setting, training=HOW)
 
 
-@pytest.fixture(params=sorted(METHODS))
+EVERY = sorted(METHODS)
+
+
+@pytest.fixture(params=EVERY)
 def made(request, begun):
     return METHODS[request.param], METHODS[request.param](begun, **SHORT.get(request.param, {}))
 
@@ -110,3 +113,21 @@ def test_registered_facts(made):
     assert set(method.grid) <= {"base_lr", *method.options}
     for name, values in method.grid.items():
         assert name == "base_lr" or method.options[name] in values
+
+
+@pytest.mark.parametrize("name", ["packnet", "si", "free-and-repair", "expert-gate"])
+def test_what_takes_long_before_the_training_tells_its_progress_and_can_be_stopped(name, begun):
+    options = SHORT[name] | ({"iterations": 5} if name != "expert-gate" else {})
+    work = METHODS[name].preparing(begun, **options)
+    steps = [next(work)]
+    work.close()
+    work = METHODS[name].preparing(begun, **options)
+    try:
+        while True:
+            steps.append(next(work))
+    except StopIteration as stop:
+        prepared = stop.value
+    expected = 2 if name == "expert-gate" else 5
+    assert {step.total for step in steps} == {expected}
+    assert len({step.done for step in steps}) >= expected
+    assert prepared.net.layer

@@ -7,14 +7,17 @@ import pytest
 
 from finetune.__main__ import main
 from finetune.errors import ExperimentError
+from finetune.evaluation.confusion import Confusion, read_confusions, write_confusions
+from finetune.evaluation.right_answers import write_right
 from finetune.results.comparing import claims_of, compare, judge
 from finetune.results.document import Heading, Table, latex_text, to_html, to_latex, to_markdown
 from finetune.results.figures import _not_dominated
 from finetune.results.reading import read_results
 from finetune.results.report import write_report
 from finetune.results.summary import Mean, Summary, summaries
+from finetune.results.tables import directions_table
 from finetune.study.runs import read_json, write_json
-from tests.finetune.results.conftest import ROWS
+from tests.finetune.results.conftest import ROWS, made_scores
 
 
 def test_a_row_in_numbers(study_folder):
@@ -103,6 +106,52 @@ def test_runs_that_are_missing_or_diverged_are_named(study_folder):
     text = (study_folder / "report.md").read_text()
     assert "**Not finished: 2 of 18 runs**, the first a-b/gentle/seed-2." in text
     assert "| alike | fine-tuning, base_lr 0.2 | – | – | – | – | – | – | – | 0 | 0 (3 diverged) |" in text
+
+
+def test_cross_validation_compares_fold_by_fold_and_shows_who_is_taken_for_whom(study_folder):
+    """Folds of different length."""
+    write_json(study_folder / "study.json", {**read_json(study_folder / "study.json"), "claims": []})
+    for row, gain in (("gentle", 0.1), ("fine-tuning", 0.0)):
+        for seed, images in enumerate((40, 60, 80)):
+            folder = study_folder / f"a-b/{row}/seed-{seed}"
+            scores = {"source": made_scores(0.5, 200, seed), "target": made_scores(0.5 + gain, images, seed)}
+            write_right(folder / "right.json", scores)
+            write_json(folder / "config.json", {**read_json(folder / "config.json"), "fold": "by seed"})
+            write_confusions(folder / "confusion.json", target=Confusion(tuple("pqrs"), scores["target"].confusion))
+    results = read_results(study_folder)
+    runs = results.runs
+    found = compare(runs["a-b", "gentle"], runs["a-b", "fine-tuning"], "target")
+    assert found.difference.value == pytest.approx(10)
+    assert sum(run.confusions["target"].counts.sum() for run in runs["a-b", "gentle"]) == 180
+    write_report(study_folder)
+    text = (study_folder / "report.md").read_text()
+    assert "Cross-validation: runs of different seeds are tested on different folds" in text
+    assert "figures/a-b-confusion.png" in text
+    assert "figures/b-a-confusion.png" not in text
+    assert cv2.imread(str(study_folder / "figures/a-b-confusion.png")).std() > 5
+
+
+def test_confusions_are_kept_as_they_are_and_are_shares_of_their_class(tmp_path):
+    counts = np.array([[3, 1, 0], [0, 0, 0], [2, 2, 4]])
+    write_confusions(tmp_path / "c.json", source=Confusion(("a", "b ü", "c"), counts))
+    text = (tmp_path / "c.json").read_text()
+    assert text.count("\n") == 10, "a line for every row"
+    found = read_confusions(tmp_path / "c.json")["source"]
+    assert found.classes == ("a", "b ü", "c")
+    np.testing.assert_array_equal(found.counts, counts)
+    np.testing.assert_allclose(found.shares, [[0.75, 0.25, 0], [0, 0, 0], [0.25, 0.25, 0.5]])
+    (tmp_path / "c.json").write_text("{}]")
+    with pytest.raises(ExperimentError, match="cannot be read"):
+        read_confusions(tmp_path / "c.json")
+
+
+def test_many_directions_are_shown_side_by_side(study_folder):
+    rows = {direction: summaries(read_results(study_folder), direction) for direction in ("a-b", "b-a")}
+    rows["c"] = rows["a-b"][:1]
+    table = directions_table(rows)
+    assert table.head == ("row", "method", "a-b", "b-a", "c")
+    assert table.rows[0] == ("fine-tuning", "fine-tuning", "80.0 ± 1.2", "80.0 ± 1.2", "80.0 ± 1.2")
+    assert table.rows[1][-1] == "–"
 
 
 def test_a_folder_without_a_study(tmp_path, capsys):

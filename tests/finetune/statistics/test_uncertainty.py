@@ -48,6 +48,20 @@ def test_two_sets_of_images_count_alike():
     assert found.low < found.value < found.high
 
 
+def test_pairs_that_were_tested_on_their_own_images():
+    """Against the same written as a loop: folds are drawn, and images of each anew."""
+    sample = differences(3000, 3)[0]
+    folds = np.split(sample, [900, 1950])
+    found = paired_bootstrap([folds], resamples=6000)
+    assert found.value == pytest.approx(np.mean([fold.mean() for fold in folds]))
+    random = np.random.default_rng(0)
+    twin = [
+        np.mean([random.choice(folds[run], len(folds[run])).mean() for run in random.integers(0, 3, 3)])
+        for _ in range(3000)
+    ]
+    np.testing.assert_allclose([found.low, found.high], np.quantile(twin, [0.025, 0.975]), atol=0.004)
+
+
 @given(st.integers(2, 60), st.integers(1, 4), st.integers(0, 100))
 @settings(max_examples=20, deadline=None)
 def test_an_interval_is_seeded_and_turns_with_its_sign(images, runs, seed):

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from finetune.errors import ExperimentError
+from finetune.evaluation.confusion import read_confusions
 from finetune.evaluation.scores import read_scores
 from finetune.methods import METHODS
 from finetune.methods.parts.start import start
 from finetune.methods.registry import Method
 from finetune.study.file import read_study
 from finetune.study.log import read_log
+from finetune.study.reopening import reopen
 from finetune.study.running import running
 from finetune.study.runs import read_json
 from finetune.training.prepared import NoTerm, Prepared, Stage
@@ -269,3 +271,51 @@ def test_a_log_that_was_cut_off_is_read(tmp_path):
     (tmp_path / "log.jsonl").write_text('{"iter\n{"iteration": 1}\n')
     with pytest.raises(ExperimentError, match=r"log\.jsonl:1: is no JSON"):
         read_log(tmp_path / "log.jsonl")
+
+
+CROSSED = """
+patience = 1
+check_every = 2
+[evaluation]
+confusion = true
+weights = true
+[[methods]]
+method = "head"
+[[methods]]
+method = "fine-tuning"
+"""
+
+
+def test_cross_validation_with_early_stopping_and_confusions(files, tmp_path):
+    path = files.study(CROSSED)
+    divided = "split = [0.5, 0.3, 0.2]\ncross_validation = true\n[nets.small]"
+    path.write_text(path.read_text().replace("[nets.small]", divided).replace("seeds = [0, 1]", "seeds = [0, 1, 5]"))
+    study, out = read_study(path), tmp_path / "out"
+    outcome = with_bar(running(study, out, files.cache), quiet=True)
+    assert (outcome.finished, outcome.refused) == (6, [])
+    seen = {}
+    for seed in (0, 1, 5):
+        folder = out / f"small-stripes/fine-tuning/seed-{seed}"
+        result, scores = read_json(folder / "result.json"), read_scores(folder / "logits.npz")
+        assert result["target_images"] == 14  # a fifth of 40 and 30 together
+        assert result["source_images"] == 30
+        assert result["best_iteration"] <= result["last_iteration"] <= 6
+        checks = [record["iteration"] for record in read_log(folder / "log.jsonl") if "validation" in record]
+        assert checks == list(range(2, result["last_iteration"] + 1, 2))
+        confusion = read_confusions(folder / "confusion.json")
+        np.testing.assert_array_equal(confusion["target"].counts, scores["target"].confusion)
+        assert confusion["source"].classes == ("red", "green", "blue")
+        again = reopen(folder, files.cache)
+        assert again.iteration == result["best_iteration"]
+        seen[seed] = set(again.material.target.test.names)
+    assert not seen[0] & seen[1]
+    assert seen[0] == seen[5], "seed 5 is fold 0 of 5"
+    assert with_bar(running(study, out, files.cache), quiet=True).made == 0
+
+
+def test_early_stopping_without_validation_images_is_refused_by_name(files, tmp_path):
+    outcome = run(files, tmp_path, 'patience = 2\n[[methods]]\nmethod = "head"\n')
+    assert [words for _, words in outcome.refused] == [outcome.refused[0][1]] * 2
+    assert "early stopping (patience) needs validation images" in outcome.refused[0][1]
+    stock = 'patience = 2\n[[methods]]\nmethod = "head"\nengine = "caffe"\n'
+    assert "real Caffe cannot stop early" in run(files, tmp_path / "caffe", stock).refused[0][1]

@@ -1,4 +1,5 @@
 import tarfile
+from dataclasses import replace
 
 import cv2
 import lmdb
@@ -173,3 +174,32 @@ def test_a_part_is_an_image_source():
     assert (len(source), source.paths[4], source.classes) == (5, "4", CLASSES)
     assert np.array_equal(source.read(3), images[3])
     assert source.labels.dtype == np.int32
+
+
+def test_both_parts_together_are_divided_into_three(folder, tmp_path):
+    task = opened(tmp_path, images=str(folder), split=(0.5, 1 / 3, 1 / 6))
+    check(task, 9, 3)
+    check(replace(task, train=task.validation), 6, 3)
+    names = [name for part in (task.train, task.validation, task.test) for name in part.names]
+    assert sorted(names) == sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+    assert all((task.train.root / name).is_file() for name in names)
+    assert task.held_out(0.5, 3) is task
+    assert task.for_run(3) is task
+
+
+def test_in_cross_validation_every_run_is_tested_on_its_own_fold(folder, tmp_path):
+    task = opened(tmp_path, images=str(folder), split=(0.5, 1 / 3, 1 / 6), cross_validation=True)
+    runs = [task.for_run(seed) for seed in range(7)]
+    for run in runs:
+        check(run, 9, 3)
+        assert not set(run.test.names) & {*run.train.names, *run.validation.names}
+    assert len({name for run in runs[:6] for name in run.test.names}) == 18
+    assert runs[0].identity == task.identity == runs[6].identity != runs[1].identity
+    assert list(decoding_tasks([task])) == [], "both parts were decoded when the first fold was looked at"
+    with pytest.raises(ExperimentError, match="'colours': cross_validation needs split"):
+        opened(tmp_path, images=str(folder), cross_validation=True)
+
+
+def test_fewer_training_and_test_images_of_every_class(folder, tmp_path):
+    check(opened(tmp_path, images=str(folder), per_class=2, test_per_class=1), 6, 3)
+    check(opened(tmp_path, images=str(folder), split=(0.5, 1 / 3, 1 / 6), per_class=2), 6, 3)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune.errors import ExperimentError
-from finetune.tasks.splits import folds, of_classes, per_class, random_classes, stratified_share
+from finetune.tasks.splits import folds, of_classes, per_class, random_classes, stratified_share, three_parts
 
 labels_of = st.lists(st.integers(0, 4), min_size=1, max_size=80).map(np.array)
 shares = st.floats(0.01, 0.99)
@@ -68,3 +68,27 @@ def test_random_halves_of_classes():
 def test_a_share_must_lie_between(share):
     with pytest.raises(ExperimentError, match="between 0 and 1"):
         stratified_share(np.zeros(3, int), share)
+
+
+@pytest.mark.parametrize("fold", [None, 0, 3, 13])
+def test_three_parts_are_whole_and_have_every_class_alike(fold):
+    labels = np.repeat([0, 1, 2], [100, 50, 30])
+    parts = three_parts(labels, (0.7, 0.2, 0.1), 1, fold)
+    assert (np.sum(parts, axis=0) == 1).all()
+    for part, share in zip(parts, (0.7, 0.2, 0.1), strict=True):
+        np.testing.assert_allclose(np.bincount(labels[part]), share * np.array([100, 50, 30]), atol=1)
+
+
+def test_folds_test_every_image_once_and_repeat_after_the_last():
+    labels = np.repeat([0, 1], 40)
+    tests = [three_parts(labels, (0.5, 0.25, 0.25), 7, fold)[2] for fold in range(5)]
+    assert (np.sum(tests[:4], axis=0) == 1).all()
+    np.testing.assert_array_equal(tests[4], tests[0])
+
+
+def test_shares_that_mean_nothing_are_refused():
+    labels = np.repeat([0, 1], 40)
+    with pytest.raises(ExperimentError, match=r"sum to 1; got \[0.7, 0.2, 0.2\]"):
+        three_parts(labels, (0.7, 0.2, 0.2))
+    with pytest.raises(ExperimentError, match=r"a test share of 0.15 gives no whole number of folds.*take 0.142857"):
+        three_parts(labels, (0.7, 0.15, 0.15), fold=0)
