@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from converters.errors import ConversionError
 from prototxt.formats.schema import LayerParameter, NetParameter
-from prototxt.net.graph import AUTO_TOP, NetGraph, Node
+from prototxt.net.graph import AUTO_TOP, NetGraph, Node, Value
 from prototxt.net.layer_types import LOSS_TYPES
 from prototxt.net.phases import filter_net
 from prototxt.net.shape_rules import SHAPE_RULES
@@ -58,7 +58,8 @@ def inference_net(net: NetParameter, input_shapes: Mapping[str, Sequence[int]] |
         if graph.producer(graph.value(blob)).bottoms:
             raise ConversionError(f"--input-shape {blob}: is no input of the net, but computed from other blobs")
     notes: list[str] = []
-    layers = [made for node in graph.layers for made in _rewritten(node, graph, given, notes)]
+    measured: set[Value] = set()
+    layers = [made for node in graph.layers for made in _rewritten(node, graph, given, measured, notes)]
     kept = _without_unread(layers, _unwanted(graph), notes)
     changed = NetParameter(name=net.name, layer=kept)
     if not any(layer.type == "Input" for layer in kept):
@@ -82,13 +83,14 @@ def _refuse_python(layers: Iterable[LayerParameter]) -> None:
 
 
 def _rewritten(
-    node: Node, graph: NetGraph, given: Mapping[str, Sequence[int]], notes: list[str]
+    node: Node, graph: NetGraph, given: Mapping[str, Sequence[int]], measured: set[Value], notes: list[str]
 ) -> list[LayerParameter]:
     """What stands in the place of a layer."""
     if node.type in DATA_TYPES or node.type == "Input" or _is_random(node.layer):
         return _inputs(node, graph, given, notes)
-    if node.type in DROPPED_TYPES:
+    if node.type in DROPPED_TYPES or any(value in measured for value in node.bottoms):
         notes.append(f"{node}: left out, as it only measures or stores")
+        measured.update(node.tops)
         return []
     if node.type not in LAYER_OF_LOSS:
         return [node.layer]
@@ -98,6 +100,7 @@ def _rewritten(
     elif node.layer.HasField("softmax_param"):
         made.softmax_param.CopyFrom(node.layer.softmax_param)
     second = len(node.layer.top) > 1
+    measured.add(node.tops[0])
     made.top.append(node.layer.top[1] if second else _free_name("prob", node.name, graph))
     notes.append(f"{node}: became {made.type}, blob {made.top[0]!r}; its labels are not needed")
     return [made]

@@ -64,23 +64,23 @@ class SourceNet:
     @cached_property
     def batch_is_free(self) -> bool:
         """Whether the first axis of every input may be longer, and then that of everything that comes of it is."""
-        mine, others = self.shapes.values, self._longer
-        return bool(others) and all(
-            others[value] == mine[value] or others[value][1:] == mine[value][1:] for value in mine
+        mine, others = self.shapes, self._longer
+        return others.params == mine.params and all(
+            others.values[value][1:] == shape[1:] for value, shape in mine.values.items()
         )
 
     def varies(self, value: Value) -> bool:
         """Whether the first axis of a value follows the batch."""
-        return self.batch_is_free and self._longer[value] != self.shapes.values[value]
+        return self.batch_is_free and self._longer.values[value] != self.shapes.values[value]
 
     @cached_property
-    def _longer(self) -> dict[Value, Shape]:
-        """The shapes of all values when the inputs have one item more; none where that does not fit the net."""
+    def _longer(self) -> Shapes:
+        """The shapes of all values when the inputs have one item more; of no net where that does not fit."""
         longer = {value.blob: (shape[0] + 1, *shape[1:]) for value, shape in self.inputs.items() if shape}
         try:
-            return infer_shapes(self.graph, longer).values
+            return infer_shapes(self.graph, longer)
         except InputError:
-            return {}
+            return Shapes({}, {"": []})
 
 
 def read_source_net(

@@ -40,7 +40,7 @@ def reference_values(source: SourceNet, inputs: Inputs, dtype: torch.dtype = tor
     }
     with torch.inference_mode():
         values = network.run(given, keep=source.values)
-    return {value: tensor.numpy() for value, tensor in values.items()}
+    return {value: tensor.detach().numpy() for value, tensor in values.items()}
 
 
 def verify(source: SourceNet, program: Program, batches: Iterable[Inputs]) -> Verification:

@@ -33,7 +33,7 @@ def _run(layer: SourceLayer, emit: Emitter[Any], bottoms: Sequence[Any], kind: s
     inputs = emit.linear(x, layer.blobs[0], layer.blobs[1], 3, "input")
     if static:
         rows = more[0] if len(layer.bottom_shapes[2]) == 2 else emit.flatten(more[0], 1, layer.bottom_shapes[2])
-        inputs = emit.add(inputs, emit.linear(rows, layer.blobs[2], None, 2, "static"))
+        inputs = emit.add(inputs, emit.keep(emit.linear(rows, layer.blobs[2], None, 2, "static"), "static"))
     units = layer.param.recurrent_param.num_output
     states = [emit.reshape(state, (-1, units)) for state in more[static:]] if exposed else []
     weight = layer.blobs[3 if static else 2]

@@ -1,4 +1,4 @@
-"""Layers that only move numbers about: Concat, Slice, Split, Flatten, Reshape, Crop, Tile, Silence, and pickers."""
+"""Layers that only move numbers about: Concat, Slice, Split, Flatten, Reshape, Crop, Tile, and pickers."""
 
 from __future__ import annotations
 
@@ -68,12 +68,6 @@ def tile(layer: SourceLayer, emit: Emitter[Any], bottoms: Sequence[Any]) -> Sequ
     """The bottom several times behind itself."""
     param = layer.param.tile_param
     return [emit.tile(bottoms[0], len(layer.shape), layer.axis(param.axis), param.tiles)]
-
-
-@describes("Silence")
-def silence(layer: SourceLayer, emit: Emitter[Any], bottoms: Sequence[Any]) -> Sequence[Any]:
-    """Nothing."""
-    return []
 
 
 @describes("BatchReindex")

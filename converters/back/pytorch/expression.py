@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,7 +81,22 @@ def number(value: float | bool | tuple[int, ...]) -> str:
     if not np.isfinite(value):
         return f'float("{value}")'
     largest = float(np.finfo(np.float32).max)
-    return repr(float(str(np.float32(value)))) if abs(value) < largest else repr(float(value))
+    short = float(str(np.float32(value))) if abs(value) < largest else float(value)
+    return repr(short).replace("e+", "e")
+
+
+def string(text: str) -> str:
+    """A literal of a text, in the quotes that need no escaping."""
+    literal = json.dumps(text, ensure_ascii=False)
+    if '"' not in text or "'" in text or "\\" in text:
+        return literal
+    inner = literal[1:-1].replace('\\"', '"')
+    return f"'{inner}'"
+
+
+def in_docstring(text: str) -> str:
+    """A text without what would end a docstring or mean something in it."""
+    return " ".join(text.replace("\\", "/").replace('"', "'").split())
 
 
 def chain(operator: str, left: Code, right: Code) -> Code:
@@ -88,11 +104,13 @@ def chain(operator: str, left: Code, right: Code) -> Code:
     level = SUM if operator in "+-" else PRODUCT
     text = f"{in_brackets(left, level)} {operator} {in_brackets(right, level + 1)}"
     goes_on = left.level == level
-    operands = left.operands if goes_on else (Code(in_brackets(left, level)),)
+    operands = left.operands if goes_on else (_operand(left, level),)
     operators = left.operators if goes_on else ()
-    return Code(
-        text, level, operands=(*operands, Code(in_brackets(right, level + 1))), operators=(*operators, operator)
-    )
+    return Code(text, level, operands=(*operands, _operand(right, level + 1)), operators=(*operators, operator))
+
+
+def _operand(inner: Code, level: int) -> Code:
+    return inner if inner.level >= level else Code(in_brackets(inner, level))
 
 
 def in_brackets(inner: Code, level: int) -> str:
@@ -109,18 +127,21 @@ def statement(start: str, expression: Code, indent: int) -> list[str]:
     if expression.head:
         return _opened(margin + start, expression, indent, "")
     if expression.operands:
-        inner = f"{margin}    {expression.text}"
-        terms = [inner] if len(inner) <= WIDTH else _terms(expression, margin + "    ")
+        inner = [f"{margin}    {expression.text}"]
+        terms = inner if len(inner[0]) <= WIDTH else _terms(expression, margin + "    ")
         return [f"{margin}{start}(", *terms, f"{margin})"]
     return [line]
 
 
-def _terms(expression: Code, margin: str) -> list[str]:
-    first, *others = expression.operands
-    return [
-        margin + first.text,
-        *(f"{margin}{operator} {each}" for operator, each in zip(expression.operators, others, strict=True)),
-    ]
+def _terms(chained: Code, margin: str, before: str = "") -> list[str]:
+    """A line for every operand; one that does not fit, and is a chain itself, goes on on the next line."""
+    lines: list[str] = []
+    for operator, operand in zip((before, *chained.operators), chained.operands, strict=True):
+        start = f"{operator} " if operator else ""
+        line = f"{margin}{start}{operand.text}"
+        fits = len(line) <= WIDTH or not operand.operands
+        lines += [line] if fits else _terms(operand, margin, operator)
+    return lines
 
 
 def _opened(start: str, expression: Code, indent: int, comma: str) -> list[str]:
@@ -133,7 +154,11 @@ def _opened(start: str, expression: Code, indent: int, comma: str) -> list[str]:
 
 
 def _item(item: Code, indent: int) -> list[str]:
-    line = f"{' ' * indent}{item.text},"
-    if len(line) <= WIDTH or not item.head:
+    margin = " " * indent
+    line = f"{margin}{item.text},"
+    if len(line) <= WIDTH or not (item.head or item.operands):
         return [line]
-    return _opened(" " * indent, item, indent, ",")
+    if item.head:
+        return _opened(margin, item, indent, ",")
+    *terms, last = _terms(item, margin)
+    return [*terms, f"{last},"]

@@ -16,7 +16,7 @@ def lstm(inputs, cont, recurrent, states=None):
     zeros = inputs.new_zeros(inputs.shape[1], recurrent.in_features)
     hidden, cell = states or (zeros, zeros)
     visible = []
-    for step_inputs, step_cont in zip(inputs, cont.unsqueeze(-1)):
+    for step_inputs, step_cont in zip(inputs, cont.unsqueeze(-1), strict=True):
         i, f, o, g = (step_inputs + recurrent(step_cont * hidden)).chunk(4, dim=-1)
         cell = step_cont * f.sigmoid() * cell + i.sigmoid() * g.tanh()
         hidden = o.sigmoid() * cell.tanh()
@@ -26,9 +26,10 @@ def lstm(inputs, cont, recurrent, states=None):
     "rnn": '''
 def rnn(inputs, cont, recurrent, states=None):
     """Run an RNN over axis 0; cont is 0 where a sequence begins."""
-    hidden = states[0] if states else inputs.new_zeros(inputs.shape[1], recurrent.in_features)
+    zeros = inputs.new_zeros(inputs.shape[1], recurrent.in_features)
+    hidden = states[0] if states else zeros
     visible = []
-    for step_inputs, step_cont in zip(inputs, cont.unsqueeze(-1)):
+    for step_inputs, step_cont in zip(inputs, cont.unsqueeze(-1), strict=True):
         hidden = torch.tanh(step_inputs + recurrent(step_cont * hidden))
         visible.append(hidden)
     return torch.stack(visible), hidden

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 
 from converters.back.describing import describe
 from converters.back.pytorch.emitter import PyTorchEmitter
-from converters.back.pytorch.expression import WIDTH, Code, bracketed, statement
+from converters.back.pytorch.expression import WIDTH, Code, bracketed, in_docstring, statement, string
 from converters.back.pytorch.helpers import HELPERS
 from converters.back.pytorch.identifiers import class_name
 from converters.back.source_net import SourceNet
@@ -46,9 +45,9 @@ class Module:
         return "\n".join([*self._head(), *self._helpers(), *self._class(record), *self._load()]) + "\n"
 
     def _head(self) -> list[str]:
-        name = self.source.net.name or self.title
+        name = in_docstring(self.source.net.name) or self.title
         docstring = f'"""{name}, converted from Caffe.'
-        about = ["", *self.about.splitlines()] if self.about else []
+        about = ["", *map(_line, self.about.splitlines())] if self.about else []
         lines = [docstring, *about, '"""'] if about else [f'{docstring}"""']
         functional = ["import torch.nn.functional as F"] if self._uses("F.") else []
         return [
@@ -83,7 +82,7 @@ class Module:
         return [*lines, *self._forward(record), ""]
 
     def _sentence(self) -> str:
-        blobs = ", ".join(value.blob for value in self.source.outputs)
+        blobs = in_docstring(", ".join(value.blob for value in self.source.outputs))
         sentence = f"Gives {blobs}."
         return sentence if len(sentence) <= WIDTH - 10 else f"Gives {len(self.source.outputs)} blobs by their names."
 
@@ -107,14 +106,14 @@ class Module:
             if line.targets != line.expression.text:
                 lines += statement(f"{line.targets} = ", line.expression, 8)
             if record and line.value is not None:
-                lines.append(f'        {RECORD}["{line.value}"] = {line.targets}')
+                lines.append(f"        {RECORD}[{string(str(line.value))}] = {line.targets}")
         return [*lines, *([f"        return {RECORD}"] if record else self._return())]
 
     def _return(self) -> list[str]:
         outputs = [(value.blob, self.parts.variable(value.blob)) for value in self.source.outputs]
         if len(outputs) == 1:
             return [f"        return {outputs[0][1]}"]
-        items = [Code(f"{json.dumps(blob, ensure_ascii=False)}: {variable}") for blob, variable in outputs]
+        items = [Code(f"{string(blob)}: {variable}") for blob, variable in outputs]
         return statement("return ", bracketed("{", items, "}"), 8)
 
     def _load(self) -> list[str]:
@@ -144,6 +143,12 @@ def to_module(source: SourceNet, title: str = "", about: str = "") -> Module:
     values = {value: emit.variable(value.blob) for value in source.inputs}
     describe(source, emit, dict(values), emit.write)
     return Module(source, class_name(title or source.net.name or "net"), emit, about)
+
+
+def _line(line: str) -> str:
+    """A line of a docstring, which keeps its indentation."""
+    indent = len(line) - len(line.lstrip())
+    return " " * indent + in_docstring(line)
 
 
 def _definition(arguments: Sequence[str]) -> list[str]:

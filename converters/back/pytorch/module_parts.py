@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from converters.back.pytorch.expression import Code, call, code
+from converters.back.pytorch.expression import WIDTH, Code, call, chain, code
 from converters.back.pytorch.identifiers import ATTRIBUTES, Identifiers, identifier
 from converters.back.source_layer import SourceLayer
 from prototxt.net.graph import Node, Value
@@ -78,7 +78,7 @@ class ModuleParts:
     def write(self, layer: SourceLayer, value: Value, expression: Code) -> Code:
         """Assign a top."""
         variable = self.variable(value.blob)
-        self.lines.append(Line(variable.text, expression, value))
+        self.lines.append(Line(variable.text, self._shortened(variable.text, expression), value))
         return variable
 
     def keep(self, x: Code, role: str) -> Code:
@@ -91,8 +91,22 @@ class ModuleParts:
         """Assign what a call gives to a variable for each role."""
         name = identifier(self.layer.name, "layer")
         names = [self._variables.unique(f"{name}_{role}", "step") for role in roles]
-        self.lines.append(Line(", ".join(names), expression))
+        targets = ", ".join(names)
+        self.lines.append(Line(targets, self._shortened(targets, expression)))
         return [Code(name) for name in names]
+
+    def _shortened(self, targets: str, expression: Code) -> Code:
+        """An expression that is too long for a line with its calls in lines of their own."""
+        if len(f"        {targets} = {expression}") <= WIDTH or not expression.operands:
+            return expression
+        terms = [
+            self.several(operand, ["term"])[0] if operand.head else self._shortened(targets, operand)
+            for operand in expression.operands
+        ]
+        short = terms[0]
+        for operator, term in zip(expression.operators, terms[1:], strict=True):
+            short = chain(operator, short, term)
+        return short
 
     def attribute(self, role: str = "") -> str:
         """The attribute that holds something of the layer; ``role`` tells several apart."""

@@ -29,8 +29,10 @@ def program(module: Module, path: Path) -> Program:
         with torch.inference_mode():
             outputs, blobs = _by_blob(module, written(*tensors)), recording(*tensors)
         values = {str(value): value for value in module.source.values}
-        found = {values[name]: tensor.numpy() for name, tensor in blobs.items() if name in values}
-        return found | {value: outputs[value.blob].numpy() for value in module.source.outputs if value in found}
+        found = {values[name]: tensor.detach().numpy() for name, tensor in blobs.items() if name in values}
+        return found | {
+            value: outputs[value.blob].detach().numpy() for value in module.source.outputs if value in found
+        }
 
     return Program("PyTorch", f"torch {torch.__version__}", run)
 
