@@ -4,12 +4,42 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from converters.back.source_layer import SourceLayer
 from converters.back.windows import Filters, Pool
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Settings of non-maximum suppression.
+
+    Attributes
+    ----------
+    images, boxes, classes : how many there are.
+    background : the class that is never found.
+    shared : all classes have the same boxes.
+    threshold : scores must be above it; None for all.
+    overlap : boxes that overlap a better one by more are dropped.
+    eta : factor on ``overlap`` after each box, while it is above 0.5.
+    candidates : how many of the best boxes of a class are looked at; None for all.
+    most : how many boxes of an image stay; None for all.
+    """
+
+    images: int
+    boxes: int
+    classes: int
+    background: int
+    shared: bool
+    threshold: float | None
+    overlap: float
+    eta: float
+    candidates: int | None
+    most: int | None
+
 
 V = TypeVar("V")
 """A value in the program that is written: a name of ONNX, an expression of Python."""
@@ -85,8 +115,8 @@ class Emitter(ABC, Generic[V]):
         """(N, C, H, W) → (N, C · kernel, ``size``): what lies under each position of a kernel."""
 
     @abstractmethod
-    def resize(self, x: V, size: tuple[int, int], mode: str) -> V:
-        """(N, C, H, W) → (N, C, ``size``); mode "nearest" (whole factors) or "align corners" (bilinear)."""
+    def resize(self, x: V, before: tuple[int, int], size: tuple[int, int], mode: str) -> V:
+        """(N, C, ``before``) → (N, C, ``size``); mode "nearest" (whole factors) or "align corners" (bilinear)."""
 
     # -- functions of every number ----------------------------------------------------------------------------------
 
@@ -209,6 +239,20 @@ class Emitter(ABC, Generic[V]):
         Returns
         -------
         The visible state after every step (T, N, units), and all states after the last one, (N, units) each.
+        """
+
+    @abstractmethod
+    def detect(self, boxes: V, scores: V, settings: Detection) -> V:
+        """Find what is where by non-maximum suppression.
+
+        Parameters
+        ----------
+        boxes : (images, boxes, 1 or classes, 4), corners.
+        scores : (images, boxes, classes).
+
+        Returns
+        -------
+        (1, 1, rows, 7): image, label, score and corners; in each image by label, the best first.
         """
 
     # -- names ------------------------------------------------------------------------------------------------------

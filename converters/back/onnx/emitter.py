@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from converters.back.emitter import Emitter
+from converters.back.emitter import Detection, Emitter
+from converters.back.onnx.detection import detect_in_image
 from converters.back.onnx.graph_parts import GraphParts
 from converters.back.windows import Filters, Pool
 from onnx import TensorProto
@@ -152,14 +153,14 @@ class OnnxEmitter(GraphParts, Emitter[str]):
             group=filters.channels,
         )
 
-    def resize(self, x: str, size: tuple[int, int], mode: str) -> str:
+    def resize(self, x: str, before: tuple[int, int], size: tuple[int, int], mode: str) -> str:
         """Resize."""
         settings = (
             {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
             if mode == "nearest"
             else {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
         )
-        factors = [wanted / length for wanted, length in zip(size, self.layer.shape[2:], strict=True)]
+        factors = [wanted / length for wanted, length in zip(size, before, strict=True)]
         if mode == "nearest":
             return self.op("Resize", x, "", self.stored("scales", np.array([1, 1, *factors], np.float32)), **settings)
         batch = self.op("Shape", x, start=0, end=2)
@@ -314,6 +315,12 @@ class OnnxEmitter(GraphParts, Emitter[str]):
         if last:
             cell = self.add(cell, self.multiply(self.multiply(self.unary("sigmoid", f), go_on), last[1]))
         return [self.multiply(self.unary("sigmoid", o), self.unary("tanh", cell)), cell]
+
+    def detect(self, boxes: str, scores: str, settings: Detection) -> str:
+        """NonMaxSuppression, image by image."""
+        images = [detect_in_image(self, boxes, scores, settings, image) for image in range(settings.images)]
+        rows = images[0] if len(images) == 1 else self.concatenate(images, 0)
+        return self.op("Unsqueeze", rows, self.integers([0, 1]))
 
 
 def _outer(pool: Pool) -> list[tuple[int, int]]:

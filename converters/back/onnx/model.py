@@ -102,6 +102,8 @@ def _info(source: SourceNet, name: str, value: Value) -> onnx.ValueInfoProto:
 
 def _dimensions(source: SourceNet, value: Value, shape: Shape) -> list[int | str]:
     dims: list[int | str] = list(shape)
+    if source.graph.producer(value).type == "DetectionOutput":
+        dims[2] = "detections"
     if shape and batch_is_free(source) and source.varies(value):
         dims[0] = BATCH if shape[0] == next(iter(source.inputs.values()))[0] else f"{value.blob}_0"
     return dims

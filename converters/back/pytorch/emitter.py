@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from converters.back.emitter import Emitter
+from converters.back.emitter import Detection, Emitter
 from converters.back.pytorch.expression import (
     PRODUCT,
     SUM,
@@ -187,10 +187,10 @@ class PyTorchEmitter(ModuleParts, Emitter[Code]):
         columns = call("F.unfold", x, kernel, **{name: plain(value) for name, value in settings.items()})
         return method(self.keep(columns, "columns"), "unflatten", "2", Code(str(size)))
 
-    def resize(self, x: Code, size: tuple[int, int], mode: str) -> Code:
+    def resize(self, x: Code, before: tuple[int, int], size: tuple[int, int], mode: str) -> Code:
         """F.interpolate."""
         if mode == "nearest":
-            factor = size[0] // self.layer.shape[2], size[1] // self.layer.shape[3]
+            factor = size[0] // before[0], size[1] // before[1]
             return call("F.interpolate", x, scale_factor=Code(number(plain(factor))), mode='"nearest"')
         return call("F.interpolate", x, size=Code(str(size)), mode='"bilinear"', align_corners=True)
 
@@ -332,6 +332,20 @@ class PyTorchEmitter(ModuleParts, Emitter[Code]):
         roles = ["visible", "hidden", "cell"] if kind == "lstm" else ["visible", "hidden"]
         visible, *last = self.several(call(kind, inputs, cont, f"self.{attribute}", *given), roles)
         return visible, last
+
+    def detect(self, boxes: Code, scores: Code, settings: Detection) -> Code:
+        """A helper that runs loops."""
+        self.helpers.update(("detect", "overlap"))
+        given: dict[str, Any] = {"threshold": settings.overlap, "background": settings.background}
+        if settings.threshold is not None:
+            given["confidence"] = float(settings.threshold)
+        if settings.candidates is not None:
+            given["candidates"] = settings.candidates
+        if settings.most is not None:
+            given["most"] = settings.most
+        if settings.eta != 1:
+            given["eta"] = settings.eta
+        return call("detect", boxes, scores, **given)
 
 
 def bracketed_index(x: Code, bounds: Sequence[str]) -> Code:

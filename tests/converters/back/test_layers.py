@@ -13,6 +13,7 @@ from converters.back.inference_net import DROPPED_TYPES, LAYER_OF_LOSS
 from converters.back.source_net import SourceNet, source_net
 from converters.errors import ConversionError
 from prototxt.formats.text import parse_net
+from prototxt.net.extension_types import EXTENSION_TYPES
 from prototxt.net.layer_types import LAYER_TYPES
 from tests.converters.back.nets import PROGRAMS, assert_equal, in_onnx, in_pytorch
 from tests.golden.layer_cases import CASES
@@ -62,9 +63,12 @@ def test_layer(name: str, program: str, tmp_path: Path) -> None:
 
 
 def test_every_layer_type_is_described_or_has_a_reason() -> None:
-    assert DESCRIPTIONS.keys() | NOT_DESCRIBED.keys() == LAYER_TYPES.keys()
+    assert DESCRIPTIONS.keys() | NOT_DESCRIBED.keys() == LAYER_TYPES.keys() | EXTENSION_TYPES.keys()
     assert not DESCRIPTIONS.keys() & NOT_DESCRIBED.keys()
-    assert {case.type for case in FORWARD.values()} >= DESCRIPTIONS.keys() - {"DummyData", "Parameter"}
+    assert {case.type for case in FORWARD.values()} >= DESCRIPTIONS.keys() - EXTENSION_TYPES.keys() - {
+        "DummyData",
+        "Parameter",
+    }
 
 
 def test_constants_and_learned_blobs(tmp_path: Path) -> None:

@@ -20,11 +20,13 @@ from converters.back.pytorch.expression import Code, bracketed, call, chain, lis
 from converters.back.pytorch.identifiers import Identifiers, class_name, identifier
 from converters.back.pytorch.module import to_module
 from converters.back.source_net import SourceNet, source_net
+from prototxt.formats.text import parse_net
 from prototxt.net.build import input_layer, layer, net
 from tests.converters.back.nets import PROGRAMS, assert_equal, in_pytorch
 from tests.converters.back.test_layers import FORWARD, of_case
 from tests.converters.back.test_nets import MAKERS, TRAINED, with_random_weights
 from tests.prototxt.random_nets import random_net
+from tests.torchcaffe.layers.test_extensions import SSD
 from torchcaffe.network import Network
 
 
@@ -51,6 +53,7 @@ def test_ruff_would_change_nothing(tmp_path: Path) -> None:
     for seed in range(8):
         sources[f"random{seed}"] = with_random_weights(random_net(Random(seed), MAKERS, (2, 4, 9, 8), 14))
     sources |= {"trained": with_random_weights(TRAINED, {"label": (2,)}), "long": long_names()}
+    sources["ssd"] = source_net(parse_net(SSD), Network(parse_net(SSD), seed=1).weights())
     for name, source in sources.items():
         (tmp_path / f"{name}.py").write_text(to_module(source, name, "Input: data.").text())
     for command in (["format", "--check", "--diff"], ["check", "--select", "E4,E7,E9,F,W,I,UP,B"]):
