@@ -21,5 +21,5 @@ def settings_of_extensions(layer: LayerParameter) -> Iterator[str]:
     """Settings of such a type at another layer."""
     own = EXTENSION_TYPES[layer.type].param if layer.type in EXTENSION_TYPES else ""
     for name in sorted(EXTENSION_FIELDS - {own}):
-        if layer.HasField(name):  # type: ignore[arg-type]  # one of the fields, by its name
+        if layer.HasField(name):
             yield f"has {name}, which stock Caffe does not know; delete it"

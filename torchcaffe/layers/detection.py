@@ -72,7 +72,8 @@ class PriorBox(Layer):
 
     def forward(self, maps: Tensor, picture: Tensor) -> tuple[Tensor, ...]:
         """Two maps, whose sizes count → (1, 2, 4 · boxes)."""
-        boxes = prior_boxes(node_of(self), tuple(maps.shape[2:]), tuple(picture.shape[2:]))
+        sizes = [(each.shape[2], each.shape[3]) for each in (maps, picture)]
+        boxes = prior_boxes(node_of(self), *sizes)
         return (torch.from_numpy(boxes).to(maps),)
 
 
@@ -130,7 +131,8 @@ class DetectionOutput(Layer):
             order = order[scores[order] > self.settings.confidence_threshold]
         if param.HasField("top_k") and param.top_k > -1:
             order = order[: param.top_k]
-        threshold, kept = param.nms_threshold, []
+        threshold = param.nms_threshold
+        kept: list[int] = []
         overlaps = overlap(boxes[order], boxes[order])
         for place in range(len(order)):
             if all(overlaps[place, other] <= threshold for other in kept):
