@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
+from torch import nn
 
 from converters.back.examples import Inputs, example_batches
 from converters.back.onnx.model import batch_is_free, to_onnx, write_onnx
@@ -45,6 +47,16 @@ def in_onnx(source: SourceNet, folder: Path, batches: list[Inputs] | None = None
     """Write the model and compare all its blobs."""
     batches = batches or example_batches(source, 3 if batch_is_free(source) else None)
     return verify(source, onnx(source, folder), batches)
+
+
+def written(source: SourceNet, folder: Path) -> nn.Module:
+    """The module that is written, loaded as its user would."""
+    module = to_module(source)
+    (folder / "net.py").write_text(module.text())
+    save_file({key: np.array(array) for key, array in module.state.items()}, folder / "net.safetensors")
+    namespace: dict[str, Any] = {"__file__": str(folder / "net.py"), "__name__": "net"}
+    exec(compile((folder / "net.py").read_text(), "net.py", "exec"), namespace)
+    return namespace["load"]()
 
 
 def assert_equal(verification: Verification) -> None:

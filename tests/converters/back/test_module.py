@@ -9,20 +9,15 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-import pytest
 import torch
-from safetensors.numpy import save_file
-from torch import nn
 
-from converters import convert
-from converters.back.examples import example_batches
 from converters.back.pytorch.expression import Code, bracketed, call, chain, listed, number, statement
 from converters.back.pytorch.identifiers import Identifiers, class_name, identifier
 from converters.back.pytorch.module import to_module
 from converters.back.source_net import SourceNet, source_net
 from prototxt.formats.text import parse_net
 from prototxt.net.build import input_layer, layer, net
-from tests.converters.back.nets import PROGRAMS, assert_equal, in_pytorch
+from tests.converters.back.nets import assert_equal, in_pytorch, written
 from tests.converters.back.test_layers import FORWARD, of_case
 from tests.converters.back.test_nets import MAKERS, TRAINED, with_random_weights
 from tests.prototxt.random_nets import random_net
@@ -114,85 +109,6 @@ def test_operators_keep_their_order() -> None:
     assert statement("x = ", call("f", listed([a, b]), dim=Code("1")), 4) == ["    x = f([a, b], dim=1)"]
     long = bracketed("f(", [Code("a" * 50), Code("b" * 50)], ")")
     assert statement("x = ", long, 0) == ["x = f(", f"    {'a' * 50},", f"    {'b' * 50},", ")"]
-
-
-class Small(nn.Module):
-    """A residual block with what Caffe pools differently, two inputs of Concat, and two outputs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU())
-        self.pool = nn.MaxPool2d(3, 2, 1)
-        self.block = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, groups=2), nn.BatchNorm2d(8), nn.PReLU(8))
-        self.fc = nn.Linear(16 * 36, 5)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.pool(self.stem(x))
-        y = torch.cat([self.block(x) + x, x.sigmoid() * 0.5], 1)
-        return self.fc(y.flatten(1))
-
-
-def small() -> nn.Module:
-    torch.manual_seed(0)
-    model = Small().eval()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_()
-            module.running_var.uniform_(0.5, 2)
-    return model
-
-
-def test_from_pytorch_to_caffe_and_back(tmp_path: Path) -> None:
-    model = small()
-    conversion = convert(model, (1, 3, 14, 14), softmax=False)
-    source = source_net(conversion.net, conversion.weights)
-    assert_equal(in_pytorch(source, tmp_path))
-    (inputs,) = example_batches(source, 4, 1)
-    (array,) = inputs.values()
-    with torch.no_grad():
-        expected = model(torch.from_numpy(array)).numpy()
-    for program in PROGRAMS.values():
-        found = program(source, tmp_path).run(inputs)[source.outputs[0]]
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
-
-
-def written(source: SourceNet, folder: Path) -> nn.Module:
-    """The module that is written, loaded as its user would."""
-    module = to_module(source)
-    (folder / "net.py").write_text(module.text())
-    save_file({key: np.array(array) for key, array in module.state.items()}, folder / "net.safetensors")
-    namespace = {"__file__": str(folder / "net.py"), "__name__": "net"}
-    exec(compile((folder / "net.py").read_text(), "net.py", "exec"), namespace)
-    return namespace["load"]()
-
-
-@pytest.mark.parametrize("pool", ["MAX", "AVE"])
-def test_from_caffe_to_pytorch_and_back(pool: str, tmp_path: Path) -> None:
-    """The written module, converted as anybody's, computes what the net did."""
-    made = net(
-        "round",
-        [
-            input_layer("data", (1, 3, 11, 11)),
-            layer("Convolution", "conv1", "data", convolution_param={"num_output": 6, "kernel_size": [3], "group": 3}),
-            layer("BatchNorm", "bn1", "conv1", "conv1"),
-            layer("Scale", "scale1", "conv1", "conv1", scale_param={"bias_term": True}),
-            layer("ReLU", "relu1", "conv1", "conv1", relu_param={"negative_slope": 0.1}),
-            layer("Pooling", "pool1", "conv1", pooling_param={"pool": pool, "kernel_size": 3, "stride": 2}),
-            layer("LRN", "norm1", "pool1", lrn_param={"local_size": 3, "alpha": 0.5}),
-            layer("Power", "power1", "norm1", power_param={"scale": 0.5, "shift": 1}),
-            layer("Eltwise", "sum1", ["norm1", "power1"], eltwise_param={"coeff": [1, -2]}),
-            layer("InnerProduct", "fc", "sum1", inner_product_param={"num_output": 4}),
-        ],
-    )
-    source = with_random_weights(made)
-    again = convert(written(source, tmp_path), (1, 3, 11, 11), softmax=False)
-    (inputs,) = example_batches(source, 2, 1)
-    (array,) = inputs.values()
-    expected = next(iter(Network(source.net, weights=source.weights).run({"data": array}).values()))
-    found = next(iter(Network(again.net, weights=again.weights).run({again.net.layer[0].top[0]: array}).values()))
-    np.testing.assert_allclose(
-        found.detach(), expected.detach(), rtol=1e-5, atol=1e-5 * float(expected.detach().abs().max())
-    )
 
 
 def test_a_written_module_can_be_trained(tmp_path: Path) -> None:
