@@ -89,7 +89,7 @@ def exporting(options: Options, target: Target) -> Generator[Progress, None, Exp
         if options.verify:
             yield Progress(0, 0, f"{stem}: verify")
             batches = example_batches(source, 2 if written.batch_is_free else None)
-            verification = verify(source, written.program, batches)
+            verification = verify(source, written.program(), batches)
             refuse_divergence(verification)
         write_record(
             stage, source, target, written, (options.prototxt, options.caffemodel), preprocessing, classes, verification

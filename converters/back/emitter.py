@@ -100,7 +100,7 @@ class Emitter(ABC, Generic[V]):
 
     @abstractmethod
     def average_pool(self, x: V, pool: Pool) -> V:
-        """Mean over the part of each window in the padded map; not a number where a window is empty."""
+        """Mean over the part of each window in the padded map; of empty windows see `Pool.empty`."""
 
     @abstractmethod
     def global_pool(self, x: V, maximum: bool) -> V:

@@ -101,14 +101,16 @@ def _rewritten(
         made.softmax_param.CopyFrom(node.layer.softmax_param)
     second = len(node.layer.top) > 1
     measured.add(node.tops[0])
-    made.top.append(node.layer.top[1] if second else _free_name("prob", node.name, graph))
+    made.top.append(node.layer.top[1] if second else _free_name("prob", node, graph))
     notes.append(f"{node}: became {made.type}, blob {made.top[0]!r}; its labels are not needed")
     return [made]
 
 
-def _free_name(wanted: str, layer: str, graph: NetGraph) -> str:
+def _free_name(wanted: str, node: Node, graph: NetGraph) -> str:
+    """``wanted`` for the first loss that takes it, unless the net has such a blob; else with the layer's name."""
     taken = {value.blob for value in graph.values} | {AUTO_TOP}
-    return wanted if wanted not in taken else f"{layer}/{wanted}"
+    first = next(other for other in graph.layers if other.type in LAYER_OF_LOSS and len(other.layer.top) < 2)
+    return wanted if wanted not in taken and node is first else f"{node.name}/{wanted}"
 
 
 def _is_random(layer: LayerParameter) -> bool:

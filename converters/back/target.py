@@ -17,13 +17,13 @@ class Written:
     Attributes
     ----------
     files : names, the most important first.
-    program : runs it, to verify it.
+    program : makes what runs it, to verify it.
     batch_is_free : it takes any batch.
     modules : names in what was written by Caffe layer, where they differ from layer to layer.
     """
 
     files: tuple[str, ...]
-    program: Program
+    program: Callable[[], Program]
     batch_is_free: bool
     modules: dict[str, str]
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from converters.back.source_layer import SourceLayer
+from converters.errors import ConversionError
 from prototxt.formats.schema import PoolingParameter
 from prototxt.net.windows import convolution_windows, pooling_windows
 
 Pair = tuple[int, int]
+LOWEST = float(np.finfo(np.float32).min)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,12 @@ class Filters:
         """Those of a Convolution, Deconvolution or Im2col layer."""
         param = layer.param.convolution_param
         axis = layer.axis(param.axis)
-        windows = convolution_windows(layer.param, len(layer.shape) - axis - 1)
+        axes = len(layer.shape) - axis - 1
+        possible = (2,) if layer.type == "Im2col" else (1, 2, 3)
+        if axes not in possible:
+            allowed = ", ".join(map(str, possible))
+            raise ConversionError(f"{layer.node}: has {axes} spatial axes; what can be converted has {allowed}")
+        windows = convolution_windows(layer.param, axes)
         kernel, stride, pad, dilation = zip(*windows, strict=True)
         blobs = (*layer.blobs, None, None)
         return cls(
@@ -79,6 +86,8 @@ class Pool:
         """One level of SPP: windows that cut a map into ``n_bins`` squared (spp_layer.cpp)."""
         kernel = -(-height // n_bins), -(-width // n_bins)
         pad = (kernel[0] * n_bins - height + 1) // 2, (kernel[1] * n_bins - width + 1) // 2
+        if pad[0] >= kernel[0] or pad[1] >= kernel[1]:
+            raise ConversionError(f"SPP: a map of {height} x {width} is too small for {n_bins} x {n_bins} windows")
         return cls(kernel, kernel, pad, (height, width), (n_bins, n_bins))
 
     @property
@@ -103,6 +112,24 @@ class Pool:
             for n, s, p, length in zip(self.size, self.stride, self.pad, self.source, strict=True)
         )
         return tuple(counts)  # type: ignore[return-value]
+
+    @property
+    def empty(self) -> list[tuple[Pair, float, float]]:
+        """What is added behind the windows that are not empty, in an order in which later ones win.
+
+        Returns
+        -------
+        ((rows, columns), value of a maximum, value of a mean): Caffe begins a maximum with the largest negative number,
+        and divides the mean of nothing by the (negative or zero) part of the window that lies in the map.
+        """
+        added = []
+        for axis in (0, 1):
+            count = self.size[axis] - self.full[axis]
+            begins_at_the_end = (self.size[axis] - 1) * self.stride[axis] == self.source[axis] + self.pad[axis]
+            mean = float("nan") if begins_at_the_end else 0.0
+            if count:
+                added.append(((count, 0) if axis == 0 else (0, count), LOWEST, mean))
+        return sorted(added, key=lambda each: each[2] != 0)
 
     def divisors(self, axis: int) -> np.ndarray:
         """How many positions of each (not empty) window along an axis count: those in the padded map."""

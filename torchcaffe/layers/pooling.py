@@ -132,7 +132,16 @@ def _average(x: Tensor, windows: Windows) -> Tensor:
         top = F.avg_pool2d(x, windows.kernel, windows.stride, windows.pad, windows.ceil)
     else:
         top = F.avg_pool2d(_padded(x, windows, 0.0), windows.kernel, windows.stride, 0, windows.ceil)
-    return _fit(top, windows.size, math.nan)
+    return _without_mean(_fit(top, windows.size, 0.0), windows, x)
+
+
+def _without_mean(top: Tensor, windows: Windows, x: Tensor) -> Tensor:
+    """Put NaN into windows that begin just behind the map: Caffe divides 0 by 0 there, farther away by less than 0."""
+    for axis, stride in zip((2, 3), windows.stride, strict=True):
+        place, rest = divmod(x.shape[axis], stride)
+        if rest == 0 and place < top.shape[axis] and windows.pad == (0, 0):
+            top = top.index_fill(axis, torch.tensor(place, device=top.device), math.nan)
+    return top
 
 
 def _maximum_with_place(x: Tensor, windows: Windows) -> tuple[Tensor, Tensor]:

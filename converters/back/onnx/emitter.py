@@ -10,10 +10,9 @@ import numpy as np
 from converters.back.emitter import Detection, Emitter
 from converters.back.onnx.detection import detect_in_image
 from converters.back.onnx.graph_parts import GraphParts
-from converters.back.windows import Filters, Pool
+from converters.back.windows import LOWEST, Filters, Pool
 from onnx import TensorProto
 
-LOWEST = float(np.finfo(np.float32).min)
 _ACTIVATIONS = {
     "elu": "Elu",
     "leaky_relu": "LeakyRelu",
@@ -89,7 +88,7 @@ class OnnxEmitter(GraphParts, Emitter[str]):
     def max_pool(self, x: str, pool: Pool) -> str:
         """MaxPool."""
         x, settings = self._pool_settings(x, pool, LOWEST)
-        return self._fit(self.op("MaxPool", x, **settings), pool, LOWEST)
+        return self._fit(self.op("MaxPool", x, **settings), pool, 0)
 
     def max_pool_places(self, x: str, pool: Pool) -> tuple[str, str]:
         """MaxPool, whose second output counts through all maps."""
@@ -104,7 +103,7 @@ class OnnxEmitter(GraphParts, Emitter[str]):
             places = self.op("Add", self.op("Mul", row, self.integer(pool.source[1])), column)
         else:
             places = self.op("Mod", places, self.integer(pool.source[0] * pool.source[1]))
-        return self._fit(top, pool, LOWEST), self._fit(self._floats_of(places), pool, -1)
+        return self._fit(top, pool, 0), self._fit(self._floats_of(places), pool, None)
 
     def average_pool(self, x: str, pool: Pool) -> str:
         """AveragePool, which counts all positions of a window; a factor mends those that hang over."""
@@ -115,7 +114,7 @@ class OnnxEmitter(GraphParts, Emitter[str]):
         if (counts != full).any():
             factor = (full / counts).astype(np.float32)[None, None]
             top = self.op("Mul", top, self.stored("factor", factor))
-        return self._fit(top, pool, float("nan"))
+        return self._fit(top, pool, 1)
 
     def _pool_settings(self, x: str, pool: Pool, border: float) -> tuple[str, dict[str, Any]]:
         """Padding on both sides so that rounding down gives the windows; what reaches the kernel is padded before."""
@@ -126,9 +125,11 @@ class OnnxEmitter(GraphParts, Emitter[str]):
             return x, settings | {"pads": (above, left, below, right)}
         return self.pad(x, 4, outer, border), settings
 
-    def _fit(self, top: str, pool: Pool, nothing: float) -> str:
-        missing = [(0, wanted - full) for wanted, full in zip(pool.size, pool.full, strict=True)]
-        return self.pad(top, 4, missing, nothing) if any(after for _, after in missing) else top
+    def _fit(self, top: str, pool: Pool, method: int | None) -> str:
+        """Add the empty windows of Caffe's rule; ``method`` is 0 for MAX, 1 for AVE, None for the places of maxima."""
+        for (rows, columns), *values in pool.empty:
+            top = self.pad(top, 4, [(0, rows), (0, columns)], -1.0 if method is None else values[method])
+        return top
 
     def global_pool(self, x: str, maximum: bool) -> str:
         """GlobalMaxPool or GlobalAveragePool."""

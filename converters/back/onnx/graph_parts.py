@@ -34,6 +34,8 @@ class GraphParts:
         self.initializers: dict[str, np.ndarray] = {}
         self._final = final
         self._taken: set[str] = set()
+        self._written: set[str] = set()
+        self._stored: dict[tuple[int, tuple[int, ...]], str] = {}
 
     def name_of(self, value: Value) -> str:
         """The name of a blob in the graph."""
@@ -47,10 +49,11 @@ class GraphParts:
         """Give a top its name; a value that is another one's, as of Dropout, gets a node of its own."""
         name = self.name_of(value)
         node = self.nodes[-1] if self.nodes else None
-        if node is not None and made in node.output and made.startswith(f"{layer.name}/"):
+        if node is not None and made in node.output and made not in self._written:
             node.output[list(node.output).index(made)] = name
         else:
             self.nodes.append(helper.make_node("Identity", [made], [name], name=self._unique(f"{layer.name}/Identity")))
+        self._written.add(name)
         return name
 
     def node(self, op: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> list[str]:
@@ -66,8 +69,8 @@ class GraphParts:
         return self.node(op, inputs, **attributes)[0]
 
     def stored(self, role: str, array: np.ndarray) -> str:
-        """An initializer of the layer, such as ``conv1.weight``; one that is stored already is taken."""
-        name = f"{self.layer.name}.{role}"
+        """An initializer of the layer, such as ``conv1.weight``; an array that is stored already is taken again."""
+        name = self._stored.setdefault((array.ctypes.data, array.shape), f"{self.layer.name}.{role}")
         while name in self.initializers and not _same(self.initializers[name], array):
             name += "_"
         self.initializers[name] = array

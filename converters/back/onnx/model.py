@@ -19,8 +19,8 @@ OPSET, IR_VERSION = 18, 9
 BATCH = "N"
 UNROLLED_TYPES = frozenset({"LSTM", "RNN", "DetectionOutput"})
 """Layers that are written out for the batch (or time) of the prototxt."""
-LIMIT = 2**31 - 1
-"""Bytes of one protobuf file; what is larger stores its arrays beside it."""
+LIMIT = 2**31 - 2**24
+"""Bytes of arrays in one file: protobuf ends at 2 GiB, nodes included; what is larger stores its arrays beside it."""
 
 
 def to_onnx(source: SourceNet, about: str = "") -> onnx.ModelProto:
@@ -60,17 +60,15 @@ def batch_is_free(source: SourceNet) -> bool:
     return source.batch_is_free and not any(layer.type in UNROLLED_TYPES for layer in source.layers)
 
 
-def write_onnx(model: onnx.ModelProto, path: Path, limit: int = LIMIT, check: bool = True) -> None:
-    """Write a model and, if wanted, check it; one of more than ``limit`` bytes keeps its arrays in ``path.data``.
+def write_onnx(model: onnx.ModelProto, path: Path, limit: int = LIMIT) -> None:
+    """Write a model and check it; one whose arrays have more than ``limit`` bytes keeps them in ``path.data``.
 
     Raises
     ------
     ConversionError : the checker or the inference of shapes finds a fault, which is one of ours.
     """
-    large = model.ByteSize() > limit
+    large = sum(len(tensor.raw_data) for tensor in model.graph.initializer) > limit
     onnx.save_model(model, path, save_as_external_data=large, location=f"{path.name}.data", size_threshold=1024)
-    if not check:
-        return
     try:
         onnx.checker.check_model(str(path), full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
@@ -78,14 +76,12 @@ def write_onnx(model: onnx.ModelProto, path: Path, limit: int = LIMIT, check: bo
 
 
 def with_outputs(model: onnx.ModelProto, source: SourceNet) -> onnx.ModelProto:
-    """The same model with every blob as an output, to be verified."""
-    every = onnx.ModelProto()
-    every.CopyFrom(model)
-    del every.graph.output[:]
-    every.graph.output.extend(
+    """The model itself, now with every blob as an output, to be verified."""
+    del model.graph.output[:]
+    model.graph.output.extend(
         helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names(source).values()
     )
-    return every
+    return model
 
 
 def names(source: SourceNet) -> dict[Value, str]:
@@ -104,6 +100,9 @@ def _dimensions(source: SourceNet, value: Value, shape: Shape) -> list[int | str
     dims: list[int | str] = list(shape)
     if source.graph.producer(value).type == "DetectionOutput":
         dims[2] = "detections"
+    if shape and any(node.type == "Filter" for node in source.graph.ancestors([value])):
+        dims[0] = f"{value.blob}_0"  # how many items pass is known only when it runs
+        return dims
     if shape and batch_is_free(source) and source.varies(value):
         dims[0] = BATCH if shape[0] == next(iter(source.inputs.values()))[0] else f"{value.blob}_0"
     return dims

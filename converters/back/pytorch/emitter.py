@@ -24,7 +24,6 @@ from converters.back.pytorch.module_parts import ModuleParts, plain
 from converters.back.windows import Filters, Pool
 from converters.errors import ConversionError
 
-LOWEST = float(np.finfo(np.float32).min)
 _ACTIVATIONS = {
     "dropout": "Dropout",
     "elu": "ELU",
@@ -118,7 +117,7 @@ class PyTorchEmitter(ModuleParts, Emitter[Code]):
         """nn.MaxPool2d."""
         x, settings = self._pool_settings(x, pool, "-inf")
         attribute = self.module("MaxPool2d", **settings, role=self._pool_role(pool))
-        return self._fit(call(f"self.{attribute}", x), pool, LOWEST)
+        return self._fit(call(f"self.{attribute}", x), pool, 0)
 
     def max_pool_places(self, x: Code, pool: Pool) -> tuple[Code, Code]:
         """nn.MaxPool2d with ``return_indices``."""
@@ -130,13 +129,13 @@ class PyTorchEmitter(ModuleParts, Emitter[Code]):
             rows = self.keep(Code(f"{places} // {wide} - {pool.pad[0]}", SUM), "rows")
             columns = self.keep(Code(f"{places} % {wide} - {pool.pad[1]}", SUM), "columns")
             places = Code(f"{rows} * {pool.source[1]} + {columns}", SUM)
-        return self._fit(top, pool, LOWEST), self._fit(method(places, "to", f"{x}.dtype"), pool, -1)
+        return self._fit(top, pool, 0), self._fit(method(places, "to", f"{x}.dtype"), pool, None)
 
     def average_pool(self, x: Code, pool: Pool) -> Code:
         """nn.AvgPool2d."""
         x, settings = self._pool_settings(x, pool, "0.0")
         attribute = self.module("AvgPool2d", **settings, role=self._pool_role(pool))
-        return self._fit(call(f"self.{attribute}", x), pool, float("nan"))
+        return self._fit(call(f"self.{attribute}", x), pool, 1)
 
     def _pool_role(self, pool: Pool) -> str:
         """A pyramid has several pools, each with its own module."""
@@ -155,8 +154,11 @@ class PyTorchEmitter(ModuleParts, Emitter[Code]):
             settings["ceil_mode"] = True
         return x, settings
 
-    def _fit(self, top: Code, pool: Pool, nothing: float) -> Code:
-        """Cut what PyTorch's rule has too many, and add the empty windows of Caffe's."""
+    def _fit(self, top: Code, pool: Pool, method: int | None) -> Code:
+        """Cut what PyTorch's rule has too many, and add the empty windows of Caffe's.
+
+        ``method`` is 0 for MAX, 1 for AVE, None for the places of maxima.
+        """
         native = pool.pads_half
         sizes = [
             _pooled_size(n, k, s, p, native_pad=native, ceil=pool.ceil)
@@ -166,9 +168,9 @@ class PyTorchEmitter(ModuleParts, Emitter[Code]):
         if any(surplus):
             height, width = pool.size
             top = Code(f"{self.keep(top, 'maps')}[:, :, :{height}, :{width}]")
-        missing = [(0, max(0, wanted - size)) for size, wanted in zip(sizes, pool.size, strict=True)]
-        if any(after for _, after in missing):
-            return self._padded(self.keep(top, "windows"), missing, code(nothing))
+        for (rows, columns), *values in pool.empty:
+            nothing = -1.0 if method is None else values[method]
+            top = self._padded(self.keep(top, "windows"), [(0, rows), (0, columns)], code(nothing))
         return top
 
     def global_pool(self, x: Code, maximum: bool) -> Code:
