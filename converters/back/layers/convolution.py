@@ -29,5 +29,6 @@ def convolution(layer: SourceLayer, emit: Emitter[Any], bottoms: Sequence[Any]) 
 @describes("Im2col")
 def im2col(layer: SourceLayer, emit: Emitter[Any], bottoms: Sequence[Any]) -> Sequence[Any]:
     """The patch under every position of a kernel as a column of channels."""
+    filters = Filters.of(layer)
     height, width = layer.top_shapes[0][2:]
-    return [emit.patches(bottoms[0], Filters.of(layer), (height, width))]
+    return [emit.patches(bottoms[0], filters, (height, width))]

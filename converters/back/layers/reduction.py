@@ -33,7 +33,7 @@ def arg_max(layer: SourceLayer, emit: Emitter[Any], bottoms: Sequence[Any]) -> S
         axis = layer.axis(param.axis)
         values, places = emit.largest(x, axis, shape[axis], param.top_k)
         return [values if param.out_max_val else places]
-    rows = emit.flatten(x, 1, shape) if len(shape) != 2 else x
+    rows = emit.flatten(x, 1, shape) if len(shape) > 2 else x if len(shape) == 2 else emit.append_axes(x, 1, 1)
     values, places = emit.largest(rows, 1, prod(shape[1:]), param.top_k)
     parts = [places, values] if param.out_max_val else [places]
     tail = (1,) * (len(layer.top_shapes[0]) - 3)

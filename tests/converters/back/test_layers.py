@@ -104,6 +104,18 @@ def test_what_only_measures_is_left_out_and_said(kind: str) -> None:
     assert any(f"layer 'm' ({kind})" in note for note in source.notes)
 
 
+@pytest.mark.parametrize("shape", [(3,), (3, 5), (2, 3, 4, 2, 2)])
+def test_arg_max_of_any_number_of_axes(shape: tuple[int, ...], tmp_path: Path) -> None:
+    dims = " ".join(f"dim: {size}" for size in shape)
+    net = parse_net(
+        f'layer {{ name: "d" type: "Input" top: "data" input_param {{ shape {{ {dims} }} }} }}'
+        'layer { name: "a" type: "ArgMax" bottom: "data" top: "a" argmax_param { out_max_val: true } }'
+    )
+    source = source_net(net, {})
+    assert_equal(in_pytorch(source, tmp_path))
+    assert_equal(in_onnx(source, tmp_path))
+
+
 def test_labels_go_with_the_loss() -> None:
     net = parse_net(
         'layer { name: "d" type: "Input" top: "data" top: "label" input_param { shape { dim: 2 dim: 3 } } }'

@@ -9,15 +9,19 @@ import numpy as np
 import pytest
 
 from converters.back.examples import example_batches
+from converters.back.inference_net import inference_net
 from converters.back.onnx.model import batch_is_free
+from converters.back.pytorch.module import to_module
 from converters.back.source_net import SourceNet, read_source_net, source_net
+from converters.back.verification import reference_values
 from converters.engines import ENGINES, Job
 from converters.verdict import difference
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.text import parse_message, parse_net, to_text
 from prototxt.formats.upgrade import upgrade_net
 from prototxt.net.build import input_layer, layer, net
-from tests.converters.back.nets import assert_equal, in_onnx, in_pytorch
+from prototxt.net.shapes import infer_shapes
+from tests.converters.back.nets import PROGRAMS, assert_equal, in_onnx, in_pytorch
 from tests.prototxt.formats.test_upgrade import V0
 from tests.prototxt.random_nets import ALL_MAKERS, random_net
 from torchcaffe.network import Network
@@ -53,9 +57,6 @@ def with_random_weights(text: str | NetParameter, input_shapes: dict[str, tuple[
 
 
 def source_net_shapes(parsed: NetParameter, input_shapes: dict[str, tuple[int, ...]] | None) -> dict:
-    from converters.back.inference_net import inference_net
-    from prototxt.net.shapes import infer_shapes
-
     return infer_shapes(inference_net(parsed, input_shapes).net).params
 
 
@@ -68,6 +69,20 @@ def test_nets_that_people_have(name: str, data_folder: Path, tmp_path: Path) -> 
     batches = example_batches(source, 2, 1)
     assert_equal(in_pytorch(source, tmp_path, batches))
     assert_equal(in_onnx(source, tmp_path, batches))
+
+
+@pytest.mark.data
+def test_a_net_to_train_with_is_its_deploy_net(data_folder: Path) -> None:
+    """LeNet's train_test prototxt, with the weights that it was trained to."""
+    lenet = data_folder / "models/lenet"
+    weights = lenet / "lenet_iter_10000.caffemodel"
+    trained = read_source_net(lenet / "lenet_train_test.prototxt", weights, {"data": (2, 1, 28, 28)})
+    deployed = read_source_net(lenet / "lenet_deploy.prototxt", weights, {"data": (2, 1, 28, 28)})
+    (inputs,) = example_batches(deployed, None, 1)
+    (array,) = inputs.values()
+    expected = reference_values(deployed, inputs)[deployed.outputs[0]]
+    found = reference_values(trained, {trained.graph.inputs[0]: array})[trained.outputs[0]]
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.data
@@ -90,8 +105,6 @@ def test_one_batch_in_real_caffe(data_folder: Path, tmp_path: Path) -> None:
 
 
 def blobs_of(program: str, source: SourceNet, inputs: dict, folder: Path) -> list[np.ndarray]:
-    from tests.converters.back.nets import PROGRAMS
-
     values = PROGRAMS[program](source, folder).run(inputs)
     return [values[value] for value in source.values]
 
@@ -135,8 +148,6 @@ def test_a_v1_net_with_shared_parameters(tmp_path: Path) -> None:
 
 
 def to_text_of(source: SourceNet) -> str:
-    from converters.back.pytorch.module import to_module
-
     return to_module(source).text()
 
 
@@ -217,8 +228,6 @@ def test_the_batch_is_fixed_where_the_net_fixes_it(tmp_path: Path) -> None:
 
 
 def test_reference_is_torchcaffe_itself() -> None:
-    from converters.back.verification import reference_values
-
     source = with_random_weights(V1)
     (inputs,) = example_batches(source, 2, 1)
     network = Network(source.net, weights=source.weights)
