@@ -72,7 +72,7 @@ def exporting(options: Options, target: Target) -> Generator[Progress, None, Exp
     stem = options.name or options.prototxt.stem
     if Path(stem).name != stem:
         raise ConversionError(f"--name {stem}: must be a name without folders; --out says where the files go")
-    if options.out.exists() and not options.force and (options.out.is_file() or any(options.out.iterdir())):
+    if options.out.is_dir() and any(options.out.iterdir()) and not options.force:
         raise ConversionError(
             f"--out {options.out}: has files already; give another folder, or --force to write into it"
         )
