@@ -1,1 +1,1 @@
-"""From Caffe back to PyTorch and ONNX: every layer is described once (`layers`), and each program says it its own way."""
+"""Caffe to PyTorch and ONNX: every layer is described once (`layers`), and each program says it its own way."""

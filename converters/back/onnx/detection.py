@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from onnx import TensorProto
 
 from converters.back.emitter import Detection
 from converters.back.onnx.graph_parts import GraphParts
 from converters.errors import ConversionError
-from onnx import TensorProto
 
 
 def detect_in_image(parts: GraphParts, boxes: str, scores: str, settings: Detection, image: int) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
 from converters.back.emitter import Detection, Emitter
 from converters.back.onnx.detection import detect_in_image
 from converters.back.onnx.graph_parts import GraphParts
 from converters.back.windows import LOWEST, Filters, Pool
-from onnx import TensorProto
 
 _ACTIVATIONS = {
     "elu": "Elu",
@@ -107,13 +107,15 @@ class OnnxEmitter(GraphParts, Emitter[str]):
 
     def average_pool(self, x: str, pool: Pool) -> str:
         """AveragePool, which counts all positions of a window; a factor mends those that hang over."""
-        x, settings = self._pool_settings(x, pool, 0.0)
-        top = self.op("AveragePool", x, count_include_pad=1, **settings)
         counts = np.outer(pool.divisors(0), pool.divisors(1))
         full = pool.kernel[0] * pool.kernel[1]
-        if (counts != full).any():
-            factor = (full / counts).astype(np.float32)[None, None]
-            top = self.op("Mul", top, self.stored("factor", factor))
+        if (counts == full).all():
+            x, settings = self._pool_settings(x, pool, 0.0)
+            return self._fit(self.op("AveragePool", x, count_include_pad=1, **settings), pool, 1)
+        # Padded by itself, since OpenCV's reader counts otherwise where both sides differ.
+        padded = self.pad(x, 4, _outer(pool), 0.0)
+        top = self.op("AveragePool", padded, kernel_shape=pool.kernel, strides=pool.stride)
+        top = self.op("Mul", top, self.stored("factor", (full / counts).astype(np.float32)[None, None]))
         return self._fit(top, pool, 1)
 
     def _pool_settings(self, x: str, pool: Pool, border: float) -> tuple[str, dict[str, Any]]:

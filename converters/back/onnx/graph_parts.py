@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
 import onnx
-from converters.back.source_layer import SourceLayer
 from onnx import helper
+
+from converters.back.source_layer import SourceLayer
 from prototxt.net.graph import Value
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-
 import onnx
+from onnx import helper, numpy_helper
+
 from converters.back.describing import describe
 from converters.back.onnx.emitter import OnnxEmitter
 from converters.back.source_layer import Shape
 from converters.back.source_net import SourceNet
 from converters.errors import ConversionError
-from onnx import helper, numpy_helper
 from prototxt.net.graph import Value
 
 OPSET, IR_VERSION = 18, 9

@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-
 import onnx
+
 from converters.back.examples import Inputs
 from converters.back.onnx.model import names, with_outputs
 from converters.back.source_net import SourceNet

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+import cv2
 import numpy as np
 import pytest
 
 from converters.back.examples import example_batches
 from converters.back.inference_net import inference_net
-from converters.back.onnx.model import batch_is_free
+from converters.back.onnx.model import batch_is_free, to_onnx, write_onnx
 from converters.back.pytorch.module import to_module
 from converters.back.source_net import SourceNet, read_source_net, source_net
 from converters.back.verification import reference_values
@@ -102,6 +103,22 @@ def test_one_batch_in_real_caffe(data_folder: Path, tmp_path: Path) -> None:
             assert len(written) == len(job.wanted)
             for top, array in zip(job.wanted, written, strict=True):
                 assert difference(array, results[top]).relative < 1e-5, top
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["cifar10_quick", "lenet", "mtcnn_det3"])
+def test_opencv_reads_the_onnx_files(name: str, data_folder: Path, tmp_path: Path) -> None:
+    """A reader that rounds and counts its own way: nothing that programs disagree on may be left to it."""
+    source = read_source_net(*(data_folder / "models" / file for file in FILES[name]))
+    (inputs,) = example_batches(source, 1, 1)
+    write_onnx(to_onnx(source), tmp_path / "net.onnx")
+    net = cv2.dnn.readNetFromONNX(str(tmp_path / "net.onnx"))
+    (images,) = inputs.values()
+    net.setInput(images)
+    results = net.forward([value.blob for value in source.outputs])
+    expected = reference_values(source, inputs)
+    for value, result in zip(source.outputs, results, strict=True):
+        assert difference(np.reshape(result, expected[value].shape), expected[value]).relative < 1e-5
 
 
 def blobs_of(program: str, source: SourceNet, inputs: dict, folder: Path) -> list[np.ndarray]:
