@@ -9,6 +9,7 @@ from prototxt.common.errors import NetError
 from prototxt.formats.schema import NetParameter, SolverParameter
 from prototxt.formats.text import where
 from prototxt.formats.upgrade import upgrade_net
+from prototxt.lint.extensions import stock_layers_only
 from prototxt.lint.registry import (
     LAYER_RULES,
     NET_RULES,
@@ -23,7 +24,9 @@ from prototxt.net.phases import filter_net
 PHASES = ("TRAIN", "TEST")
 
 
-def lint_net(net: NetParameter, path: Path | str | None = None, phases: Iterable[str] = PHASES) -> list[str]:
+def lint_net(
+    net: NetParameter, path: Path | str | None = None, phases: Iterable[str] = PHASES, extensions: bool = False
+) -> list[str]:
     """Say what stock Caffe 1.0 would refuse in a net, or silently compute wrong.
 
     Parameters
@@ -31,6 +34,8 @@ def lint_net(net: NetParameter, path: Path | str | None = None, phases: Iterable
     net : of any age; every phase of ``phases`` that has a source of data is looked at.
     path : the net's file; findings then begin with ``file:line``.
     phases : the phases that the net is meant for.
+    extensions : allow the layers of forks that this project knows (`prototxt.net.extension_types`), for torchcaffe and
+        the converters; stock Caffe refuses them.
 
     Returns
     -------
@@ -45,7 +50,8 @@ def lint_net(net: NetParameter, path: Path | str | None = None, phases: Iterable
     findings = [
         Finding(layer.name, sentence)
         for layer in net.layer
-        for rule in LAYER_RULES.values()
+        for name, rule in LAYER_RULES.items()
+        if not (extensions and name == stock_layers_only.__name__)
         if rule.applies(layer)
         for sentence in rule.check(layer)
     ]
