@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export.graph_signature import ConstantArgument, ExportGraphSignature, InputKind, OutputKind, TensorArgument
+from torch.export.graph_signature import InputKind, OutputKind
 
 from converters.captured import Captured, NetInput, NetOutput
+from converters.channels_last import keep_channels_first
 from converters.errors import ConversionError
 from converters.recognise import ASSERTIONS, drop_what_has_no_value, keep_whole
 from converters.signature import Shapes, arguments, input_names, leaves, named_shapes
@@ -92,7 +93,8 @@ def _captured(
         if spec.kind == OutputKind.BUFFER_MUTATION
     )
     learned = {name for name, value in model.named_parameters(remove_duplicate=False) if value.requires_grad}
-    outputs = _outputs(model, signature, result)
+    keep_channels_first(program.graph)
+    outputs = _outputs(model, program, result)
     drop_what_has_no_value(program.graph, {output.node for output in outputs})
     values = integer_values(program.graph, stored, {str(spec.arg.name): str(spec.target) for spec in kept})
     return Captured(
@@ -109,19 +111,20 @@ def _captured(
     )
 
 
-def _outputs(model: nn.Module, signature: ExportGraphSignature, result: Any) -> tuple[NetOutput, ...]:
+def _outputs(model: nn.Module, program: torch.export.ExportedProgram, result: Any) -> tuple[NetOutput, ...]:
     """What the model returns, by its place in ``result``."""
-    given = [spec.arg for spec in signature.output_specs if spec.kind == OutputKind.USER_OUTPUT]
+    (output,) = (node for node in program.graph.nodes if node.op == "output")
+    pairs = zip(program.graph_signature.output_specs, output.args[0], strict=True)
+    given = [value for spec, value in pairs if spec.kind == OutputKind.USER_OUTPUT]
     found = list(leaves(result))
-    readable = all(isinstance(argument, TensorArgument | ConstantArgument) for argument in given)
-    if len(found) != len(given) or not readable:
+    if len(found) != len(given):
         raise ConversionError(
             f"{type(model).__name__} returns a {type(result).__name__} that cannot be looked into; it must return "
             "tensors, in tuples, lists or dictionaries"
         )
     return tuple(
-        NetOutput(path, argument.name) if isinstance(argument, TensorArgument) else NetOutput(path, "", value)
-        for (path, value), argument in zip(found, given, strict=True)
+        NetOutput(path, node.name) if isinstance(node, fx.Node) else NetOutput(path, "", value)
+        for (path, value), node in zip(found, given, strict=True)
     )
 
 

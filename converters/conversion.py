@@ -16,7 +16,7 @@ from converters.names import Namer
 from converters.signature import Shapes
 from converters.simplify import simplified
 from converters.walk import Missing, Walk
-from converters.write import to_net, to_weights
+from converters.write import WITHOUT_BACKWARD, to_net, to_weights
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.weights import Weights
 from prototxt.lint import lint_net
@@ -87,7 +87,9 @@ def convert(
     if softmax and _gives_scores(captured, outputs.values()):
         (scores,) = (blob.name for blob in outputs.values() if blob)
         layers.append(LayerSpec("prob", "Softmax", (scores,), ("prob",)))
+    makers = {top: (layer.name, place) for layer in layers for place, top in enumerate(layer.tops)}
     layers = simplified(layers, {"prob", *(blob.name for blob in outputs.values() if blob)})
+    tops = {(layer.name, place): top for layer in layers for place, top in enumerate(layer.tops)}
     net = to_net(title or type(model).__name__, {each.name: each.asked for each in captured.inputs}, layers)
     complaints = lint_net(net)
     if complaints:
@@ -100,8 +102,11 @@ def convert(
         modules={layer.name: layer.place for layer in layers},
         references=tuple(reference for reference in walk.references if reference.layer in present),
         captured=captured,
-        outputs={path: blob.name if blob else None for path, blob in outputs.items()},
-        notes=(*captured.notes, *notes),
+        outputs={  # a layer that works in place writes to a blob of another name than it had
+            path: tops[makers[blob.name]] if blob and blob.name in makers else blob and blob.name
+            for path, blob in outputs.items()
+        },
+        notes=(*captured.notes, *notes, *_without_backward(layers)),
     )
 
 
@@ -118,6 +123,13 @@ def _outputs(captured: Captured, walk: Walk) -> tuple[dict[str, Blob | None], li
     if not any(outputs.values()):
         raise ConversionError("the model returns nothing that depends on its input")
     return outputs, notes
+
+
+def _without_backward(layers: Collection[LayerSpec]) -> list[str]:
+    """A sentence about layers through which stock Caffe cannot go back, if there are any."""
+    found = [f"{layer.name} ({layer.type})" for layer in layers if layer.type in WITHOUT_BACKWARD]
+    sentence = "stock Caffe has no backward pass for {}; with force_backward: true it ends the program that asks"
+    return [sentence.format(", ".join(found))] if found else []
 
 
 def _what(output: NetOutput, value: Any) -> str:

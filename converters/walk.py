@@ -99,6 +99,7 @@ class Walk:
             self._origins(node),
             self._like,
             self._types(node),
+            lambda name: self._number(f"{place}.{name}" if place else name),
         )
         result = call.finish(CONVERTERS[op](call))
         self._values[node.name] = _named(node, result)
@@ -118,6 +119,11 @@ class Walk:
         return {
             entry.name: _plain(given[entry.name]) if entry.name in given else entry.default_value for entry in schema
         }
+
+    def _number(self, target: str) -> float | None:
+        """A number among the model's buffers, by its place."""
+        found = [self._captured.constants[name] for name, where in self._captured.targets.items() if where == target]
+        return float(found[0]) if found and found[0].numel() == 1 else None
 
     def _types(self, node: fx.Node) -> dict[str, str]:
         """Number types of the tensors among the arguments."""
