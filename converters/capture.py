@@ -96,6 +96,7 @@ def _captured(
     keep_channels_first(program.graph)
     outputs = _outputs(model, program, result)
     drop_what_has_no_value(program.graph, {output.node for output in outputs})
+    _check_finite(program.graph, stored, {str(spec.arg.name): str(spec.target) for spec in kept})
     values = integer_values(program.graph, stored, {str(spec.arg.name): str(spec.target) for spec in kept})
     return Captured(
         graph=program.graph_module,
@@ -181,6 +182,18 @@ def _check_float32(model: nn.Module) -> None:
         if value.is_floating_point() and value.dtype != torch.float32:
             raise ConversionError(
                 f"{name} of the model is {value.dtype}; Caffe computes in float32: call model.float()"
+            )
+
+
+def _check_finite(graph: fx.Graph, stored: Mapping[str, Any], targets: Mapping[str, str]) -> None:
+    """Refuse weights that are infinite or no numbers, which would make every result so."""
+    for node in graph.nodes:
+        value = stored.get(targets.get(node.name, "")) if node.users else None
+        if isinstance(value, Tensor) and value.is_floating_point() and not bool(value.isfinite().all()):
+            wrong = (~value.isfinite()).nonzero()
+            raise ConversionError(
+                f"{targets[node.name]} of the model has {len(wrong)} values of {value.numel()} that are NaN or "
+                f"infinite, the first at {wrong[0].tolist()}; give weights of a training that did not diverge"
             )
 
 

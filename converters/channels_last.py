@@ -87,7 +87,7 @@ def keep_channels_first(graph: fx.Graph) -> None:
         if outside and node.target is not aten.permute.default:
             with graph.inserting_after(node):
                 moved = _copied(graph.call_function(aten.permute.default, (twin, LAST)), node, node.meta["val"])
-            node.replace_all_uses_with(moved, delete_user_cb=lambda user, outside=outside: user in outside)
+            node.replace_all_uses_with(moved, delete_user_cb=outside.__contains__)
 
 
 def _twin(graph: fx.Graph, node: fx.Node, twins: dict[fx.Node, fx.Node]) -> fx.Node | None:
@@ -102,13 +102,15 @@ def _twin(graph: fx.Graph, node: fx.Node, twins: dict[fx.Node, fx.Node]) -> fx.N
 
 
 def _call(graph: fx.Graph, node: fx.Node, twins: dict[fx.Node, fx.Node]) -> tuple[Any, tuple[Any, ...]] | None:
-    first, rest = node.args[0], node.args[1:]
+    """The operation on channels-first values, with its arguments."""
+    first: Any = node.args[0]
+    rest: tuple[Any, ...] = node.args[1:]
     inner = twins.get(first) if isinstance(first, fx.Node) else None
     if inner is not None and node.target is aten.linear.default:
         return torch.ops.converters.pixel_linear.default, (inner, rest[0], rest[1] if len(rest) > 1 else None)
     if inner is not None and node.target is aten.layer_norm.default and len(rest[0]) == 1:
-        weight, bias, eps = (*rest[1:4], *(None, None, 1e-5)[len(rest) - 1 :])
-        return torch.ops.converters.channel_norm.default, (inner, weight, bias, eps)
+        settings = (*rest[1:4], *(None, None, 1e-5)[len(rest) - 1 :])  # weight, bias, eps
+        return torch.ops.converters.channel_norm.default, (inner, *settings)
     if inner is not None and (node.target in UNARY or node.target is torch.ops.converters.dropout.default):
         return node.target, (inner, *rest)
     if node.target in BINARY:

@@ -87,9 +87,8 @@ def convert(
     if softmax and _gives_scores(captured, outputs.values()):
         (scores,) = (blob.name for blob in outputs.values() if blob)
         layers.append(LayerSpec("prob", "Softmax", (scores,), ("prob",)))
-    makers = {top: (layer.name, place) for layer in layers for place, top in enumerate(layer.tops)}
-    layers = simplified(layers, {"prob", *(blob.name for blob in outputs.values() if blob)})
-    tops = {(layer.name, place): top for layer in layers for place, top in enumerate(layer.tops)}
+    raw, layers = layers, simplified(layers, {"prob", *(blob.name for blob in outputs.values() if blob)})
+    renamed = _renamed_tops(raw, layers)
     net = to_net(title or type(model).__name__, {each.name: each.asked for each in captured.inputs}, layers)
     complaints = lint_net(net)
     if complaints:
@@ -102,10 +101,7 @@ def convert(
         modules={layer.name: layer.place for layer in layers},
         references=tuple(reference for reference in walk.references if reference.layer in present),
         captured=captured,
-        outputs={  # a layer that works in place writes to a blob of another name than it had
-            path: tops[makers[blob.name]] if blob and blob.name in makers else blob and blob.name
-            for path, blob in outputs.items()
-        },
+        outputs={path: renamed.get(blob.name, blob.name) if blob else None for path, blob in outputs.items()},
         notes=(*captured.notes, *notes, *_without_backward(layers)),
     )
 
@@ -123,6 +119,13 @@ def _outputs(captured: Captured, walk: Walk) -> tuple[dict[str, Blob | None], li
     if not any(outputs.values()):
         raise ConversionError("the model returns nothing that depends on its input")
     return outputs, notes
+
+
+def _renamed_tops(before: Collection[LayerSpec], after: Collection[LayerSpec]) -> dict[str, str]:
+    """The new name of every top of ``before``: a layer that works in place writes to a blob of another name."""
+    tops = {(layer.name, place): top for layer in after for place, top in enumerate(layer.tops)}
+    named = [((layer.name, place), top) for layer in before for place, top in enumerate(layer.tops)]
+    return {top: tops[key] for key, top in named if key in tops}
 
 
 def _without_backward(layers: Collection[LayerSpec]) -> list[str]:

@@ -12,7 +12,7 @@ from prototxt.common.registry import Registry
 Converter = Callable[[Call], Result]
 C = TypeVar("C", bound=Converter)
 
-Status = Literal["exact", "approximation"]
+Status = Literal["exact", "trick", "approximation"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Exactness:
 
     Parameters
     ----------
-    status : "exact" where only float32's rounding differs, else "approximation".
+    status : "exact" for a layer that is the operation, "trick" for several that only differ from it by float32's
+        rounding, "approximation" for what is further off.
     error : how far an approximation is off, in words.
     """
 
@@ -47,16 +48,12 @@ def converts(*ops: str, status: Status = "exact", error: str = "") -> Callable[[
     """
 
     def register(converter: C) -> C:
+        CONVERTERS.register(*ops)(converter)
         for op in ops:
             EXACTNESS.add(op, Exactness(status, error))
-        return CONVERTERS.register(*ops)(converter)
+        return converter
 
     return register
-
-
-def supported_ops() -> list[str]:
-    """Short names of all operations that have a converter, sorted: ``["adaptive_avg_pool2d", "add", ...]``."""
-    return sorted({short_name(op) for op in CONVERTERS})
 
 
 def short_name(op: str) -> str:

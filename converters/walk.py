@@ -17,7 +17,7 @@ from converters.captured import Captured
 from converters.errors import Problem, RefusedError, UnsupportedOpsError
 from converters.layer_spec import Blob, LayerSpec, Reference
 from converters.names import Namer
-from converters.registry import CONVERTERS, supported_ops
+from converters.registry import CONVERTERS
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Walk:
                 problems.append(Problem(short(str(node.target)), module_place(node), reason))
                 self._values[node.name] = _results(node, [node.name] * _count(node))
         if problems:
-            raise UnsupportedOpsError(problems, supported_ops()) from fault
+            raise UnsupportedOpsError(problems) from fault
         return layers
 
     def value(self, node: str) -> Any:
@@ -102,6 +102,7 @@ class Walk:
             lambda name: self._number(f"{place}.{name}" if place else name),
         )
         result = call.finish(CONVERTERS[op](call))
+        _check_finite(call.layers)
         self._values[node.name] = _named(node, result)
         self._refer(node, call.layers, result)
         return call.layers
@@ -174,6 +175,19 @@ class Walk:
             return Origin(self._shared.get(address, ""), constants.get(address, any_learned))
 
         return origin
+
+
+def _check_finite(layers: Sequence[LayerSpec]) -> None:
+    """Refuse layers with a setting or weight that is no finite float32."""
+    for layer in layers:
+        settings = [value for param in layer.fields.values() for value in param.values() if isinstance(value, float)]
+        if not all(abs(value) <= LARGEST for value in settings):
+            raise RefusedError(f"by a number that float32 does not hold: {', '.join(map(str, settings))}")
+        if not all(np.isfinite(blob).all() for blob in layer.blobs):
+            raise RefusedError("by a constant that is infinite or no number")
+
+
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def short(op: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,7 @@ def times(call: Call, a: Operand, b: Operand) -> Blob:
         return layer(call, "Scale", (big, small), "product", scale_param={"axis": 0})
     x, factor = (a, b) if isinstance(a, Blob) else (b, a)
     assert isinstance(x, Blob)
+    assert not isinstance(factor, Blob)
     if np.size(factor) == 1 and not call.learned(factor):
         return power(call, widened(call, x, shape_of(a, b)), "scaled", scale=float(np.reshape(factor, ())))
     return _with_constant(call, "Scale", x, np.asarray(factor), shape_of(a, b))
@@ -132,22 +134,20 @@ def _with_constant(call: Call, type: str, x: Blob, array: np.ndarray, shape: tup
     array = for_one_picture(array, len(shape))
     extents = (1,) * (len(shape) - array.ndim) + array.shape
     axes = [axis for axis, extent in enumerate(extents) if extent > 1]
-    field = f"{type.lower()}_param"
     if not axes:
-        return layer(call, type, x, type.lower(), blobs=[array.reshape(())], **{field: {"num_axes": 0}})
+        alone: Any = {f"{type.lower()}_param": {"num_axes": 0}}
+        return layer(call, type, x, type.lower(), blobs=[array.reshape(())], **alone)
     block = slice(axes[0], axes[-1] + 1)
     if extents[block] != shape[block]:
         array = np.broadcast_to(array.reshape(extents[block]), shape[block])
-    param = {"axis": axes[0], "num_axes": len(shape[block])}
-    return layer(call, type, x, type.lower(), blobs=[array.reshape(shape[block])], **{field: _without_defaults(param)})
-
-
-def _without_defaults(param: dict[str, int]) -> dict[str, int]:
-    return {name: value for name, value in param.items() if value != 1}
+    where = {"axis": axes[0], "num_axes": len(shape[block])}
+    fields: Any = {f"{type.lower()}_param": {name: value for name, value in where.items() if value != 1}}
+    return layer(call, type, x, type.lower(), blobs=[array.reshape(shape[block])], **fields)
 
 
 def _reciprocal(call: Call, divisor: np.ndarray | float) -> np.ndarray | float:
     """``1 / divisor`` as a factor; a parameter that learns cannot learn as its inverse."""
     if call.learned(divisor):
         raise RefusedError("by a parameter that learns; write it as a product with the inverse, or freeze it")
-    return 1.0 / np.asarray(divisor, np.float64)
+    with np.errstate(divide="ignore"):  # a factor that is infinite is refused with its place
+        return 1.0 / np.asarray(divisor, np.float64)

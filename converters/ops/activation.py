@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import exp, pi, sqrt
+from typing import Any
 
 from converters.call import Call, Result
 from converters.compose.layers import clamp, layer, negative, power, product, square, weighted_sum
@@ -32,7 +33,8 @@ BASES = {"aten.log2.default": ("Log", 2.0), "aten.log10.default": ("Log", 10.0),
 def convert_base(call: Call) -> str:
     """Log or Exp with its base."""
     type, base = BASES[call.op]
-    return call.layer(type, call.blob("self"), **{f"{type.lower()}_param": {"base": base}})
+    fields: Any = {f"{type.lower()}_param": {"base": base}}
+    return call.layer(type, call.blob("self"), **fields)
 
 
 @converts("aten.log1p.default", status="approximation", error="absolute 6e-8 near 0")
@@ -60,7 +62,7 @@ def convert_rrelu(call: Call) -> str:
     return call.layer("ReLU", call.blob("self"), relu_param={"negative_slope": slope})
 
 
-@converts("aten.elu.default", "aten.celu.default", "aten.selu.default")
+@converts("aten.elu.default", "aten.celu.default", "aten.selu.default", status="trick")
 def convert_elu(call: Call) -> Result:
     """ELU, between Powers where PyTorch's form has scales: SELU and CELU."""
     alpha, scale, input_scale = _elu_scales(call)
@@ -90,34 +92,34 @@ def convert_prelu(call: Call) -> str:
     return call.layer("PReLU", bottom, blobs=[slopes.reshape(-1)])
 
 
-@converts("aten.silu.default")
+@converts("aten.silu.default", status="trick")
 def convert_silu(call: Call) -> Result:
     """``x * sigmoid(x)``: Sigmoid and Eltwise PROD."""
     x = call.blob("self")
     return product(call, x, sigmoid(call, x))
 
 
-@converts("aten.hardsigmoid.default")
+@converts("aten.hardsigmoid.default", status="trick")
 def convert_hardsigmoid(call: Call) -> Result:
     """``relu6(x + 3) / 6``: Power, then as relu6."""
     return hardsigmoid(call, call.blob("self"))
 
 
-@converts("aten.hardswish.default")
+@converts("aten.hardswish.default", status="trick")
 def convert_hardswish(call: Call) -> Result:
     """``x * hardsigmoid(x)``."""
     x = call.blob("self")
     return product(call, x, hardsigmoid(call, x))
 
 
-@converts("aten.mish.default")
+@converts("aten.mish.default", status="trick")
 def convert_mish(call: Call) -> Result:
     """``x * tanh(softplus(x))``: BNLL, TanH, Eltwise PROD."""
     x = call.blob("self")
     return product(call, x, layer(call, "TanH", layer(call, "BNLL", x, "softplus"), "tanh"))
 
 
-@converts("aten.softplus.default")
+@converts("aten.softplus.default", status="trick")
 def convert_softplus(call: Call) -> Result:
     """BNLL, between Powers where beta is not 1; a low threshold, above which PyTorch gives ``x``, by Threshold."""
     x, beta, threshold = call.blob("self"), float(call["beta"]), float(call["threshold"])
@@ -134,13 +136,13 @@ SMALLEST_STEP = 1e-7
 """Softplus minus ``x`` below which float32 does not tell them apart."""
 
 
-@converts("aten.log_sigmoid.default")
+@converts("aten.log_sigmoid.default", status="trick")
 def convert_log_sigmoid(call: Call) -> Result:
     """``-softplus(-x)``: BNLL between Powers."""
     return negative(call, layer(call, "BNLL", negative(call, call.blob("self")), "softplus"), "result")
 
 
-@converts("aten.threshold.default")
+@converts("aten.threshold.default", status="trick")
 def convert_threshold(call: Call) -> Result:
     """``x`` above the threshold, else a value: Threshold, Eltwise PROD, Power, Eltwise SUM."""
     x, value = call.blob("self"), float(call["value"])
@@ -149,7 +151,7 @@ def convert_threshold(call: Call) -> Result:
     return weighted_sum(call, (kept, power(call, above, "below", scale=-value, shift=value))) if value else kept
 
 
-@converts("aten.glu.default")
+@converts("aten.glu.default", status="trick")
 def convert_glu(call: Call) -> Result:
     """``a * sigmoid(b)`` of both halves of an axis: Slice, Sigmoid, Eltwise PROD."""
     x = call.blob("self")

@@ -11,31 +11,31 @@ from converters.errors import RefusedError
 from converters.registry import converts
 
 
-@converts("aten.add.Tensor", "aten.add.Scalar")
+@converts("aten.add.Tensor", "aten.add.Scalar", status="trick")
 def convert_add(call: Call) -> Result:
     """``self + alpha * other``: Eltwise, Power (a number), Bias (a constant, or fewer axes), after Tile if need be."""
     return plus(call, call["self"], call["other"], 1.0, float(call["alpha"]))
 
 
-@converts("aten.sub.Tensor", "aten.sub.Scalar")
+@converts("aten.sub.Tensor", "aten.sub.Scalar", status="trick")
 def convert_sub(call: Call) -> Result:
     """``self - alpha * other``, like add."""
     return plus(call, call["self"], call["other"], 1.0, -float(call["alpha"]))
 
 
-@converts("aten.rsub.Tensor", "aten.rsub.Scalar")
+@converts("aten.rsub.Tensor", "aten.rsub.Scalar", status="trick")
 def convert_rsub(call: Call) -> Result:
     """``other - alpha * self``, like add."""
     return plus(call, call["self"], call["other"], -float(call["alpha"]), 1.0)
 
 
-@converts("aten.mul.Tensor", "aten.mul.Scalar")
+@converts("aten.mul.Tensor", "aten.mul.Scalar", status="trick")
 def convert_mul(call: Call) -> Result:
     """``self * other``: Eltwise, Power (a number), Scale (a constant, or fewer axes), after Tile if need be."""
     return times(call, call["self"], call["other"])
 
 
-@converts("aten.div.Tensor", "aten.div.Scalar", "aten.true_divide.Tensor")
+@converts("aten.div.Tensor", "aten.div.Scalar", "aten.true_divide.Tensor", status="trick")
 def convert_div(call: Call) -> Result:
     """``self / other``: a product with the inverse, which Power makes of a value."""
     return over(call, call["self"], call["other"])
@@ -71,13 +71,13 @@ def convert_pow_of_a_number(call: Call) -> Result:
     return layer(call, "Exp", call.blob("exponent"), "power", exp_param={"base": base})
 
 
-@converts("aten.addcmul.default")
+@converts("aten.addcmul.default", status="trick")
 def convert_addcmul(call: Call) -> Result:
     """``self + value * tensor1 * tensor2``, as a product and a sum."""
     return _add_to_self(call, times)
 
 
-@converts("aten.addcdiv.default")
+@converts("aten.addcdiv.default", status="trick")
 def convert_addcdiv(call: Call) -> Result:
     """``self + value * tensor1 / tensor2``, as a quotient and a sum."""
     return _add_to_self(call, over)
@@ -90,7 +90,7 @@ def _add_to_self(call: Call, combine: object) -> Result:
     return plus(call, call["self"], combine(call, first, second), 1.0, value)  # type: ignore[operator]
 
 
-@converts("aten.lerp.Scalar")
+@converts("aten.lerp.Scalar", status="trick")
 def convert_lerp(call: Call) -> Result:
     """``(1 - weight) * self + weight * end``: a weighted sum."""
     weight = float(call["weight"])
@@ -103,13 +103,13 @@ def convert_maximum(call: Call) -> Result:
     return maximum(call, *as_blobs(call, (call["self"], call["other"])))
 
 
-@converts("aten.minimum.default", "aten.min.other")
+@converts("aten.minimum.default", "aten.min.other", status="trick")
 def convert_minimum(call: Call) -> Result:
     """The smaller of two values: the negative of Eltwise MAX of the negatives."""
     return minimum(call, *as_blobs(call, (call["self"], call["other"])))
 
 
-@converts("aten.expand.default")
+@converts("aten.expand.default", status="trick")
 def convert_expand(call: Call) -> Result:
     """Copies along axes of extent 1: Tile."""
     return widened(call, call.blob("self"), call.shape)

@@ -12,71 +12,71 @@ from converters.layer_spec import Blob
 from converters.registry import converts
 
 
-@converts("aten.gt.Scalar", "aten.gt.Tensor")
+@converts("aten.gt.Scalar", "aten.gt.Tensor", status="trick")
 def convert_gt(call: Call) -> Result:
     """``self > other``: Threshold, of the difference where both are values."""
     return above(call, call["self"], call["other"])
 
 
-@converts("aten.lt.Scalar", "aten.lt.Tensor")
+@converts("aten.lt.Scalar", "aten.lt.Tensor", status="trick")
 def convert_lt(call: Call) -> Result:
     """``self < other``: Threshold of the negatives."""
     return above(call, call["other"], call["self"])
 
 
-@converts("aten.ge.Scalar", "aten.ge.Tensor")
+@converts("aten.ge.Scalar", "aten.ge.Tensor", status="trick")
 def convert_ge(call: Call) -> Result:
     """``self >= other``: 1 minus ``self < other``."""
     return negation(call, above(call, call["other"], call["self"]))
 
 
-@converts("aten.le.Scalar", "aten.le.Tensor")
+@converts("aten.le.Scalar", "aten.le.Tensor", status="trick")
 def convert_le(call: Call) -> Result:
     """``self <= other``: 1 minus ``self > other``."""
     return negation(call, above(call, call["self"], call["other"]))
 
 
-@converts("aten.eq.Scalar", "aten.eq.Tensor")
+@converts("aten.eq.Scalar", "aten.eq.Tensor", status="trick")
 def convert_eq(call: Call) -> Result:
     """``self == other``: neither above nor below."""
     return _equal(call)
 
 
-@converts("aten.ne.Scalar", "aten.ne.Tensor")
+@converts("aten.ne.Scalar", "aten.ne.Tensor", status="trick")
 def convert_ne(call: Call) -> Result:
     """``self != other``: above or below."""
     return negation(call, _equal(call))
 
 
-@converts("aten.logical_not.default", "aten.bitwise_not.default")
+@converts("aten.logical_not.default", "aten.bitwise_not.default", status="trick")
 def convert_logical_not(call: Call) -> Result:
     """1 minus a truth value."""
     _check_bool(call, "self")
     return negation(call, call.blob("self"))
 
 
-@converts("aten.logical_and.default", "aten.bitwise_and.Tensor", "aten.__and__.Tensor")
+@converts("aten.logical_and.default", "aten.bitwise_and.Tensor", "aten.__and__.Tensor", status="trick")
 def convert_logical_and(call: Call) -> Result:
     """Product of truth values."""
     _check_bool(call, "self")
     return times(call, call["self"], call["other"])
 
 
-@converts("aten.logical_or.default", "aten.bitwise_or.Tensor", "aten.__or__.Tensor")
+@converts("aten.logical_or.default", "aten.bitwise_or.Tensor", "aten.__or__.Tensor", status="trick")
 def convert_logical_or(call: Call) -> Result:
     """Eltwise MAX of truth values."""
     _check_bool(call, "self")
     return maximum(call, *as_blobs(call, (call["self"], call["other"])))
 
 
-@converts("aten.sign.default")
+@converts("aten.sign.default", status="trick")
 def convert_sign(call: Call) -> Result:
     """``x > 0`` minus ``x < 0``."""
     x = call.blob("self")
     return plus(call, above(call, x, 0.0), above(call, 0.0, x), 1.0, -1.0)
 
 
-@converts("aten.where.self", "aten.where.ScalarSelf", "aten.where.ScalarOther", "aten.where.Scalar")
+@converts("aten.where.self", "aten.where.ScalarSelf", "aten.where.ScalarOther", "aten.where.Scalar", status="trick")
 def convert_where(call: Call) -> Result:
     """``condition * self + (1 - condition) * other``; exact for finite values."""
     condition = call.blob("condition")
@@ -84,7 +84,7 @@ def convert_where(call: Call) -> Result:
     return plus(call, choose(call, condition, call["self"]), other)
 
 
-@converts("aten.masked_fill.Scalar")
+@converts("aten.masked_fill.Scalar", status="trick")
 def convert_masked_fill(call: Call) -> Result:
     """As where."""
     mask, value = call.blob("mask"), float(call["value"])
@@ -94,9 +94,9 @@ def convert_masked_fill(call: Call) -> Result:
 
 def above(call: Call, a: Operand, b: Operand) -> Blob:
     """``a > b`` as 0 and 1."""
-    if isinstance(a, Blob) and np.ndim(b) == 0 and not isinstance(b, Blob):
+    if isinstance(a, Blob) and not isinstance(b, Blob) and np.ndim(b) == 0:
         return _threshold(call, a, float(b))
-    if isinstance(b, Blob) and np.ndim(a) == 0 and not isinstance(a, Blob):
+    if isinstance(b, Blob) and not isinstance(a, Blob) and np.ndim(a) == 0:
         return _threshold(call, negative(call, b), -float(a))
     return _threshold(call, plus(call, a, b, 1.0, -1.0), 0.0)
 

@@ -11,14 +11,14 @@ from converters.ops.batch_norm import by_statistics
 from converters.registry import converts
 
 
-@converts("aten.group_norm.default")
+@converts("aten.group_norm.default", status="trick")
 def convert_group_norm(call: Call) -> Result:
     """Reshape to groups, MVN (mean alone), Power, Reduction, Power, Scale with the factor, Reshape; then Scale."""
     x = by_groups(call, call.blob("input"), int(call["num_groups"]), float(call["eps"]))
     return affine(call, x, call.constant("weight"), call.constant("bias"), axis=1)
 
 
-@converts("aten.instance_norm.default")
+@converts("aten.instance_norm.default", status="trick")
 def convert_instance_norm(call: Call) -> Result:
     """As group_norm with a group for each channel; BatchNorm where it has running statistics."""
     if not call["use_input_stats"]:
@@ -28,7 +28,7 @@ def convert_instance_norm(call: Call) -> Result:
     return affine(call, standardised, call.constant("weight"), call.constant("bias"), axis=1)
 
 
-@converts("aten.layer_norm.default")
+@converts("aten.layer_norm.default", status="trick")
 def convert_layer_norm(call: Call) -> Result:
     """As group_norm over the last axes."""
     x = call.blob("input")
@@ -38,7 +38,7 @@ def convert_layer_norm(call: Call) -> Result:
     return affine(call, standardised, call.constant("weight"), call.constant("bias"), axis=first)
 
 
-@converts("aten.rms_norm.default")
+@converts("aten.rms_norm.default", status="trick")
 def convert_rms_norm(call: Call) -> Result:
     """As layer_norm, without the mean."""
     x = call.blob("input")
@@ -48,7 +48,7 @@ def convert_rms_norm(call: Call) -> Result:
     return affine(call, standardised_tail(call, x, first, eps, centre=False), call.constant("weight"), None, axis=first)
 
 
-@converts("converters.channel_norm.default")
+@converts("converters.channel_norm.default", status="trick")
 def convert_channel_norm(call: Call) -> Result:
     """LayerNorm over each pixel's channels: 1x1 Convolutions to mean and variance, Tile, Eltwise, Scale."""
     standardised = standardised_channels(call, call.blob("input", axes=4), float(call["eps"]))

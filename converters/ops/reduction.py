@@ -26,25 +26,25 @@ def _keepdim(call: Call) -> bool:
     return bool(call.get("keepdim", False))
 
 
-@converts("aten.mean.dim", "aten.mean.default")
+@converts("aten.mean.dim", "aten.mean.default", status="trick")
 def convert_mean(call: Call) -> Result:
     """Pooling AVE over height and width, a frozen 1x1 Convolution over channels, Reduction over other last axes."""
     return mean(call, call.blob("self"), _axes(call), _keepdim(call))
 
 
-@converts("aten.sum.dim_IntList", "aten.sum.default")
+@converts("aten.sum.dim_IntList", "aten.sum.default", status="trick")
 def convert_sum(call: Call) -> Result:
     """Reduction over the last axes, a frozen 1x1 Convolution over channels, Pooling AVE and Power over others."""
     return total(call, call.blob("self"), _axes(call), _keepdim(call))
 
 
-@converts("aten.amax.default", "aten.max.dim")
+@converts("aten.amax.default", "aten.max.dim", status="trick")
 def convert_max(call: Call) -> Result:
     """Pooling MAX, over axes that Reshape makes the height of a map."""
     return _values_only(call, largest(call, call.blob("self"), _axes(call), _keepdim(call)))
 
 
-@converts("aten.amin.default", "aten.min.dim")
+@converts("aten.amin.default", "aten.min.dim", status="trick")
 def convert_min(call: Call) -> Result:
     """The negative of the maximum of the negative."""
     return _values_only(call, smallest(call, call.blob("self"), _axes(call), _keepdim(call)))
@@ -55,19 +55,19 @@ def _values_only(call: Call, values: Blob) -> Result:
     return (values,) if call.op.endswith(".dim") else values
 
 
-@converts("aten.var.dim", "aten.var.correction")
+@converts("aten.var.dim", "aten.var.correction", status="trick")
 def convert_var(call: Call) -> Result:
     """Mean of the squared distance from the mean."""
     return _variance(call, call.blob("self"))[0]
 
 
-@converts("aten.std.dim", "aten.std.correction")
+@converts("aten.std.dim", "aten.std.correction", status="trick")
 def convert_std(call: Call) -> Result:
     """Square root of the variance."""
     return power(call, _variance(call, call.blob("self"))[0], "deviation", power=0.5)
 
 
-@converts("aten.var_mean.dim", "aten.var_mean.correction")
+@converts("aten.var_mean.dim", "aten.var_mean.correction", status="trick")
 def convert_var_mean(call: Call) -> Result:
     """Variance and mean."""
     variance, centre = _variance(call, call.blob("self"))
@@ -88,7 +88,7 @@ def _variance(call: Call, x: Blob) -> tuple[Blob, Blob]:
     return power(call, squares, "unbiased", scale=count / (count - float(correction))), centre
 
 
-@converts("aten.linalg_vector_norm.default")
+@converts("aten.linalg_vector_norm.default", status="trick")
 def convert_norm(call: Call) -> Result:
     """``(sum of |x| ** p) ** (1 / p)``, or the largest or smallest absolute value where p is infinite."""
     return norm(call, call.blob("self"), float(call["ord"]), _axes(call), _keepdim(call))
@@ -107,7 +107,7 @@ def norm(call: Call, x: Blob, p: float, axes: Axes, keepdim: bool) -> Blob:
     return power(call, sums, "root", power=1 / p)
 
 
-@converts("aten.cosine_similarity.default")
+@converts("aten.cosine_similarity.default", status="trick")
 def convert_cosine_similarity(call: Call) -> Result:
     """Sum of the products, divided by both norms, each at least eps."""
     first, second, axis, eps = call.blob("x1"), call.blob("x2"), call["dim"], float(call["eps"])
@@ -121,7 +121,7 @@ def _blob(value: Any) -> Blob:
     return value
 
 
-@converts("aten.logsumexp.default")
+@converts("aten.logsumexp.default", status="trick")
 def convert_logsumexp(call: Call) -> Result:
     """``max + log(sum(exp(x - max)))``, which neither overflows nor underflows."""
     return log_sum_exp(call, call.blob("self"), call["dim"], _keepdim(call))
@@ -135,7 +135,7 @@ def log_sum_exp(call: Call, x: Blob, axes: Axes, keepdim: bool) -> Blob:
     return plus(call, logarithm, reshaped(call, top, logarithm.shape))
 
 
-@converts("aten.prod.dim_int")
+@converts("aten.prod.dim_int", status="trick")
 def convert_prod(call: Call) -> Result:
     """Slice, then Eltwise PROD of the slices, of an axis of 64 at most."""
     x, axis = call.blob("self"), call["dim"] % len(call.blob("self").shape)
@@ -157,7 +157,7 @@ def _fold(call: Call, x: Blob, axis: int, combine: Callable[..., Blob]) -> Blob:
     return combine(call, *(Blob(name, shape) for name in names))
 
 
-@converts("aten.argmax.default", "aten.argmin.default")
+@converts("aten.argmax.default", "aten.argmin.default", status="trick")
 def convert_argmax(call: Call) -> Result:
     """ArgMax, of the negative for argmin: the index as a number; of equal values it may take another than PyTorch."""
     x, axis = call.blob("self"), call["dim"]

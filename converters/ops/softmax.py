@@ -15,7 +15,7 @@ def convert_softmax(call: Call) -> str:
     return call.layer("Softmax", call.blob("self"), softmax_param={} if axis == 1 else {"axis": axis})
 
 
-@converts("aten.log_softmax.int")
+@converts("aten.log_softmax.int", status="trick")
 def convert_log_softmax(call: Call) -> Result:
     """``x - max - log(sum(exp(x - max)))``, as logsumexp: Log of Softmax would be infinite 100 below the largest."""
     x = call.blob("self")

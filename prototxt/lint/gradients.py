@@ -54,7 +54,7 @@ def _cut_gradients(net: NetParameter) -> Iterator[Finding]:
         if cut and readers[blob] == 1 and any(learning.get(bottom, False) for bottom in maker.bottom):
             yield Finding(
                 flatten.name,
-                f"reads '{blob}', which layer '{maker.name}' ({maker.type}) only shares memory for: stock Caffe hands no "
-                "gradient down through both, so that the layers below learn nothing (BVLC/caffe #6769); make it a "
+                f"reads '{blob}', which layer '{maker.name}' ({maker.type}) only shares memory for: stock Caffe hands "
+                "no gradient down through both, so that the layers below learn nothing (BVLC/caffe #6769); make it a "
                 "Reshape with shape { dim: 0 dim: -1 }",
             )
