@@ -41,6 +41,7 @@ class Call:
     unique : makes a name for a layer or blob that no other has.
     origin : tells of an array what is known of it.
     like : any value with the batch as its first axis, for what is made from constants alone.
+    beside : gives a number that the operation's module has under a name, such as ``"num_batches_tracked"``, else None.
     types : PyTorch's number type of every argument that is a tensor, such as ``"float32"``.
     """
 
@@ -55,6 +56,7 @@ class Call:
         origin: Callable[[np.ndarray], Origin] = lambda array: Origin(),
         like: Blob | None = None,
         types: Mapping[str, str] | None = None,
+        beside: Callable[[str], float | None] = lambda name: None,
     ) -> None:
         self.op = op
         self.name = name
@@ -64,6 +66,7 @@ class Call:
         self.layers: list[LayerSpec] = []
         self.like = like
         self.types = types or {}
+        self.beside = beside
         self._unique = unique
         self._origin = origin
         self._names = {"": name}

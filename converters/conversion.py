@@ -16,7 +16,7 @@ from converters.names import Namer
 from converters.signature import Shapes
 from converters.simplify import simplified
 from converters.walk import Missing, Walk
-from converters.write import to_net, to_weights
+from converters.write import WITHOUT_BACKWARD, to_net, to_weights
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.weights import Weights
 from prototxt.lint import lint_net
@@ -87,7 +87,8 @@ def convert(
     if softmax and _gives_scores(captured, outputs.values()):
         (scores,) = (blob.name for blob in outputs.values() if blob)
         layers.append(LayerSpec("prob", "Softmax", (scores,), ("prob",)))
-    layers = simplified(layers, {"prob", *(blob.name for blob in outputs.values() if blob)})
+    raw, layers = layers, simplified(layers, {"prob", *(blob.name for blob in outputs.values() if blob)})
+    renamed = _renamed_tops(raw, layers)
     net = to_net(title or type(model).__name__, {each.name: each.asked for each in captured.inputs}, layers)
     complaints = lint_net(net)
     if complaints:
@@ -100,8 +101,8 @@ def convert(
         modules={layer.name: layer.place for layer in layers},
         references=tuple(reference for reference in walk.references if reference.layer in present),
         captured=captured,
-        outputs={path: blob.name if blob else None for path, blob in outputs.items()},
-        notes=(*captured.notes, *notes),
+        outputs={path: renamed.get(blob.name, blob.name) if blob else None for path, blob in outputs.items()},
+        notes=(*captured.notes, *notes, *_without_backward(layers)),
     )
 
 
@@ -118,6 +119,20 @@ def _outputs(captured: Captured, walk: Walk) -> tuple[dict[str, Blob | None], li
     if not any(outputs.values()):
         raise ConversionError("the model returns nothing that depends on its input")
     return outputs, notes
+
+
+def _renamed_tops(before: Collection[LayerSpec], after: Collection[LayerSpec]) -> dict[str, str]:
+    """The new name of every top of ``before``: a layer that works in place writes to a blob of another name."""
+    tops = {(layer.name, place): top for layer in after for place, top in enumerate(layer.tops)}
+    named = [((layer.name, place), top) for layer in before for place, top in enumerate(layer.tops)]
+    return {top: tops[key] for key, top in named if key in tops}
+
+
+def _without_backward(layers: Collection[LayerSpec]) -> list[str]:
+    """A sentence about layers through which stock Caffe cannot go back, if there are any."""
+    found = [f"{layer.name} ({layer.type})" for layer in layers if layer.type in WITHOUT_BACKWARD]
+    sentence = "stock Caffe has no backward pass for {}; with force_backward: true it ends the program that asks"
+    return [sentence.format(", ".join(found))] if found else []
 
 
 def _what(output: NetOutput, value: Any) -> str:

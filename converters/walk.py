@@ -17,7 +17,7 @@ from converters.captured import Captured
 from converters.errors import Problem, RefusedError, UnsupportedOpsError
 from converters.layer_spec import Blob, LayerSpec, Reference
 from converters.names import Namer
-from converters.registry import CONVERTERS, supported_ops
+from converters.registry import CONVERTERS
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Walk:
                 problems.append(Problem(short(str(node.target)), module_place(node), reason))
                 self._values[node.name] = _results(node, [node.name] * _count(node))
         if problems:
-            raise UnsupportedOpsError(problems, supported_ops()) from fault
+            raise UnsupportedOpsError(problems) from fault
         return layers
 
     def value(self, node: str) -> Any:
@@ -99,8 +99,10 @@ class Walk:
             self._origins(node),
             self._like,
             self._types(node),
+            lambda name: self._number(f"{place}.{name}" if place else name),
         )
         result = call.finish(CONVERTERS[op](call))
+        _check_finite(call.layers)
         self._values[node.name] = _named(node, result)
         self._refer(node, call.layers, result)
         return call.layers
@@ -118,6 +120,11 @@ class Walk:
         return {
             entry.name: _plain(given[entry.name]) if entry.name in given else entry.default_value for entry in schema
         }
+
+    def _number(self, target: str) -> float | None:
+        """A number among the model's buffers, by its place."""
+        found = [self._captured.constants[name] for name, where in self._captured.targets.items() if where == target]
+        return float(found[0]) if found and found[0].numel() == 1 else None
 
     def _types(self, node: fx.Node) -> dict[str, str]:
         """Number types of the tensors among the arguments."""
@@ -168,6 +175,19 @@ class Walk:
             return Origin(self._shared.get(address, ""), constants.get(address, any_learned))
 
         return origin
+
+
+def _check_finite(layers: Sequence[LayerSpec]) -> None:
+    """Refuse layers with a setting or weight that is no finite float32."""
+    for layer in layers:
+        settings = [value for param in layer.fields.values() for value in param.values() if isinstance(value, float)]
+        if not all(abs(value) <= LARGEST for value in settings):
+            raise RefusedError(f"by a number that float32 does not hold: {', '.join(map(str, settings))}")
+        if not all(np.isfinite(blob).all() for blob in layer.blobs):
+            raise RefusedError("by a constant that is infinite or no number")
+
+
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def short(op: str) -> str:
