@@ -163,17 +163,41 @@ class Call:
         self.layers.append(spec)
         return spec.tops
 
+    def step(
+        self,
+        type: str,
+        bottoms: Blob | Sequence[Blob],
+        part: str,
+        shape: Sequence[int],
+        blobs: Sequence[np.ndarray] = (),
+        **fields: Mapping[str, Any],
+    ) -> Blob:
+        """Append a layer that moves or weighs values on the way to the result.
+
+        Parameters
+        ----------
+        part : the layer is called ``name/part``.
+        shape : of its top, batch first.
+        blobs : its weights, which are arithmetic and frozen.
+        fields : as of `layer`.
+        """
+        (top,) = self.layer_with_tops(type, bottoms, part, (part,), blobs, frozen=True, **fields)
+        return Blob(top, tuple(shape))
+
     def finish(self, result: Result) -> Result:
-        """Give the layer that makes the only result, and its top, the operation's own name if no other layer has it."""
+        """Give what makes the only result the operation's own name if nothing else has it: the top, and its layer."""
         top = result.name if isinstance(result, Blob) else result
-        made = [layer for layer in self.layers if layer.tops == (top,)]
+        made = [layer for layer in self.layers if top in layer.tops]
         if not made or any(self.name in (layer.name, *layer.tops) for layer in self.layers):
             return result
-        self.layers[self.layers.index(made[0])] = replace(made[0], name=self.name, tops=(self.name,))
-        self.layers = [
-            replace(layer, bottoms=tuple(self.name if bottom == top else bottom for bottom in layer.bottoms))
-            for layer in self.layers
-        ]
+
+        def renamed(layer: LayerSpec) -> LayerSpec:
+            bottoms, tops = (
+                tuple(self.name if blob == top else blob for blob in blobs) for blobs in (layer.bottoms, layer.tops)
+            )
+            return replace(layer, name=self.name if layer.tops == (top,) else layer.name, bottoms=bottoms, tops=tops)
+
+        self.layers = [renamed(layer) for layer in self.layers]
         return replace(result, name=self.name) if isinstance(result, Blob) else self.name
 
     def _name(self, part: str, taken: set[str]) -> str:

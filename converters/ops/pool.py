@@ -12,8 +12,7 @@ import numpy as np
 from converters.call import Call
 from converters.errors import RefusedError
 from converters.layer_spec import Blob
-from converters.ops.conv import spatial, window
-from converters.ops.pad import cut
+from converters.ops.geometry import spatial, window
 from converters.registry import converts
 
 
@@ -119,3 +118,33 @@ def average_divisors(
 def _windows(call: Call) -> tuple[list[int], list[int], list[int]]:
     kernel = spatial(call["kernel_size"])
     return kernel, spatial(call["stride"] or kernel), spatial(call["padding"])
+
+
+def cut(
+    call: Call,
+    bottom: str,
+    have: Sequence[int],
+    starts: Sequence[int],
+    sizes: Sequence[int],
+    part: str = "",
+) -> str:
+    """Append Slice layers that keep a box of every map of ``bottom`` (N, C, H, W); give the name of the last top.
+
+    Parameters
+    ----------
+    have : (height, width) of ``bottom``.
+    starts, sizes : first row and column, and (height, width), of what is kept.
+    part : name of the last top within the operation.
+    """
+    todo = [axis for axis in (0, 1) if have[axis] != sizes[axis]]
+    for axis in todo:
+        what = ("rows", "columns")[axis]
+        stop = starts[axis] + sizes[axis]
+        points = [point for point in (starts[axis], stop) if 0 < point < have[axis]]
+        kept = part if axis == todo[-1] else f"{what}_kept"
+        tops = [f"{what}_before"] * (starts[axis] > 0) + [kept] + [f"{what}_after"] * (stop < have[axis])
+        sliced = call.layer_with_tops(
+            "Slice", bottom, f"cut_{what}", tops, slice_param={"axis": axis + 2, "slice_point": points}
+        )
+        bottom = sliced[tops.index(kept)]
+    return bottom

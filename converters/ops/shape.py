@@ -1,7 +1,11 @@
-"""Operations that arrange the same values otherwise."""
+"""Operations that read the same values under another shape.
+
+`reshape` touches only the axes that change, so that the others (the batch, mostly height and width) stay free.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from converters.call import Call, Result
@@ -12,6 +16,7 @@ from converters.registry import converts
 
 @converts(
     "aten.view.default",
+    "aten._unsafe_view.default",
     "aten.squeeze.default",
     "aten.squeeze.dim",
     "aten.squeeze.dims",
@@ -20,23 +25,43 @@ from converters.registry import converts
 def convert_reshape(call: Call) -> Result:
     """Flatten or Reshape by the operation's result, with a batch of any size wherever the first axis is kept."""
     bottom, want = call.blob("self"), call.shape
-    if bottom.shape == want:
-        return bottom
-    if want == (bottom.shape[0], prod(bottom.shape[1:])):
-        return call.layer("Flatten", bottom)
     if not want:
         raise RefusedError("to a number without axes")
-    first = 0 if bottom.shape[0] == want[0] else -1
-    return call.layer("Reshape", bottom, reshape_param={"shape": {"dim": [first, *want[1:]]}})
+    if bottom.shape != want and want == (bottom.shape[0], prod(bottom.shape[1:])):
+        return call.layer("Flatten", bottom)
+    return reshape(call, bottom, want)
 
 
-@converts("aten.cat.default")
-def convert_cat(call: Call) -> Result:
-    """Concat."""
-    tensors = call["tensors"]
-    if not all(isinstance(tensor, Blob) for tensor in tensors):
-        raise RefusedError("with a constant")
-    if len(tensors) == 1:
-        return tensors[0]
-    axis = call["dim"] % len(call.shape)
-    return call.layer("Concat", tensors, concat_param={} if axis == 1 else {"axis": axis})
+def reshape(call: Call, blob: Blob, shape: Sequence[int], free: int | None = None) -> Blob:
+    """Append a Reshape to ``shape``, of as many values; nothing where the blob has it already.
+
+    Leading and trailing axes that stay are copied, whatever their extents; several axes that become one are -1.
+
+    Parameters
+    ----------
+    free : of several new axes the one that is -1, and so takes what other sizes of the map make of it.
+    """
+    have, want = blob.shape, tuple(shape)
+    if have == want:
+        return blob
+    first, last = _kept(have, want)
+    middle = [int(extent) for extent in want[first : len(want) - last]]
+    if len(middle) == 1 or first == 0:
+        middle[0] = -1
+    elif free is not None and 0 <= free - first < len(middle):
+        middle[free - first] = -1
+    if last == 0:
+        return call.step("Reshape", blob, "reshaped", want, reshape_param={"shape": {"dim": [0] * first + middle}})
+    span = {"axis": first, "num_axes": len(have) - first - last}
+    return call.step("Reshape", blob, "reshaped", want, reshape_param={"shape": {"dim": middle or [0]}, **span})
+
+
+def _kept(have: tuple[int, ...], want: tuple[int, ...]) -> tuple[int, int]:
+    """How many leading and trailing axes are the same; at least one axis of ``want`` lies between them."""
+    shorter = min(len(have), len(want))
+    first = next((axis for axis in range(shorter) if have[axis] != want[axis]), shorter)
+    room = min(len(have) - first, len(want) - first)
+    last = next((axis for axis in range(room) if have[-1 - axis] != want[-1 - axis]), room)
+    if first + last == len(want):  # axes of one value vanish: the axis before them, or else behind them, goes along
+        first, last = (first - 1, last) if first > 1 or not last else (first, last - 1)
+    return first, last
