@@ -29,7 +29,7 @@ def _to_layer(spec: LayerSpec) -> LayerParameter:
     param = _param(spec)
     fields = {message: _listed(message, values) for message, values in spec.fields.items()}
     more: dict[str, Any] = {"param": param} if param else {}
-    if spec.type in WITHOUT_BACKWARD:
+    if not spec.propagates or spec.type in WITHOUT_BACKWARD:
         more["propagate_down"] = [False] * len(spec.bottoms)
     return layer(spec.type, spec.name, spec.bottoms, spec.tops, **fields, **more)
 

@@ -23,7 +23,7 @@ def convert_pad(call: Call) -> Result:
     mode = call.get("mode", "constant")
     margins = _margins(call, blob)
     if mode == "constant":
-        return _pad_with(call, blob, margins, float(call["value"] or 0))
+        return pad_with_number(call, blob, margins, float(call["value"] or 0))
     for axis, (before, after) in margins.items():
         blob = _pad_with_own(call, blob, axis, before, after, INDEX[mode])
     return blob
@@ -48,7 +48,7 @@ def _margins(call: Call, blob: Blob) -> dict[int, tuple[int, int]]:
     return margins
 
 
-def _pad_with(call: Call, blob: Blob, margins: Margins, value: float) -> Blob:
+def pad_with_number(call: Call, blob: Blob, margins: Margins, value: float) -> Blob:
     """Pad with a number: with zeros, then add it where there was nothing before, which a map of ones tells."""
     if not isfinite(value):
         raise RefusedError(f"with {value}; where a max_pool follows, give that the padding")

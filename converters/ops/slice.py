@@ -36,6 +36,8 @@ def convert_select(call: Call) -> Result:
     """``x[index]`` along one axis, which vanishes."""
     blob, axis = call.blob("self"), _axis(call)
     start = call["index"] % blob.shape[axis]
+    if axis >= 2 and call["index"] < 0:
+        call.fix_size("takes places of a map by their numbers")
     return reshape(call, take(call, blob, axis, start, start + 1), call.shape)
 
 
@@ -47,6 +49,8 @@ def convert_split(call: Call) -> Result:
     if call.op == "aten.unbind.int":
         without = (*blob.shape[:axis], *blob.shape[axis + 1 :])
         return tuple(reshape(call, piece, without).name for piece in pieces(call, blob, axis, [1] * extent, part=""))
+    if axis >= 2:
+        call.fix_size("slices a map at fixed places")
     sizes = call["split_sizes"] if "split_sizes" in call.arguments else _equal_sizes(call["split_size"], extent)
     return tuple(piece.name for piece in pieces(call, blob, axis, sizes, part=""))
 
@@ -121,6 +125,8 @@ def gather(call: Call, blob: Blob, axis: int, indices: Sequence[int]) -> Blob:
     wanted = [index % extent for index in indices]
     if not wanted:
         raise RefusedError("down to nothing")
+    if axis >= 2 and wanted != list(range(extent)):
+        call.fix_size("takes places of a map by their numbers")
     starts = [0, *(place for place, (a, b) in enumerate(pairwise(wanted), 1) if b != a + 1), len(wanted)]
     ranges = [(wanted[first], wanted[behind - 1] + 1) for first, behind in pairwise(starts)]
     if len(ranges) > MOST_PIECES:
@@ -145,6 +151,8 @@ def _every(call: Call, blob: Blob, axis: int, places: range) -> Blob:
     near = places.start <= LARGEST_MARGIN and behind <= LARGEST_MARGIN and (call["start"] or 0) >= 0
     if axis >= 2 and to_the_end and near and (behind or places.step > 1):
         return shift_window(call, blob, {axis: (-places.start, -behind)}, {axis: places.step})
+    if axis >= 2 and (not to_the_end or behind or (call["start"] or 0) < 0):
+        call.fix_size("slices a map at a fixed place")
     taken = take(call, blob, axis, places.start, places.stop)
     if places.step == 1:
         return taken

@@ -15,7 +15,7 @@ import torch
 from converters.call import Call, Result
 from converters.layer_spec import Blob
 from converters.ops.axis_map import map_axis, picking
-from converters.ops.concat import tile
+from converters.ops.border import divide_by_that_of_ones
 from converters.ops.geometry import window
 from converters.ops.shift import shift_window
 from converters.registry import converts
@@ -52,7 +52,10 @@ def convert_resize(call: Call) -> Result:
     repeats, linear = factors("repeat"), factors("linear")
     resized = _repeat(call, shift_window(call, blob, {}, strides), repeats)
     resized = _grow_linearly(call, resized, linear) if linear else resized
-    for axis in (axis for axis, kind in kinds.items() if kind == "other"):
+    others = [axis for axis, kind in kinds.items() if kind == "other"]
+    if others:
+        call.fix_size(f"resizes {' x '.join(map(str, blob.shape[2:]))} to {' x '.join(map(str, call.shape[2:]))}")
+    for axis in others:
         resized = map_axis(call, resized, axis, matrices[axis], part="resized")
     return resized
 
@@ -129,27 +132,12 @@ def _repeat(call: Call, blob: Blob, factors: Mapping[int, int]) -> Blob:
 
 
 def _grow_linearly(call: Call, blob: Blob, factors: Mapping[int, int]) -> Blob:
-    """Append a Deconvolution per channel, and a division by what it makes of ones.
+    """Append a Deconvolution per channel, over what it makes of ones.
 
-    At the borders, where PyTorch repeats the last place, a part of the weights falls outside: the quotient mends that
-    at every size of the map.
+    At the borders, where PyTorch repeats the last place, a part of the weights falls outside.
     """
     filters = {axis: linear_filter(factor) for axis, factor in factors.items()}
-    grown = _deconvolve(call, blob, "spread", filters, factors)
-    zeros = np.zeros((1, *blob.shape[1:2], *(1,) * (len(blob.shape) - 2)))
-    ones = call.step(
-        "Convolution",
-        blob,
-        "ones",
-        (blob.shape[0], 1, *blob.shape[2:]),
-        [zeros, np.ones(1)],
-        convolution_param={"num_output": 1, "kernel_size": 1},
-    )
-    weights = _deconvolve(call, ones, "weights", filters, factors)
-    inverse = call.step("Power", weights, "inverse", weights.shape, power_param={"power": -1.0})
-    if blob.shape[1] > 1:
-        inverse = tile(call, inverse, 1, blob.shape[1])
-    return call.step("Eltwise", (grown, inverse), "resized", grown.shape, eltwise_param={"operation": "PROD"})
+    return divide_by_that_of_ones(call, blob, lambda each: _deconvolve(call, each, "spread", filters, factors))
 
 
 def _deconvolve(
