@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -50,6 +50,7 @@ class Call:
     origin : tells of an array what is known of it.
     like : any value with the batch as its first axis, for what is made from constants alone.
     beside : gives a number that the operation's module has under a name, such as ``"num_batches_tracked"``, else None.
+    wanted : of an operation with several results, the indices of those that anybody reads.
     any_size : whether to take forms that are right at every size of the maps even where this size needs none.
     types : PyTorch's number type of every argument that is a tensor, such as ``"float32"``.
     """
@@ -67,6 +68,7 @@ class Call:
         types: Mapping[str, str] | None = None,
         beside: Callable[[str], float | None] = lambda name: None,
         any_size: bool = False,
+        wanted: Collection[Any] = (),
     ) -> None:
         self.op = op
         self.name = name
@@ -76,6 +78,7 @@ class Call:
         self.layers: list[LayerSpec] = []
         self.like = like
         self.any_size = any_size
+        self.wanted = wanted
         self.fixed: list[FixedSize] = []
         self.types = types or {}
         self.beside = beside

@@ -108,6 +108,7 @@ class Walk:
             self._types(node),
             lambda name: self._number(f"{place}.{name}" if place else name),
             any_size=self._any_size,
+            wanted={user.args[1] for user in node.users if is_getitem(user)},
         )
         result = call.finish(CONVERTERS[op](call))
         _check_finite(call.layers)

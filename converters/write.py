@@ -16,7 +16,7 @@ def to_net(name: str, inputs: Mapping[str, Sequence[int]], layers: Iterable[Laye
     return net(name, [*(input_layer(*each) for each in inputs.items()), *map(_to_layer, layers)])
 
 
-WITHOUT_BACKWARD = ("ArgMax", "Threshold")
+WITHOUT_BACKWARD = ("ArgMax", "Embed", "Threshold")
 """Layers whose backward pass ends stock Caffe: training must not ask for it."""
 
 

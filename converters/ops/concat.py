@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from converters.call import Call, Result
+from converters.compose.layers import constant
 from converters.errors import RefusedError
 from converters.layer_spec import Blob
 from converters.ops.shape import reshape
@@ -25,7 +28,7 @@ def convert_stack(call: Call) -> Result:
     return concat(call, parts, axis)
 
 
-@converts("aten.expand.default", "aten.repeat.default", "aten.tile.default")
+@converts("aten.repeat.default", "aten.tile.default")
 def convert_repeat(call: Call) -> Result:
     """Tile along every axis that grows; new axes in front get an extent of 1 first."""
     blob = call.blob("self")
@@ -69,13 +72,7 @@ def concat(call: Call, blobs: Sequence[Blob], axis: int, part: str = "joined") -
 
 
 def _tensors(call: Call) -> list[Blob]:
-    """The operation's tensors.
-
-    Raises
-    ------
-    RefusedError : if one of them is a constant.
-    """
-    tensors: list[Blob] = call["tensors"]
-    if not all(isinstance(tensor, Blob) for tensor in tensors):
-        raise RefusedError("with a constant")
-    return tensors
+    """The operation's tensors, constants as blobs."""
+    return [
+        tensor if isinstance(tensor, Blob) else constant(call, tensor, np.shape(tensor)) for tensor in call["tensors"]
+    ]

@@ -81,6 +81,11 @@ def permute(call: Call, blob: Blob, order: Sequence[int]) -> Blob:
     return reshape(call, blob, want)
 
 
+def exchange_with_batch(call: Call, blob: Blob, batch: int) -> Blob:
+    """Append what exchanges the first two axes, of which ``batch`` (0 or 1) stays free."""
+    return _exchange(call, blob, 0, 1, 1, batch)
+
+
 def _blocks(order: Sequence[int]) -> list[tuple[int, ...]]:
     """Axes that stay behind each other, in their new order."""
     blocks: list[tuple[int, ...]] = []
@@ -92,11 +97,11 @@ def _blocks(order: Sequence[int]) -> list[tuple[int, ...]]:
     return blocks
 
 
-def _exchange(call: Call, blob: Blob, start: int, n_a: int, n_b: int) -> Blob:
-    """Append what exchanges ``n_a`` axes from ``start`` on with the next ``n_b``; the batch, axis 0, stays free."""
+def _exchange(call: Call, blob: Blob, start: int, n_a: int, n_b: int, batch: int = 0) -> Blob:
+    """Append what exchanges ``n_a`` axes from ``start`` on with the next ``n_b``; the axis ``batch`` stays free."""
     pre, axes_a, axes_b, post = _parts(blob.shape, start, n_a, n_b)
     a, b = prod(axes_a), prod(axes_b)
-    by_first = start > 0 and a <= b
+    by_first = batch >= start + n_a or (batch < start and a <= b)
     if (a if by_first else b) > MOST_PIECES:
         swapped = (_interleave if by_first else _collect)(call, blob, start, n_a, n_b)
     elif by_first:
@@ -110,7 +115,8 @@ def _join_pieces(call: Call, blob: Blob, axis: int, place: int) -> Blob:
     """Move an axis to another place: a piece for each of its extents, joined there."""
     others = [*blob.shape[:axis], *blob.shape[axis + 1 :]]
     parts = pieces(call, blob, axis, [1] * blob.shape[axis])
-    moved = [reshape(call, part, (*others[:place], 1, *others[place:])) for part in parts]
+    free = 1 if place == 0 else 0 if axis == 0 else None  # where the batch stands afterwards, if it moves
+    moved = [reshape(call, part, (*others[:place], 1, *others[place:]), free) for part in parts]
     return concat(call, moved, place)
 
 
@@ -120,11 +126,12 @@ def _interleave(call: Call, blob: Blob, start: int, n_a: int, n_b: int) -> Blob:
     a, last = prod(axes_a), len(axes_b) - 1
     if len(axes_b) + len(post) > 2:
         axes_b, post, last = (prod(axes_b),), (prod(post),), 0
-    channels = reshape(call, blob, (*pre, a, *axes_b, *post))
+    outer = pre or (1,)
+    channels = reshape(call, blob, (*outer, a, *axes_b, *post))
     written = (*axes_b[:-1], axes_b[-1] * a, *post)
     weight, window_fields = _one_hot(a, last, len(written))
-    param = {"num_output": 1, **window_fields, **({} if start == 1 else {"axis": start})}
-    top = call.step("Deconvolution", channels, "interleaved", (*pre, 1, *written), [weight], convolution_param=param)
+    param = {"num_output": 1, **window_fields, **({} if len(outer) == 1 else {"axis": len(outer)})}
+    top = call.step("Deconvolution", channels, "interleaved", (*outer, 1, *written), [weight], convolution_param=param)
     lines = reshape(call, top, (*pre, *written))
     return reshape(call, lines, (*pre, *axes_b, a, *post), free=start + last)
 

@@ -46,10 +46,10 @@ def reshape(call: Call, blob: Blob, shape: Sequence[int], free: int | None = Non
         return blob
     first, last = _kept(have, want)
     middle = [int(extent) for extent in want[first : len(want) - last]]
-    if len(middle) == 1 or first == 0:
-        middle[0] = -1
-    elif free is not None and 0 <= free - first < len(middle):
+    if free is not None and 0 <= free - first < len(middle):
         middle[free - first] = -1
+    elif len(middle) == 1 or first == 0:
+        middle[0] = -1
     if last == 0:
         return call.step("Reshape", blob, "reshaped", want, reshape_param={"shape": {"dim": [0] * first + middle}})
     span = {"axis": first, "num_axes": len(have) - first - last}

@@ -23,6 +23,10 @@ FUNCTIONS = {
     "cat over another axis": lambda x: torch.cat([x, x * 2], -1),
     "cat of one": lambda x: torch.cat([x], 1) + 1,
     "cat of the same": lambda x: torch.cat([x, x], 2),
+    "cat of a constant": lambda x: torch.cat([x, torch.full((len(x), 2, 3, 5), 0.7)], 1),
+    "cat of a constant map": lambda x: torch.cat(
+        [torch.arange(15.0).view(1, 1, 3, 5).expand(len(x), -1, -1, -1), x], 1
+    ),
     "stack": lambda x: torch.stack([x, x * 2], 1),
     "stack behind": lambda x: torch.stack([x, x * 2, x + 1], -1),
     "expand": lambda x: x[:, :1].expand(-1, 6, -1, -1),
@@ -58,7 +62,7 @@ def test_all_is_covered(cases: dict[str, Case]) -> None:
     ("function", "reason"),
     [
         (lambda x: x.repeat(2, 1, 1, 1), "along the batch"),
-        (lambda x: x.expand(3, *x.shape), "new axes before the batch"),
+        (lambda x: x.expand(3, *x.shape), "it has lost the batch"),
         (lambda x: x.repeat_interleave(2), "without dim"),
     ],
 )
