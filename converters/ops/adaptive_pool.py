@@ -8,23 +8,23 @@ from itertools import pairwise
 import numpy as np
 
 from converters.call import Call, Result
+from converters.compose.reshaping import reshape
 from converters.layer_spec import Blob
 from converters.ops.axis_map import map_axis
 from converters.ops.pool import ONE, Windows, pool
-from converters.ops.shape import reshape
 from converters.ops.slice import gather
 from converters.registry import converts
 
 
 @converts(*(f"aten.adaptive_avg_pool{axes}d.default" for axes in (1, 2, 3)))
 def convert_adaptive_avg_pool(call: Call) -> Result:
-    """Average pooling along the axes whose windows are alike, along others a matrix."""
+    """Pooling along axes whose windows are alike, along others a frozen Convolution or InnerProduct."""
     return _adaptive(call, "AVE")
 
 
 @converts(*(f"aten.adaptive_max_pool{axes}d.default" for axes in (1, 2, 3)))
 def convert_adaptive_max_pool(call: Call) -> Result:
-    """Maximum pooling; where windows differ, their places are first laid out side by side."""
+    """Pooling; where windows differ, a frozen matrix lays their places out side by side first."""
     return _adaptive(call, "MAX")
 
 

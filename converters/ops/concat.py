@@ -8,9 +8,9 @@ import numpy as np
 
 from converters.call import Call, Result
 from converters.compose.layers import constant
+from converters.compose.reshaping import reshape
 from converters.errors import RefusedError
 from converters.layer_spec import Blob
-from converters.ops.shape import reshape
 from converters.registry import converts
 
 
@@ -22,7 +22,7 @@ def convert_cat(call: Call) -> Result:
 
 @converts("aten.stack.default")
 def convert_stack(call: Call) -> Result:
-    """Every value with a new axis of extent 1, then Concat along it."""
+    """Reshape of every value to a new axis of extent 1, then Concat along it."""
     axis = call["dim"] % len(call.shape)
     parts = [reshape(call, tensor, (*tensor.shape[:axis], 1, *tensor.shape[axis:])) for tensor in _tensors(call)]
     return concat(call, parts, axis)
@@ -44,7 +44,7 @@ def convert_repeat(call: Call) -> Result:
 
 @converts("aten.repeat_interleave.self_int")
 def convert_repeat_interleave(call: Call) -> Result:
-    """Every place several times: a new axis behind it, Tile along that, and both as one."""
+    """Reshape to a new axis, Tile along that, and Reshape to both as one."""
     blob = call.blob("self")
     if call["dim"] is None:
         raise RefusedError("without dim, through all axes as if they were one")

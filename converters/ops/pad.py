@@ -18,7 +18,7 @@ from converters.registry import converts
 
 @converts("aten.pad.default", "aten.constant_pad_nd.default")
 def convert_pad(call: Call) -> Result:
-    """Pad by any amounts of any axis but the batch."""
+    """One-hot Convolution per channel; a number by Power and Eltwise as well, other modes by Slice and Concat."""
     blob = call.blob("self")
     mode = call.get("mode", "constant")
     margins = _margins(call, blob)

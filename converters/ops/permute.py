@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from converters.call import Call, Result
+from converters.compose.reshaping import reshape
 from converters.layer_spec import Blob
 from converters.ops.concat import concat
 from converters.ops.geometry import window
-from converters.ops.shape import reshape
 from converters.ops.slice import pieces
 from converters.registry import converts
 
@@ -32,7 +32,7 @@ MOST_PIECES = 8
 
 @converts("aten.permute.default", "aten.transpose.int", "aten.t.default")
 def convert_permute(call: Call) -> Result:
-    """Axes in the order ``dims``, or two of them exchanged."""
+    """Reshape; Slice and Concat for few places, else a one-hot Convolution or Deconvolution."""
     blob = call.blob("self")
     order = list(range(len(blob.shape)))
     if "dims" in call.arguments:
@@ -45,7 +45,7 @@ def convert_permute(call: Call) -> Result:
 
 @converts("aten.channel_shuffle.default")
 def convert_channel_shuffle(call: Call) -> Result:
-    """Channels of every group side by side."""
+    """Reshape, Slice and Concat."""
     blob, groups = call.blob("self"), call["groups"]
     apart = reshape(call, blob, (blob.shape[0], groups, blob.shape[1] // groups, *blob.shape[2:]))
     return reshape(call, permute(call, apart, [0, 2, 1, *range(3, len(apart.shape))]), blob.shape)

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from converters.call import Call, Result
+from converters.compose.reshaping import reshape
 from converters.errors import RefusedError
 from converters.layer_spec import Blob
 from converters.ops.border import divide_by_that_of_ones
 from converters.ops.geometry import spatial, window
 from converters.ops.pad import pad_with_number
-from converters.ops.shape import reshape
 from converters.ops.shift import shift_window
 from converters.ops.slice import take
 from converters.registry import converts
@@ -88,13 +88,13 @@ ONE = Windows(1)
     *(f"aten.max_pool{axes}d_with_indices.default" for axes in (2, 3)),
 )
 def convert_max_pool(call: Call) -> Result:
-    """Maximum over windows: bit for bit the same once the surplus windows are cut."""
+    """Pooling, and Crop where Caffe has a window more; windows with gaps: shifts and Eltwise MAX."""
     return pool(call, call.blob("self"), "MAX", _windows(call))
 
 
 @converts(*(f"aten.avg_pool{axes}d.default" for axes in (1, 2, 3)))
 def convert_avg_pool(call: Call) -> Result:
-    """Average over windows; Caffe's divisor counts the padding, and where PyTorch's does not, a quotient mends it."""
+    """Pooling, and Crop where Caffe has a window more; without the padding: over that of ones."""
     blob, windows = call.blob("self"), _windows(call)
     divisor = call.get("divisor_override")
     if divisor:

@@ -12,11 +12,11 @@ from dataclasses import replace
 import numpy as np
 
 from converters.call import Call, Result
+from converters.compose.reshaping import reshape
 from converters.errors import RefusedError
 from converters.layer_spec import Blob
 from converters.ops.concat import concat
 from converters.ops.permute import exchange_with_batch
-from converters.ops.shape import reshape
 from converters.ops.slice import gather, take
 from converters.registry import converts
 
@@ -29,7 +29,7 @@ OUTPUT_SCALE = 2.0**-12
 
 @converts("aten.lstm.input")
 def convert_lstm(call: Call) -> Result:
-    """LSTM for every layer and direction."""
+    """LSTM for every layer and direction, with the time moved in front."""
     return _recurrent(call, call["hx"], _lstm)
 
 
@@ -60,18 +60,20 @@ def _recurrent(call: Call, states: Sequence[object], direction: Direction) -> Re
     cont = _cont(call, steps)
     found = _by_direction(call)
     last: list[Blob] = []
-    for number in range(call["num_layers"]):
-        outputs = [direction(call, steps, cont, found[number][0])]
+    for number, layer in enumerate(found, 1):
+        outputs = [direction(call, steps, cont, layer[0])]
         if call["bidirectional"]:
-            outputs.append(direction(call, _reversed(call, steps), cont, found[number][1]))
+            outputs.append(direction(call, _reversed(call, steps), cont, layer[1]))
         if 1 in call.wanted:
             last += [take(call, output, 0, output.shape[0] - 1, output.shape[0]) for output in outputs]
-        steps = concat(call, [outputs[0], *(_reversed(call, output) for output in outputs[1:])], 2)
-        if call["dropout"] and number + 1 < call["num_layers"]:
-            steps = call.step(
-                "Dropout", steps, "dropout", steps.shape, dropout_param={"dropout_ratio": call["dropout"]}
-            )
-    every = exchange_with_batch(call, steps, 1) if call["batch_first"] and 0 in call.wanted else steps
+        if number < len(found) or 0 in call.wanted:
+            steps = concat(call, [outputs[0], *(_reversed(call, output) for output in outputs[1:])], 2)
+        if number < len(found) and call["dropout"]:
+            ratio = {"dropout_ratio": call["dropout"]}
+            steps = call.step("Dropout", steps, "dropout", steps.shape, dropout_param=ratio)
+    if 0 not in call.wanted:
+        return x, concat(call, last, 0)  # nobody reads the first
+    every = exchange_with_batch(call, steps, 1) if call["batch_first"] else steps
     return (every, concat(call, last, 0)) if 1 in call.wanted else (every,)
 
 

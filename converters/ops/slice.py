@@ -8,11 +8,11 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from converters.call import Call, Result
+from converters.compose.reshaping import reshape
 from converters.errors import RefusedError
 from converters.layer_spec import Blob
 from converters.ops.axis_map import map_axis, picking
 from converters.ops.concat import concat
-from converters.ops.shape import reshape
 from converters.ops.shift import shift_window
 from converters.registry import converts
 
@@ -25,7 +25,7 @@ LARGEST_MARGIN = 8
 
 @converts("aten.slice.Tensor")
 def convert_slice(call: Call) -> Result:
-    """``x[start:stop:step]`` along one axis."""
+    """Slice; a step, or an end counted from behind, is a one-hot Convolution per channel."""
     blob, axis = call.blob("self"), _axis(call)
     start, stop, step = slice(call["start"], call["end"], call["step"]).indices(blob.shape[axis])
     return _every(call, blob, axis, range(start, stop, step))
@@ -33,7 +33,7 @@ def convert_slice(call: Call) -> Result:
 
 @converts("aten.select.int")
 def convert_select(call: Call) -> Result:
-    """``x[index]`` along one axis, which vanishes."""
+    """Slice, then a Reshape without the axis."""
     blob, axis = call.blob("self"), _axis(call)
     start = call["index"] % blob.shape[axis]
     if axis >= 2 and call["index"] < 0:
@@ -43,7 +43,7 @@ def convert_select(call: Call) -> Result:
 
 @converts("aten.split.Tensor", "aten.split_with_sizes.default", "aten.unbind.int")
 def convert_split(call: Call) -> Result:
-    """Slice with a top for every piece; the pieces of ``unbind`` lose the axis."""
+    """Slice with a top for every piece; the pieces of ``unbind`` lose the axis by Reshape."""
     blob, axis = call.blob("self"), _axis(call)
     extent = blob.shape[axis]
     if call.op == "aten.unbind.int":
@@ -57,7 +57,7 @@ def convert_split(call: Call) -> Result:
 
 @converts("aten.index_select.default")
 def convert_index_select(call: Call) -> Result:
-    """Places along one axis by a constant list of indices."""
+    """Slice and Concat, or a frozen Convolution or InnerProduct that picks many places."""
     indices = call.constant("index")
     assert indices is not None
     return gather(call, call.blob("self"), _axis(call), indices.reshape(-1).tolist())
@@ -65,7 +65,7 @@ def convert_index_select(call: Call) -> Result:
 
 @converts("aten.index.Tensor")
 def convert_index(call: Call) -> Result:
-    """``x[:, indices]`` with one constant array of indices, or of truth values."""
+    """As index_select, by one constant array of indices."""
     blob = call.blob("self")
     given = [(axis, index) for axis, index in enumerate(call["indices"]) if index is not None]
     if len(given) != 1 or isinstance(given[0][1], Blob):
@@ -76,7 +76,7 @@ def convert_index(call: Call) -> Result:
 
 @converts("aten.flip.default")
 def convert_flip(call: Call) -> Result:
-    """Every axis in ``dims`` from back to front."""
+    """Slice and Concat for few places, else a frozen Convolution or InnerProduct."""
     blob = call.blob("self")
     for axis in (axis % len(blob.shape) for axis in call["dims"]):
         blob = gather(call, blob, axis, list(range(blob.shape[axis]))[::-1])
@@ -85,7 +85,7 @@ def convert_flip(call: Call) -> Result:
 
 @converts("aten.roll.default")
 def convert_roll(call: Call) -> Result:
-    """Two ranges along every axis in ``dims``, changed round."""
+    """Slice into two ranges along every axis, and Concat the other way round."""
     blob = call.blob("self")
     if not call["dims"]:
         raise RefusedError("without dims, through all axes as if they were one")

@@ -40,7 +40,10 @@ RESIZES = {
 
 @converts(*RESIZES)
 def convert_resize(call: Call) -> Result:
-    """Each axis by the layer that does what its matrix does."""
+    """Deconvolution for whole factors (linear: over that of ones), else a frozen Convolution and InnerProduct.
+
+    Each axis gets the layer that does what its matrix does.
+    """
     blob = call.blob("input")
     matrices = {axis: axis_matrix(call, axis) for axis in range(2, len(blob.shape))}
     kinds = {axis: _kind(matrix) for axis, matrix in matrices.items()}

@@ -17,6 +17,7 @@ from tests.converters.ops.both_ways import (
 )
 
 IMAGE = (2, 4, 3, 5)
+MAP = torch.arange(15.0).view(1, 1, 3, 5)
 
 FUNCTIONS = {
     "cat": lambda x: torch.cat([x, x * 2, x + 1], 1),
