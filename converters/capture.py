@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
@@ -58,7 +59,10 @@ def _capture(
     values, result = _try_forward(model, shapes, device, whole)
     positional, named = arguments(model, values)
     try:
-        program = torch.export.export(model, positional, named)
+        with warnings.catch_warnings():
+            # of every recurrent module, which only keeps its weights a second time
+            warnings.filterwarnings("ignore", "The tensor attributes? .*_flat_weights")
+            program = torch.export.export(model, positional, named)
         keep_whole(program.graph)
         program = program.run_decompositions({})
     except Exception as error:  # whatever torch, or the model's own code, raises

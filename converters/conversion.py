@@ -15,11 +15,13 @@ from converters.layer_spec import Blob, LayerSpec, Reference
 from converters.names import Namer
 from converters.signature import Shapes
 from converters.simplify import simplified
+from converters.sizes import walk_for_sizes, why_fixed
 from converters.walk import Missing, Walk
 from converters.write import WITHOUT_BACKWARD, to_net, to_weights
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.weights import Weights
 from prototxt.lint import lint_net
+from prototxt.net.input_size import mark_fixed_input_size
 from prototxt.pixels.preprocess import Preprocessing
 
 
@@ -78,9 +80,10 @@ def convert(
     ConversionError : if the model cannot be captured, or does not take such an input.
     """
     captured = capture(model, input_shape)
-    names_of_inputs = [each.name for each in captured.inputs]
-    walk = Walk(captured, Namer(model, names or {}, reserved=(*names_of_inputs, "prob")))
-    layers = walk.layers()
+    inputs = {each.name: each.asked for each in captured.inputs}
+    walk, layers = walk_for_sizes(
+        lambda any_size: Walk(captured, Namer(model, names or {}, reserved=(*inputs, "prob")), any_size), inputs
+    )
     outputs, notes = _outputs(captured, walk)
     if not layers:
         raise ConversionError(f"{type(model).__name__} returns its input: there is nothing to convert")
@@ -89,7 +92,9 @@ def convert(
         layers.append(LayerSpec("prob", "Softmax", (scores,), ("prob",)))
     raw, layers = layers, simplified(layers, {"prob", *(blob.name for blob in outputs.values() if blob)})
     renamed = _renamed_tops(raw, layers)
-    net = to_net(title or type(model).__name__, {each.name: each.asked for each in captured.inputs}, layers)
+    net = to_net(title or type(model).__name__, inputs, layers)
+    if walk.fixed:
+        mark_fixed_input_size(net, why_fixed(walk.fixed))
     complaints = lint_net(net)
     if complaints:
         raise ConversionError(f"the net would not load in stock Caffe 1.0: {'; '.join(complaints)}")

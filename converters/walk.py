@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor, fx
 
 import converters.ops  # noqa: F401 - registers the converters
-from converters.call import Call, Origin, Result
+from converters.call import Call, FixedSize, Origin, Result
 from converters.capture import is_getitem, module_place
 from converters.captured import Captured
 from converters.errors import Problem, RefusedError, UnsupportedOpsError
@@ -34,15 +34,22 @@ class Walk:
     ----------
     captured : the graph.
     namer : gives every operation its name.
+    any_size : whether to take forms that are right at every size of the input even where this one needs none.
+
+    Attributes
+    ----------
+    fixed : why the layers are right for this size of the input only; empty where they are not.
     """
 
-    def __init__(self, captured: Captured, namer: Namer) -> None:
+    def __init__(self, captured: Captured, namer: Namer, any_size: bool = False) -> None:
         self._captured = captured
         self._namer = namer
         self._values: dict[str, Any] = {each.node: Blob(each.name, each.shape) for each in captured.inputs}
         self._learned = set(captured.learned)
         self._shared = _shared_constants(captured)
         self._like = next(iter(self._values.values()), None)
+        self._any_size = any_size
+        self.fixed: list[FixedSize] = []
         self.references: list[Reference] = []
 
     def layers(self) -> list[LayerSpec]:
@@ -100,11 +107,14 @@ class Walk:
             self._like,
             self._types(node),
             lambda name: self._number(f"{place}.{name}" if place else name),
+            any_size=self._any_size,
+            wanted={user.args[1] for user in node.users if is_getitem(user)},
         )
         result = call.finish(CONVERTERS[op](call))
         _check_finite(call.layers)
         self._values[node.name] = _named(node, result)
         self._refer(node, call.layers, result)
+        self.fixed += call.fixed
         return call.layers
 
     def _arguments(self, node: fx.Node) -> dict[str, Any]:
@@ -225,9 +235,9 @@ def _plain(value: Any) -> Any:
 
 def _named(node: fx.Node, result: Result) -> Any:
     """The node's result, or results, as a converter gave them."""
-    if isinstance(result, Blob):
-        return replace(result, shape=_shape(node.meta["val"])) if _is_tensor(node) else result
-    return _results(node, [result] if isinstance(result, str) else result)
+    if isinstance(result, Blob) and _is_tensor(node):
+        return replace(result, shape=_shape(node.meta["val"]))
+    return _results(node, [result] if isinstance(result, str | Blob) else result)
 
 
 def _results(node: fx.Node, names: Sequence[str | Blob]) -> Any:

@@ -16,7 +16,7 @@ def to_net(name: str, inputs: Mapping[str, Sequence[int]], layers: Iterable[Laye
     return net(name, [*(input_layer(*each) for each in inputs.items()), *map(_to_layer, layers)])
 
 
-WITHOUT_BACKWARD = ("ArgMax", "Threshold")
+WITHOUT_BACKWARD = ("ArgMax", "Embed", "Threshold")
 """Layers whose backward pass ends stock Caffe: training must not ask for it."""
 
 
@@ -29,7 +29,7 @@ def _to_layer(spec: LayerSpec) -> LayerParameter:
     param = _param(spec)
     fields = {message: _listed(message, values) for message, values in spec.fields.items()}
     more: dict[str, Any] = {"param": param} if param else {}
-    if spec.type in WITHOUT_BACKWARD:
+    if not spec.propagates or spec.type in WITHOUT_BACKWARD:
         more["propagate_down"] = [False] * len(spec.bottoms)
     return layer(spec.type, spec.name, spec.bottoms, spec.tops, **fields, **more)
 

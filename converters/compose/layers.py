@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from converters.call import Call
+from converters.compose.reshaping import reshape
 from converters.errors import RefusedError
 from converters.layer_spec import Blob
 
@@ -111,8 +112,7 @@ def reshaped(call: Call, x: Blob, shape: Sequence[int], part: str = "reshaped") 
         return layer(call, "Flatten", x, part, shape)
     if not shape:
         raise RefusedError("to a number without axes")
-    first = 0 if x.shape and x.shape[0] == shape[0] else -1
-    return layer(call, "Reshape", x, part, shape, reshape_param={"shape": {"dim": [first, *shape[1:]]}})
+    return reshape(call, x, shape, part=part)
 
 
 def tiled(call: Call, x: Blob, axis: int, times: int, part: str = "tiled") -> Blob:
