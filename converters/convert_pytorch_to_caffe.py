@@ -38,7 +38,11 @@ class Options:
     model: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None
     """A bundled model: a folder with model.json and weights.safetensors."""
     weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
-    """Weights by name: .safetensors, or what torch.load(weights_only=True) reads."""
+    """Weights by name: .safetensors, or a file of torch.save, torch.jit.save or torch.export.save; no code is run."""
+    weights_key: Annotated[str, tyro.conf.arg(metavar="KEY", help_behavior_hint="")] = ""
+    """Where in that file the weights lie, such as ema; by default under the usual keys, state_dict, model, net ...."""
+    ignore_surplus: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Leave out weights that the model does not have, and name them."""
     random_weights: bool = False
     """Convert without trained weights, to try something out."""
     seed: int = 0
@@ -111,6 +115,8 @@ def _description(options: Options) -> Description:
         description = describe_model(options.arch, options.module, options.weights, first)
     return replace(
         description,
+        weights_key=options.weights_key,
+        ignore_surplus=options.ignore_surplus,
         input_shapes=_shapes(options.input_shape) or description.input_shapes,
         mean=_numbers("--mean", options.mean, float) or description.mean,
         std=_numbers("--std", options.std, float) or description.std,

@@ -63,4 +63,4 @@ def converting(
         verifications = yield from verifying(conversion, source.model, engines, files=files)
         check(verifications)
         write_record(stage, stem, conversion, source.about, verifications, description.classes)
-    return Converted(verifications, conversion.notes)
+    return Converted(verifications, (*source.notes, *conversion.notes))
