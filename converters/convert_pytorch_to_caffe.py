@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 if not __package__:  # started as a script: look for modules in the repository, not among the files of this package
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -16,6 +16,7 @@ import tyro
 from converters.converting import converting
 from converters.engines import ENGINES
 from converters.errors import ConversionError
+from converters.rewriting import Form
 from converters.source import Description, describe_folder, describe_model
 from converters.verdict import Verification
 from prototxt.common.errors import errors_as_sentences
@@ -64,6 +65,12 @@ class Options:
     """Name of the net and its files; by default the network's."""
     verify: Annotated[str, tyro.conf.arg(metavar="ENGINES")] = "torchcaffe"
     """What to verify with: torchcaffe, caffe (make caffe), opencv, several with commas between, or none."""
+    names: Literal["modules", "caffe"] = "modules"
+    """What layers are called: after their modules, or conv1 to fc8 where the net is plain."""
+    fold_bn: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Fold batch normalisation into the convolutions: fewer layers, for inference alone."""
+    simplify: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Leave out what only training needs, and fold factors and shifts of channels into the convolutions."""
     softmax: bool = True
     """Append a Softmax layer "prob" where the model returns scores of classes."""
 
@@ -90,10 +97,10 @@ def run(options: Options) -> list[Verification]:
     if Path(stem).name != stem:
         raise ConversionError(f"--name {stem}: must be a name without folders; --out says where the files go")
     seed = options.seed if options.random_weights else None
-    converted = with_bar(converting(description, stem, options.out, engines, seed, options.softmax))
+    converted = with_bar(converting(description, stem, options.out, engines, seed, options.softmax, _form(options)))
     print("\n".join(map(_verdict, converted.verifications)) or "not verified")
     print("".join(f"note: {note}\n" for note in converted.notes), end="")
-    print(f"wrote {options.out / stem}.prototxt, {stem}.caffemodel and conversion.json")
+    print(f"wrote {options.out / stem}.prototxt, {converted.caffemodel} and conversion.json")
     return converted.verifications
 
 
@@ -122,6 +129,10 @@ def _description(options: Options) -> Description:
         std=_numbers("--std", options.std, float) or description.std,
         resize=options.resize or description.resize,
     )
+
+
+def _form(options: Options) -> Form:
+    return Form(names=options.names, fold_batch_norm=options.fold_bn, simplify=options.simplify)
 
 
 def _stem(options: Options, description: Description) -> str:

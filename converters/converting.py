@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from converters.conversion import convert
 from converters.files import staged, write_record
+from converters.rewriting import AS_CONVERTED, Form
 from converters.source import Description, build
 from converters.verdict import Verification, check
-from converters.verification import verifying, write_files
+from converters.verification import Files, verifying, write_files
 from prototxt.common.progress import Progress
 
 
@@ -22,10 +23,12 @@ class Converted:
     ----------
     verifications : one verdict for every engine; each of them passes.
     notes : what was guessed or left out, a sentence each.
+    caffemodel : name of the file of weights.
     """
 
     verifications: list[Verification]
     notes: tuple[str, ...]
+    caffemodel: str
 
 
 def converting(
@@ -35,6 +38,7 @@ def converting(
     engines: Sequence[str] = ("torchcaffe",),
     random_seed: int | None = None,
     softmax: bool = True,
+    form: Form = AS_CONVERTED,
 ) -> Generator[Progress, None, Converted]:
     """Convert a described model, verify it and write its files; if it is given up or fails, nothing is written.
 
@@ -45,6 +49,7 @@ def converting(
     engines : names in `ENGINES` to verify with.
     random_seed : of random weights where the description has none.
     softmax : append a Softmax layer "prob" where the model returns scores of classes.
+    form : what the net shall look like.
 
     Raises
     ------
@@ -57,10 +62,21 @@ def converting(
     conversion = convert(
         source.model, description.input_shapes, preprocessing, source.names, title=stem, softmax=softmax
     )
+    conversion = form.of(conversion)
     with staged(out) as stage:
         yield Progress(0, 0, f"{stem}: write")
         files = write_files(conversion, stage, stem)
+        conversion = replace(conversion, notes=(*source.notes, *conversion.notes, *_notes(files)))
         verifications = yield from verifying(conversion, source.model, engines, files=files)
         check(verifications)
         write_record(stage, stem, conversion, source.about, verifications, description.classes)
-    return Converted(verifications, (*source.notes, *conversion.notes))
+    return Converted(verifications, conversion.notes, files.caffemodel.name)
+
+
+def _notes(files: Files) -> tuple[str, ...]:
+    """What is unusual about the files."""
+    if files.caffemodel.suffix != ".h5":
+        return ()
+    return (
+        f"the weights pass the 2 GiB that Caffe reads of a .caffemodel; they are in {files.caffemodel.name} (HDF5)",
+    )

@@ -28,7 +28,7 @@ from typing import Any
 
 from converters.conversion import Conversion
 from converters.verdict import Difference, LayerCheck, Verification
-from converters.verification import write_files
+from converters.verification import weights_name, write_files
 from prototxt.common.atomic import write_bytes, write_text
 from prototxt.common.errors import FormatError
 from prototxt.formats.weights import weights_hash
@@ -75,7 +75,7 @@ def write_conversion(
     verifications: Sequence[Verification] = (),
     classes: Path | None = None,
 ) -> Record:
-    """Write ``stem.prototxt``, ``stem.caffemodel``, ``conversion.json`` and the class names: all of them or none.
+    """Write ``stem.prototxt``, the weights, ``conversion.json`` and the class names: all of them or none.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def write_conversion(
 
     Raises
     ------
-    FormatError : if the folder cannot be written to, or the weights are too large for a ``.caffemodel``.
+    FormatError : if the folder cannot be written to.
     """
     with staged(folder) as stage:
         write_files(conversion, stage, stem)
@@ -139,7 +139,7 @@ def write_record(
         "source": dict(source),
         "prototxt": prototxt.name,
         "prototxt_hash": hashlib.sha256(prototxt.read_bytes()).hexdigest(),
-        "caffemodel": f"{stem}.caffemodel",
+        "caffemodel": weights_name(conversion, stem),
         "weights_hash": weights_hash(conversion.weights),
         "input_shape": list(conversion.net.layer[0].input_param.shape[0].dim),
         "inputs": {

@@ -19,7 +19,7 @@ from converters.reference import Expected, captured_graph, check_capture
 from converters.verdict import LayerCheck, Verification, difference
 from prototxt.common.progress import Progress, at_once
 from prototxt.formats.text import write_message
-from prototxt.formats.weights import write_weights
+from prototxt.formats.weights import fits_caffemodel, names_and_types, write_weights
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,19 @@ verify = at_once(verifying)
 
 
 def write_files(conversion: Conversion, folder: Path, stem: str = "net") -> Files:
-    """Write ``stem.prototxt`` and ``stem.caffemodel`` into ``folder``."""
-    files = Files(folder / f"{stem}.prototxt", folder / f"{stem}.caffemodel")
+    """Write ``stem.prototxt`` and ``stem.caffemodel`` (or what `weights_name` says) into ``folder``."""
+    files = Files(folder / f"{stem}.prototxt", folder / weights_name(conversion, stem))
     write_message(files.prototxt, conversion.net)
-    write_weights(files.caffemodel, conversion.net, conversion.weights)
+    owned = files.caffemodel.suffix == ".h5"  # stores shared parameters once, so it must know who owns them
+    net = conversion.net if owned else names_and_types(conversion.net)
+    write_weights(files.caffemodel, net, conversion.weights)
     return files
+
+
+def weights_name(conversion: Conversion, stem: str) -> str:
+    """``stem.caffemodel``, or ``stem.caffemodel.h5`` for more than the 2 GiB that Caffe reads of one file."""
+    small = fits_caffemodel(names_and_types(conversion.net), conversion.weights)
+    return f"{stem}.caffemodel" if small else f"{stem}.caffemodel.h5"
 
 
 class _Comparison:
