@@ -18,6 +18,7 @@ from converters.engines import ENGINES
 from converters.errors import ConversionError
 from converters.rewriting import Form
 from converters.source import Description, describe_folder, describe_model
+from converters.transforms import Pixels, read_transforms
 from converters.verdict import Verification
 from prototxt.common.errors import errors_as_sentences
 from prototxt.common.progress import with_bar
@@ -59,6 +60,9 @@ class Options:
     """Standard deviation of the pixels in 0-1; by default that of the named network (for --module 1)."""
     resize: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="")] = None
     """Shorter side of a picture before its centre is cut out; by default 256/224 of the crop."""
+    transforms: Annotated[str, tyro.conf.arg(metavar="PKG:NAME", help_behavior_hint="")] = ""
+    """Weights of torchvision whose transforms say mean, std, resize and crop, such as
+    torchvision.models:ResNet50_Weights.IMAGENET1K_V2; --mean, --std and --resize go before them."""
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("converted")
     """Where the files go."""
     name: Annotated[str, tyro.conf.arg(metavar="STEM", help_behavior_hint="")] = ""
@@ -71,6 +75,8 @@ class Options:
     """Fold batch normalisation into the convolutions: fewer layers, for inference alone."""
     simplify: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Leave out what only training needs, and fold factors and shifts of channels into the convolutions."""
+    bake_preprocessing: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Put the preprocessing in front of the net, which then takes pixels 0-255 in BGR, as OpenCV gives them."""
     softmax: bool = True
     """Append a Softmax layer "prob" where the model returns scores of classes."""
 
@@ -111,28 +117,30 @@ def _description(options: Options) -> Description:
         raise ConversionError(f"give exactly one of --arch, --module and --model; got {got}")
     if options.weights and options.random_weights:
         raise ConversionError("give --weights or --random-weights, not both")
+    pixels = read_transforms(options.transforms) if options.transforms else Pixels()
     if options.model:
         if options.weights or options.random_weights:
             raise ConversionError(f"--model {options.model} brings its own weights; leave the others out")
         description = describe_folder(options.model)
     else:
-        if options.module and not options.input_shape:
+        shapes = _shapes(options.input_shape) or ({"": (1, 3, *pixels.crop)} if pixels.crop else {})
+        if options.module and not shapes:
             raise ConversionError("--module needs --input-shape, as in --input-shape 1,3,224,224")
-        first = next(iter(_shapes(options.input_shape).values()), ())
+        first = next(iter(shapes.values()), ())
         description = describe_model(options.arch, options.module, options.weights, first)
     return replace(
         description,
         weights_key=options.weights_key,
         ignore_surplus=options.ignore_surplus,
         input_shapes=_shapes(options.input_shape) or description.input_shapes,
-        mean=_numbers("--mean", options.mean, float) or description.mean,
-        std=_numbers("--std", options.std, float) or description.std,
-        resize=options.resize or description.resize,
+        mean=_numbers("--mean", options.mean, float) or pixels.mean or description.mean,
+        std=_numbers("--std", options.std, float) or pixels.std or description.std,
+        resize=options.resize or pixels.resize or description.resize,
     )
 
 
 def _form(options: Options) -> Form:
-    return Form(names=options.names, fold_batch_norm=options.fold_bn, simplify=options.simplify)
+    return Form(options.names, options.fold_bn, options.simplify, options.bake_preprocessing)
 
 
 def _stem(options: Options, description: Description) -> str:

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from converters.baking import bake_preprocessing
 from converters.conversion import Conversion
 from converters.layer_spec import Reference
 from prototxt.formats.schema import NetParameter
@@ -29,18 +30,21 @@ class Form:
     names : of the layers, one of `NAMES`.
     fold_batch_norm : into the convolutions, for inference.
     simplify : leave out what only training needs, and fold factors and shifts of channels into the convolutions.
+    bake : put the preprocessing in front of the net.
     """
 
     names: str = "modules"
     fold_batch_norm: bool = False
     simplify: bool = False
+    bake: bool = False
 
     def of(self, conversion: Conversion) -> Conversion:
         """The conversion in this form."""
         for wanted, rewrite in ((self.simplify, shorten), (self.fold_batch_norm, fold)):
             if wanted:
                 conversion = rewritten(conversion, rewrite)
-        return named(conversion, self.names)
+        conversion = named(conversion, self.names)
+        return bake_preprocessing(conversion) if self.bake else conversion
 
 
 AS_CONVERTED = Form()

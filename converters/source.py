@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import os
-import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -18,6 +15,7 @@ from torch import nn
 
 from converters.architectures import Architecture, architecture, architecture_names
 from converters.errors import ConversionError
+from converters.importing import import_named
 from converters.state_dict import COUNTERS, Checkpoint, StateDict, fit, named_like, read_checkpoint, state_hash
 from prototxt.common.errors import FormatError
 from prototxt.common.names import did_you_mean
@@ -225,13 +223,8 @@ def _architecture(name: str) -> Architecture:
 
 
 def _from_factory(module: str, random_seed: int | None) -> nn.Module:
-    name, _, attribute = module.partition(":")
-    if not attribute:
-        raise ConversionError(f"--module {module}: must be package.module:factory, as in torchvision.models:alexnet")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # an installed command does not look into the folder that it is started in
+    found = import_named("--module", module)
     try:
-        found = getattr(importlib.import_module(name), attribute)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(random_seed or 0)
             model = found if isinstance(found, nn.Module) else found()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from converters.baking import graph_feed, pixel_feed
 from converters.conversion import Conversion
 from converters.engines import ENGINES, Job, NotSupportedError
 from converters.engines.engine import Feed, Top
@@ -59,8 +60,11 @@ def verifying(
     """
     captured = captured_graph(conversion)
     versions = {name: ENGINES.find(name).version() for name in engines}
+    own = inputs is None
     inputs = example_feeds(captured) if inputs is None else inputs
     feeds = in_batches(captured, inputs)
+    if conversion.baked and own:
+        feeds = [pixel_feed(feed, captured.inputs[0].name) for feed in feeds]
     with tempfile.TemporaryDirectory(prefix="conversion-") as folder:
         files = files or write_files(conversion, Path(folder))
         wanted = tuple((reference.layer, reference.top) for reference in conversion.references)
@@ -68,6 +72,8 @@ def verifying(
         comparisons = [_Comparison(name, versions[name], job, len(inputs)) for name in versions]
         total = len(comparisons) * len(feeds)
         for number, feed in enumerate(feeds if comparisons else ()):
+            if conversion.baked:
+                feed = graph_feed(feed, captured.inputs[0].name, conversion.baked)
             check_capture(captured, model, feed)
             expected = Expected.of(conversion, feed)
             for index, comparison in enumerate(comparisons):

@@ -120,7 +120,7 @@ def test_a_factory(tmp_path: Path, monkeypatch) -> None:
             "--verify: unknown engine 'caffe3' (did you mean 'caffe'?); use one of caffe, opencv, torchcaffe",
         ),
         ("--module json:loads --input-shape 1,3,8,8", "gives no model"),
-        ("--module json --input-shape 1,3,8,8", "must be package.module:factory"),
+        ("--module json --input-shape 1,3,8,8", "must be package.module:name"),
         ("--module nowhere:make --input-shape 1,3,8,8", "No module named 'nowhere'"),
         ("--module torch.nn:Identity", "--module needs --input-shape"),
         ("--module builtins:dict --input-shape 1,3,8,8", "gives a dict, not a torch.nn.Module"),
