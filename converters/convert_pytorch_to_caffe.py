@@ -22,6 +22,8 @@ from converters.transforms import Pixels, read_transforms
 from converters.verdict import Verification
 from prototxt.common.errors import errors_as_sentences
 from prototxt.common.progress import with_bar
+from prototxt.targets import target
+from prototxt.targets.target import STOCK
 
 PROGRAM = "convert_pytorch_to_caffe"
 
@@ -77,6 +79,8 @@ class Options:
     """Leave out what only training needs, and fold factors and shifts of channels into the convolutions."""
     bake_preprocessing: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Put the preprocessing in front of the net, which then takes pixels 0-255 in BGR, as OpenCV gives them."""
+    target: Annotated[str, tyro.conf.arg(metavar="NAME")] = STOCK
+    """The program that the net is for: caffe-1.0, caffe-master, rknn, atc, nnie, tpu-mlir or ncnn."""
     softmax: bool = True
     """Append a Softmax layer "prob" where the model returns scores of classes."""
 
@@ -98,6 +102,7 @@ def run(options: Options) -> list[Verification]:
     engines = [name.strip() for name in options.verify.split(",") if name.strip() not in ("", "none")]
     for engine in engines:
         ENGINES.find(engine, "--verify").version()  # before the minutes of work
+    target(options.target)
     description = _description(options)
     stem = options.name or _stem(options, description)
     if Path(stem).name != stem:
@@ -140,7 +145,7 @@ def _description(options: Options) -> Description:
 
 
 def _form(options: Options) -> Form:
-    return Form(options.names, options.fold_bn, options.simplify, options.bake_preprocessing)
+    return Form(options.names, options.fold_bn, options.simplify, options.bake_preprocessing, options.target)
 
 
 def _stem(options: Options, description: Description) -> str:

@@ -10,10 +10,13 @@ import numpy as np
 
 from converters.baking import bake_preprocessing
 from converters.conversion import Conversion
+from converters.errors import ConversionError
 from converters.layer_spec import Reference
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.weights import Weights
 from prototxt.rewrite import Rewritten, caffe_names, fold, rename_layers, shorten, valid_names
+from prototxt.targets import lint_for, rewrites_for, target
+from prototxt.targets.target import STOCK
 
 Rewrite = Callable[[NetParameter, Weights], Rewritten]
 
@@ -31,20 +34,27 @@ class Form:
     fold_batch_norm : into the convolutions, for inference.
     simplify : leave out what only training needs, and fold factors and shifts of channels into the convolutions.
     bake : put the preprocessing in front of the net.
+    target : the program that it is for, one of `prototxt.targets.target_names`.
     """
 
     names: str = "modules"
     fold_batch_norm: bool = False
     simplify: bool = False
     bake: bool = False
+    target: str = STOCK
 
     def of(self, conversion: Conversion) -> Conversion:
-        """The conversion in this form."""
+        """The conversion in this form.
+
+        Raises
+        ------
+        ConversionError : if the target would refuse the net, naming every layer with the reason.
+        """
         for wanted, rewrite in ((self.simplify, shorten), (self.fold_batch_norm, fold)):
             if wanted:
                 conversion = rewritten(conversion, rewrite)
         conversion = named(conversion, self.names)
-        return bake_preprocessing(conversion) if self.bake else conversion
+        return written_for(bake_preprocessing(conversion) if self.bake else conversion, self.target)
 
 
 AS_CONVERTED = Form()
@@ -65,6 +75,17 @@ def rewritten(conversion: Conversion, rewrite: Rewrite) -> Conversion:
         outputs={path: blob and result.blobs.get(blob, blob) for path, blob in conversion.outputs.items()},
         notes=(*conversion.notes, *result.notes),
     )
+
+
+def written_for(conversion: Conversion, name: str) -> Conversion:
+    """Write a converted net in the dialect of a target."""
+    wanted = target(name)
+    for rewrite in rewrites_for(wanted):
+        conversion = rewritten(conversion, rewrite)
+    findings = lint_for(wanted, conversion.net)
+    if findings:
+        raise ConversionError(f"{wanted.title} would not take the net: {'; '.join(findings)}")
+    return conversion
 
 
 def named(conversion: Conversion, names: str) -> Conversion:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from prototxt.common.errors import NetError
@@ -23,7 +23,12 @@ from prototxt.net.phases import filter_net
 PHASES = ("TRAIN", "TEST")
 
 
-def lint_net(net: NetParameter, path: Path | str | None = None, phases: Iterable[str] = PHASES) -> list[str]:
+def lint_net(
+    net: NetParameter,
+    path: Path | str | None = None,
+    phases: Iterable[str] = PHASES,
+    leave_out: Collection[str] = (),
+) -> list[str]:
     """Say what stock Caffe 1.0 would refuse in a net, or silently compute wrong.
 
     Parameters
@@ -31,6 +36,7 @@ def lint_net(net: NetParameter, path: Path | str | None = None, phases: Iterable
     net : of any age; every phase of ``phases`` that has a source of data is looked at.
     path : the net's file; findings then begin with ``file:line``.
     phases : the phases that the net is meant for.
+    leave_out : names of rules about layers that are not asked.
 
     Returns
     -------
@@ -45,8 +51,8 @@ def lint_net(net: NetParameter, path: Path | str | None = None, phases: Iterable
     findings = [
         Finding(layer.name, sentence)
         for layer in net.layer
-        for rule in LAYER_RULES.values()
-        if rule.applies(layer)
+        for name, rule in LAYER_RULES.items()
+        if name not in leave_out and rule.applies(layer)
         for sentence in rule.check(layer)
     ]
     return _sentences(net, [*findings, *_check(nets, NET_RULES.values())], path)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from converters import check, convert, verify
+from converters import ConversionError, check, convert, verify
 from converters.rewriting import Form, named, rewritten
 from converters.verdict import Verification
 from prototxt.lint import lint_net
 from prototxt.net.build import layer
 from prototxt.rewrite import fold, shorten
 from prototxt.rewrite.fold import Affine, folded_weights
+from prototxt.targets import target_names
+from tests.converters.parity import assert_parity_in
 
 SHAPE = (2, 3, 16, 16)
 
@@ -189,3 +193,24 @@ def test_a_net_with_branches_is_called_after_its_modules() -> None:
     assert "conv" in conversion.weights
     assert "Dropout" not in types(conversion)
     assert_verified(conversion, model)
+
+
+@pytest.mark.caffe
+def test_every_target_s_net_is_verified(tmp_path: Path) -> None:
+    model = normalised(
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Dropout(), nn.Flatten())
+    )
+    conversion = convert(model, SHAPE)
+    forms = {name: Form(target=name).of(conversion) for name in target_names()}
+    silenced = {name for name, form in forms.items() if "Silence" in types(form)}
+    assert not silenced & {"caffe-master", "rknn", "atc"}
+    assert "Dropout" not in types(forms["atc"])
+    assert_parity_in("caffe", forms, tmp_path)
+    assert_verified(forms["tpu-mlir"], model)
+    check(verify(forms["rknn"], model))
+
+
+def test_a_net_that_a_target_does_not_take_is_refused() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ELU())
+    with pytest.raises(ConversionError, match=r"Sophgo tpu-mlir would not take the net: layer 'elu1' \(ELU\)"):
+        Form(target="tpu-mlir").of(convert(model, SHAPE))
