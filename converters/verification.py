@@ -22,6 +22,8 @@ from prototxt.common.progress import Progress, at_once
 from prototxt.formats.text import write_message
 from prototxt.formats.weights import fits_caffemodel, names_and_types, write_weights
 
+NAMED = 5  # so many layers are named that an engine does not give
+
 
 @dataclass(frozen=True)
 class Files:
@@ -134,7 +136,8 @@ class _Comparison:
         if self._refused:
             return Verification(self.name, self._version, bar, 0, (), self._refused)
         left_out = [layer for layer, index in self._job.wanted if (layer, index) not in self._checks]
-        note = f"not given by this engine: {', '.join(left_out)}" if left_out else ""
+        rest = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
+        note = f"not given by this engine: {', '.join(left_out[:NAMED])}{rest}" if left_out else ""
         checks = tuple(self._checks.values())
         return Verification(self.name, self._version, bar, self._inputs, checks, note)
 

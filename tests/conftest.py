@@ -21,6 +21,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CAFFE_ROOT = Path(os.environ.get("CAFFE_ROOT") or Path.home() / ".cache/deepvis/caffe")
+RKNN_ROOT = Path(os.environ.get("RKNN_ROOT") or Path.home() / ".cache/deepvis/rknn")
 DATA = Path(os.environ.get("DEEPVIS_DATA") or REPOSITORY.parent / "shared/data")
 
 
@@ -69,6 +70,7 @@ def _run(command: list[str | Path], cwd: Path | None, timeout: float) -> subproc
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reasons = {
         "caffe": None if (CAFFE_ROOT / "bin/caffe").exists() else f"no real Caffe in {CAFFE_ROOT} (make caffe)",
+        "rknn": None if (RKNN_ROOT / "bin/python").exists() else f"no {RKNN_ROOT}/bin/python (tools/install_rknn)",
         "data": None if DATA.is_dir() else f"no research data in {DATA} ($DEEPVIS_DATA)",
         "gpu": _why_no_gpu() if any(item.get_closest_marker("gpu") for item in items) else None,
     }

@@ -117,7 +117,7 @@ def test_a_factory(tmp_path: Path, monkeypatch) -> None:
         ),
         (
             "--arch alexnet64 --random-weights --verify caffe3",
-            "--verify: unknown engine 'caffe3' (did you mean 'caffe'?); use one of caffe, opencv, torchcaffe",
+            "--verify: unknown engine 'caffe3' (did you mean 'caffe'?); use one of caffe, opencv, rknn, torchcaffe",
         ),
         ("--module json:loads --input-shape 1,3,8,8", "gives no model"),
         ("--module json --input-shape 1,3,8,8", "must be package.module:name"),
