@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -36,6 +37,7 @@ def test_every_layer_is_compared_with_all_inputs(model: nn.Module) -> None:
 
 
 @pytest.mark.caffe
+@pytest.mark.opencv4
 def test_a_wrong_weight_is_found_at_its_layer_in_every_engine(model: nn.Module) -> None:
     conversion = convert(model, SHAPE)
     conversion.weights["4"][0][3, 5] += 0.01
@@ -91,12 +93,23 @@ def test_what_real_caffe_refuses_is_one_sentence(model: nn.Module) -> None:
         verify(conversion, model, ["caffe"])
 
 
+@pytest.mark.opencv4
 def test_opencv_s_gaps_are_told_not_failed() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LocalResponseNorm(3, k=2.0))
     (verification,) = verify(convert(model, SHAPE), model, ["opencv"])
     assert verification.note.startswith("not supported by this engine: OpenCV lacks, or computes otherwise: 1 (LRN)")
     assert verification.layers == ()
     check([verification])
+
+
+def test_an_opencv_without_a_reader_says_so(model: nn.Module, monkeypatch) -> None:
+    monkeypatch.delattr(cv2.dnn, "readNetFromCaffe", raising=False)  # as OpenCV 5
+    (verification,) = verify(convert(model, SHAPE), model, ["opencv"])
+    assert verification.layers == ()
+    assert re.fullmatch(
+        r"not supported by this engine: OpenCV [\d.]+ has no reader for Caffe nets; 4\.10 to 4\.14 have",
+        verification.note,
+    )
 
 
 def test_progress_counts_up_to_the_end(model: nn.Module) -> None:
