@@ -18,6 +18,8 @@ from converters.engines import ENGINES
 from converters.errors import ConversionError
 from converters.rewriting import Form
 from converters.source import Description, describe_folder, describe_model
+from converters.training import TrainingData
+from converters.training.files import SOLVER
 from converters.transforms import Pixels, read_transforms
 from converters.verdict import Verification
 from prototxt.common.errors import errors_as_sentences
@@ -81,6 +83,16 @@ class Options:
     """Put the preprocessing in front of the net, which then takes pixels 0-255 in BGR, as OpenCV gives them."""
     target: Annotated[str, tyro.conf.arg(metavar="NAME")] = STOCK
     """The program that the net is for: caffe-1.0, caffe-master, rknn, atc, nnie, tpu-mlir or ncnn."""
+    train: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Also write train_val.prototxt and solver.prototxt: data, loss, accuracy and learning rates."""
+    train_data: Annotated[str, tyro.conf.arg(metavar="LIST")] = TrainingData.train
+    """Of --train: a list of "path label" lines, an LMDB, or for other inputs than pictures a list of HDF5 files."""
+    val_data: Annotated[str, tyro.conf.arg(metavar="LIST")] = TrainingData.val
+    """The same for testing."""
+    batch_size: int = TrainingData.batch
+    """Pictures of a step of training."""
+    frozen_batch_norm: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """In training normalise by the running statistics, and leave them alone."""
     softmax: bool = True
     """Append a Softmax layer "prob" where the model returns scores of classes."""
 
@@ -108,10 +120,14 @@ def run(options: Options) -> list[Verification]:
     if Path(stem).name != stem:
         raise ConversionError(f"--name {stem}: must be a name without folders; --out says where the files go")
     seed = options.seed if options.random_weights else None
-    converted = with_bar(converting(description, stem, options.out, engines, seed, options.softmax, _form(options)))
+    training = _training(options)
+    form = _form(options)
+    converted = with_bar(converting(description, stem, options.out, engines, seed, options.softmax, form, training))
     print("\n".join(map(_verdict, converted.verifications)) or "not verified")
     print("".join(f"note: {note}\n" for note in converted.notes), end="")
     print(f"wrote {options.out / stem}.prototxt, {converted.caffemodel} and conversion.json")
+    if training:
+        print(f"train it with: cd {options.out} && caffe train -solver {SOLVER} -weights {converted.caffemodel}")
     return converted.verifications
 
 
@@ -146,6 +162,16 @@ def _description(options: Options) -> Description:
 
 def _form(options: Options) -> Form:
     return Form(options.names, options.fold_bn, options.simplify, options.bake_preprocessing, options.target)
+
+
+def _training(options: Options) -> TrainingData | None:
+    if not options.train:
+        return None
+    if options.target not in ("caffe-1.0", "caffe-master"):
+        raise ConversionError(f"--train is for Caffe itself, not for --target {options.target}")
+    if options.batch_size < 1:
+        raise ConversionError(f"--batch-size {options.batch_size}: must be 1 or more")
+    return TrainingData(options.train_data, options.val_data, options.batch_size, options.frozen_batch_norm)
 
 
 def _stem(options: Options, description: Description) -> str:

@@ -10,6 +10,7 @@ from converters.conversion import convert
 from converters.files import staged, write_record
 from converters.rewriting import AS_CONVERTED, Form
 from converters.source import Description, build
+from converters.training import TrainingData, write_training
 from converters.verdict import Verification, check
 from converters.verification import Files, verifying, write_files
 from prototxt.common.progress import Progress
@@ -39,6 +40,7 @@ def converting(
     random_seed: int | None = None,
     softmax: bool = True,
     form: Form = AS_CONVERTED,
+    training: TrainingData | None = None,
 ) -> Generator[Progress, None, Converted]:
     """Convert a described model, verify it and write its files; if it is given up or fails, nothing is written.
 
@@ -50,6 +52,7 @@ def converting(
     random_seed : of random weights where the description has none.
     softmax : append a Softmax layer "prob" where the model returns scores of classes.
     form : what the net shall look like.
+    training : what it shall be trained on: then ``train_val.prototxt`` and ``solver.prototxt`` are written too.
 
     Raises
     ------
@@ -67,6 +70,9 @@ def converting(
         yield Progress(0, 0, f"{stem}: write")
         files = write_files(conversion, stage, stem)
         conversion = replace(conversion, notes=(*source.notes, *conversion.notes, *_notes(files)))
+        if training:
+            notes = write_training(stage, out, stem, conversion, training)
+            conversion = replace(conversion, notes=(*conversion.notes, *notes))
         verifications = yield from verifying(conversion, source.model, engines, files=files)
         check(verifications)
         write_record(stage, stem, conversion, source.about, verifications, description.classes)
