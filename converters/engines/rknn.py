@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ from prototxt.net.graph import NetGraph
 
 DRIVER = Path(__file__).with_name("rknn_driver.py")
 PLATFORM = "rk3588"
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
+LEFT_OUT = re.compile(r"OP in Layer (\S+) Current not support")  # said, and then compiled without the layer
 VERSION = "from importlib.metadata import version; print(version('rknn-toolkit2'))"
 
 
@@ -82,7 +85,11 @@ def _simulate(job: Job, graph: NetGraph, folder: Path) -> dict[str, np.ndarray]:
         "outputs": str(folder / "outputs.npz"),
     }
     (folder / "job.json").write_text(json.dumps(request))
-    _run([DRIVER, folder / "job.json"], cwd=folder)
+    printed = _run([DRIVER, folder / "job.json"], cwd=folder)
+    lost = [name for name in LEFT_OUT.findall(printed) if graph.node(name).type != "Silence"]
+    if lost:
+        layers = ", ".join(f"{name} ({graph.node(name).type})" for name in lost)
+        raise ConversionError(f"rknn-toolkit2 leaves layers out that it does not know: {layers}; see --target rknn")
     with np.load(folder / "outputs.npz") as outputs:
         return dict(outputs)
 
@@ -93,7 +100,7 @@ def _arrays(feeds: Sequence[Feed], names: Sequence[str]) -> dict[str, np.ndarray
 
 
 def _run(arguments: Sequence[str | Path], cwd: Path | None = None) -> str:
-    """Run the Python that has the toolkit and give what it prints.
+    """Run the Python that has the toolkit and give what it prints, on both ways.
 
     Raises
     ------
@@ -108,10 +115,10 @@ def _run(arguments: Sequence[str | Path], cwd: Path | None = None) -> str:
         )
     command = [python, "-I", *arguments]  # isolated: this folder has an rknn.py too
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    printed = COLOURS.sub("", done.stdout + done.stderr)
     if done.returncode:
-        errors = [
-            line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E ", "rknn-toolkit2:"))
-        ]
-        said = [*errors[:1], *reversed(done.stderr.strip().splitlines()), "without a word"][0]
+        lines = printed.splitlines()
+        errors = [line for line in lines if line.startswith(("E ", "rknn-toolkit2:"))]
+        said = ["without a word", *lines, *errors][-1]
         raise ConversionError(f"rknn-toolkit2 does not take the net: {said.removeprefix('E ').strip()}")
-    return done.stdout
+    return printed

@@ -49,11 +49,8 @@ def training_net(conversion: Conversion, data: TrainingData) -> TrainingNet:
         raise ConversionError(f"--train is for nets of one input; this one takes {names}")
     scores = _scores(graph)
     fed = data_layers(data, graph.inputs[0].blob, conversion.preprocessing)
-    body = [
-        _learning(each.layer, data.frozen_batch_norm)
-        for each in graph.layers
-        if not _left_out(graph, each.name, scores)
-    ]
+    kept = [node.layer for node in graph.layers if not _left_out(node, scores)]
+    body = [_learning(each, data.frozen_batch_norm) for each in kept]
     loss, notes = _judging(scores, infer_shapes(graph).values[scores])
     net = NetParameter(name=conversion.net.name)
     net.layer.extend([*fed.layers, *body, *loss])

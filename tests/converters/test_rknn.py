@@ -56,3 +56,10 @@ def test_networks_of_torchvision(name: str) -> None:
     verifications = verify(Form(target="rknn").of(convert(model, SHAPE)), model, ["torchcaffe", "rknn"])
     check(verifications)
     assert verifications[1].layers
+
+
+@pytest.mark.rknn
+def test_layers_that_the_compiler_leaves_out_are_named() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ELU())
+    with pytest.raises(ConversionError, match=r"leaves layers out that it does not know: 1 \(ELU\); see --target rknn"):
+        verify(convert(model, SHAPE), model, ["rknn"])
