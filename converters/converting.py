@@ -6,13 +6,14 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from converters.conversion import convert
+from converters.conversion import Conversion, convert
+from converters.errors import ParityError
 from converters.files import staged, write_record
 from converters.rewriting import AS_CONVERTED, Form
 from converters.source import Description, build
 from converters.training import TrainingData, write_training
 from converters.verdict import Verification, check
-from converters.verification import Files, verifying, write_files
+from converters.verification import Files, verifying, write_diverging, write_files
 from prototxt.common.progress import Progress
 
 
@@ -74,9 +75,22 @@ def converting(
             notes = write_training(stage, out, stem, conversion, training)
             conversion = replace(conversion, notes=(*conversion.notes, *notes))
         verifications = yield from verifying(conversion, source.model, engines, files=files)
-        check(verifications)
+        _check(conversion, verifications, out)
         write_record(stage, stem, conversion, source.about, verifications, description.classes)
     return Converted(verifications, conversion.notes, files.caffemodel.name)
+
+
+def _check(conversion: Conversion, verifications: Sequence[Verification], out: Path) -> None:
+    """Refuse a conversion that diverges, and leave the smallest part of it that does beside ``out``."""
+    try:
+        check(verifications)
+    except ParityError as error:
+        folder = out.with_name(f"{out.name}-diverging")
+        next(each for each in verifications if write_diverging(conversion, each, folder))
+        raise ParityError(
+            f"{error}. The smallest part that diverges is in {folder}: net.prototxt and net.caffemodel give something "
+            "else for inputs.npz than expected.npz"
+        ) from None
 
 
 def _notes(files: Files) -> tuple[str, ...]:

@@ -117,6 +117,8 @@ def staged(folder: Path | str) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(stage)
         for path in new:
+            if any(path.iterdir()):
+                break
             path.rmdir()
         raise
     stage.rmdir()
@@ -209,6 +211,7 @@ def _engine(verification: Verification) -> dict[str, Any]:
         "largest_absolute": _number(max((check.difference.absolute for check in verification.layers), default=0.0)),
         "largest_relative": _number(worst.difference.relative) if worst else None,
         "worst_layer": worst.layer if worst else None,
+        "as_near_to_float64_as_pytorch": [check.layer for check in verification.by_truth],
         "note": verification.note,
     }
 

@@ -16,7 +16,8 @@ from converters.engines import ENGINES, Job, NotSupportedError
 from converters.engines.engine import Feed, Top
 from converters.errors import ParityError
 from converters.example_inputs import example_feeds, in_batches
-from converters.reference import Expected, captured_graph, check_capture
+from converters.failing import write_smallest_failing
+from converters.reference import Expected, captured_graph, check_capture, reference_values
 from converters.verdict import LayerCheck, Verification, difference
 from prototxt.common.progress import Progress, at_once
 from prototxt.formats.text import write_message
@@ -62,20 +63,16 @@ def verifying(
     """
     captured = captured_graph(conversion)
     versions = {name: ENGINES.find(name).version() for name in engines}
-    own = inputs is None
-    inputs = example_feeds(captured) if inputs is None else inputs
-    feeds = in_batches(captured, inputs)
-    if conversion.baked and own:
-        feeds = [pixel_feed(feed, captured.inputs[0].name) for feed in feeds]
+    feeds = feeds_of(conversion, inputs)
+    pictures = len(feeds) * captured.pictures if inputs is None else len(inputs)
     with tempfile.TemporaryDirectory(prefix="conversion-") as folder:
         files = files or write_files(conversion, Path(folder))
         wanted = tuple((reference.layer, reference.top) for reference in conversion.references)
         job = Job(files.prototxt, files.caffemodel, tuple(feeds), wanted)
-        comparisons = [_Comparison(name, versions[name], job, len(inputs)) for name in versions]
+        comparisons = [_Comparison(name, versions[name], job, pictures) for name in versions]
         total = len(comparisons) * len(feeds)
         for number, feed in enumerate(feeds if comparisons else ()):
-            if conversion.baked:
-                feed = graph_feed(feed, captured.inputs[0].name, conversion.baked)
+            feed = seen_by_graph(conversion, feed)
             check_capture(captured, model, feed)
             expected = Expected.of(conversion, feed)
             for index, comparison in enumerate(comparisons):
@@ -87,6 +84,39 @@ def verifying(
 
 verify = at_once(verifying)
 """`verifying` at once: ``verify(conversion, model)`` gives the verdicts."""
+
+
+def feeds_of(conversion: Conversion, inputs: Sequence[Feed] | None = None) -> list[dict[str, np.ndarray]]:
+    """What the net is given, run by run, of the batch that the graph was captured with; see `verifying`."""
+    captured = captured_graph(conversion)
+    feeds = in_batches(captured, example_feeds(captured) if inputs is None else inputs)
+    if conversion.baked and inputs is None:
+        return [pixel_feed(feed, captured.inputs[0].name) for feed in feeds]
+    return feeds
+
+
+def seen_by_graph(conversion: Conversion, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What the PyTorch graph is given when the net is given ``feed``: the same, but for baked preprocessing."""
+    if conversion.baked is None:
+        return feed
+    return graph_feed(feed, captured_graph(conversion).inputs[0].name, conversion.baked)
+
+
+def write_diverging(conversion: Conversion, verification: Verification, folder: Path) -> bool:
+    """Write the smallest part of a net that diverges; False where the engine passes.
+
+    See `converters.failing.write_smallest_failing`.
+    """
+    if verification.diverging is None:
+        return False
+    name = verification.diverging.layer
+    top = next((each.layer, each.top) for each in conversion.references if each.layer == name)
+    for feed in feeds_of(conversion):
+        values = reference_values(conversion, seen_by_graph(conversion, feed))
+        inputs = {(given, 0): array for given, array in feed.items()}
+        if write_smallest_failing(folder, conversion, verification.engine, top, {**values, **inputs}):
+            break
+    return True
 
 
 def write_files(conversion: Conversion, folder: Path, stem: str = "net") -> Files:

@@ -15,7 +15,7 @@ import numpy as np
 from converters.engines.engine import Engine, Feed, Job, NotSupportedError, Top, by_name
 from converters.engines.registry import engine
 from converters.errors import ConversionError
-from prototxt.formats.schema import NetParameter
+from converters.subnets import up_to
 from prototxt.formats.text import read_net, write_message
 from prototxt.net.graph import NetGraph
 
@@ -51,15 +51,6 @@ class Rknn(Engine):
                 for run in range(len(job.inputs)):
                     arrays = [outputs[f"{run}.{index}"] for index in range(len(tops))]
                     yield {top: array for top, array in zip(tops, arrays, strict=True) if top in job.wanted}
-
-
-def up_to(net: NetParameter, wanted: Sequence[Top]) -> NetParameter:
-    """The part of a net that leads to the wanted tops, whose last ones are then its outputs."""
-    graph = NetGraph(net)
-    needed = {node.index for node in graph.ancestors(graph.node(layer).tops[index] for layer, index in wanted)}
-    part = NetParameter(name=net.name)
-    part.layer.extend(layer for index, layer in enumerate(graph.net.layer) if index in needed or layer.type == "Input")
-    return part
 
 
 def _top(graph: NetGraph, index: int) -> Top:

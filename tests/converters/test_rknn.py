@@ -11,8 +11,8 @@ import torchvision
 from torch import nn
 
 from converters import ConversionError, check, convert, verify
-from converters.engines.rknn import up_to
 from converters.rewriting import Form
+from converters.subnets import up_to
 from prototxt.net.graph import NetGraph
 
 SHAPE = (1, 3, 64, 64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,7 +15,10 @@ from torch import nn
 from converters import ConversionError, ParityError, check, convert, verify
 from converters.example_inputs import example_inputs
 from converters.verdict import Difference, LayerCheck, difference
-from converters.verification import verifying
+from converters.verification import verifying, write_diverging
+from prototxt.formats.text import read_net
+from prototxt.formats.weights import read_weights
+from torchcaffe.network import Network
 
 SHAPE = (1, 3, 12, 12)
 
@@ -83,6 +87,22 @@ def test_absent_caffe_says_how_to_get_it(model: nn.Module, monkeypatch, tmp_path
     monkeypatch.setenv("CAFFE_ROOT", str(tmp_path))
     with pytest.raises(ConversionError, match=f"is not there: no {re.escape(str(tmp_path))}.*make caffe.*CAFFE_ROOT"):
         verify(convert(model, SHAPE), model, ["caffe"])
+
+
+@pytest.mark.parametrize("layer", ["1", "4"])
+def test_the_smallest_failing_part_runs_by_itself(layer: str, tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(400, 3)).eval()
+    conversion = convert(model, SHAPE)
+    conversion.weights[layer][0][-1] += 0.5
+    (verification,) = verify(conversion, model)
+    assert write_diverging(conversion, verification, tmp_path)
+    net = read_net(tmp_path / "net.prototxt")
+    assert len(net.layer) == {"1": 3, "4": 2}[layer]
+    inputs, expected = np.load(tmp_path / "inputs.npz"), np.load(tmp_path / "expected.npz")
+    network = Network(net, weights=read_weights(tmp_path / "net.caffemodel"), seed=0)
+    (result,) = network.run(dict(inputs)).values()
+    (wanted,) = expected.values()
+    assert np.abs(result.detach().numpy() - wanted).max() > 0.1
 
 
 @pytest.mark.caffe
