@@ -93,6 +93,10 @@ class Options:
     """Pictures of a step of training."""
     frozen_batch_norm: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """In training normalise by the running statistics, and leave them alone."""
+    verify_gradients: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Also compare the gradients of the input and of the parameters with PyTorch's."""
+    plot: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Draw the differences along the depth of the net into verification.png."""
     softmax: bool = True
     """Append a Softmax layer "prob" where the model returns scores of classes."""
 
@@ -122,8 +126,21 @@ def run(options: Options) -> list[Verification]:
     seed = options.seed if options.random_weights else None
     training = _training(options)
     form = _form(options)
-    converted = with_bar(converting(description, stem, options.out, engines, seed, options.softmax, form, training))
+    work = converting(
+        description,
+        stem,
+        options.out,
+        engines,
+        seed,
+        options.softmax,
+        form=form,
+        training=training,
+        gradients=options.verify_gradients,
+        plot=options.plot,
+    )
+    converted = with_bar(work)
     print("\n".join(map(_verdict, converted.verifications)) or "not verified")
+    print("".join(f"{each.sentence()}\n" for each in converted.gradients), end="")
     print("".join(f"note: {note}\n" for note in converted.notes), end="")
     print(f"wrote {options.out / stem}.prototxt, {converted.caffemodel} and conversion.json")
     if training:

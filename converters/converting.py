@@ -9,6 +9,9 @@ from pathlib import Path
 from converters.conversion import Conversion, convert
 from converters.errors import ParityError
 from converters.files import staged, write_record
+from converters.gradients import GradientVerification, check_gradients, summary, verify_gradients
+from converters.gradients.engines import GRADIENTS
+from converters.plot import draw_verifications
 from converters.rewriting import AS_CONVERTED, Form
 from converters.source import Description, build
 from converters.training import TrainingData, write_training
@@ -26,11 +29,13 @@ class Converted:
     verifications : one verdict for every engine; each of them passes.
     notes : what was guessed or left out, a sentence each.
     caffemodel : name of the file of weights.
+    gradients : those of every engine that has a backward pass, where asked for; each of them passes.
     """
 
     verifications: list[Verification]
     notes: tuple[str, ...]
     caffemodel: str
+    gradients: list[GradientVerification]
 
 
 def converting(
@@ -42,6 +47,8 @@ def converting(
     softmax: bool = True,
     form: Form = AS_CONVERTED,
     training: TrainingData | None = None,
+    gradients: bool = False,
+    plot: bool = False,
 ) -> Generator[Progress, None, Converted]:
     """Convert a described model, verify it and write its files; if it is given up or fails, nothing is written.
 
@@ -53,6 +60,8 @@ def converting(
     random_seed : of random weights where the description has none.
     softmax : append a Softmax layer "prob" where the model returns scores of classes.
     form : what the net shall look like.
+    gradients : also compare the backward pass, in the engines that have one.
+    plot : draw the differences along the depth into ``verification.png``.
     training : what it shall be trained on: then ``train_val.prototxt`` and ``solver.prototxt`` are written too.
 
     Raises
@@ -75,9 +84,14 @@ def converting(
             notes = write_training(stage, out, stem, conversion, training)
             conversion = replace(conversion, notes=(*conversion.notes, *notes))
         verifications = yield from verifying(conversion, source.model, engines, files=files)
+        if plot:
+            draw_verifications(stage / "verification.png", verifications)
         _check(conversion, verifications, out)
-        write_record(stage, stem, conversion, source.about, verifications, description.classes)
-    return Converted(verifications, conversion.notes, files.caffemodel.name)
+        able = [engine for engine in engines if gradients and engine in GRADIENTS]
+        backward = verify_gradients(conversion, source.model, able) if able else []
+        check_gradients(backward)
+        write_record(stage, stem, conversion, source.about, verifications, description.classes, summary(backward))
+    return Converted(verifications, conversion.notes, files.caffemodel.name, backward)
 
 
 def _check(conversion: Conversion, verifications: Sequence[Verification], out: Path) -> None:

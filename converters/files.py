@@ -4,9 +4,10 @@
 weights and their hash), ``prototxt`` and ``caffemodel`` (file names beside it), ``prototxt_hash`` (SHA-256 of the
 file), ``weights_hash`` (`prototxt.formats.weights.weights_hash`), ``input_shape``, ``preprocessing`` with
 ``preprocessing_hash``, ``classes`` (file name or null), ``engines`` (version, bar, largest differences of each),
-``layers`` (in the net's order: name, type, place in the PyTorch model, differences by engine), ``inputs`` (shape by
-name of the input; ``input_shape`` is that of the first), ``outputs`` (blob by place in what the model returns: ``""``
-for a single tensor, ``"boxes.0"`` for the first of a list under the key "boxes"; null where there is no blob),
+``gradients`` (least cosine and largest relative difference by engine, where they were compared), ``layers`` (in the
+net's order: name, type, place in the PyTorch model, differences by engine), ``inputs`` (shape by name of the input;
+``input_shape`` is that of the first), ``outputs`` (blob by place in what the model returns: ``""`` for a single tensor,
+``"boxes.0"`` for the first of a list under the key "boxes"; null where there is no blob),
 ``notes`` (what was guessed or left out) and ``versions`` of the programs.
 """
 
@@ -131,6 +132,7 @@ def write_record(
     source: Mapping[str, Any],
     verifications: Sequence[Verification],
     classes: Path | None = None,
+    gradients: Mapping[str, Any] | None = None,
 ) -> None:
     """Write ``conversion.json`` and the class names beside a net that has been written; see `write_conversion`."""
     preprocessing = conversion.preprocessing
@@ -153,6 +155,7 @@ def write_record(
         "preprocessing_hash": preprocessing.hash if preprocessing else None,
         "classes": CLASSES if classes else None,
         "engines": {verification.engine: _engine(verification) for verification in verifications},
+        "gradients": dict(gradients or {}),
         "layers": _layers(conversion, verifications),
         "versions": {
             "python": platform.python_version(),

@@ -64,7 +64,9 @@ def rewritten(conversion: Conversion, rewrite: Rewrite) -> Conversion:
     """Apply a rewrite of `prototxt.rewrite` to the net of a conversion."""
     result = rewrite(conversion.net, conversion.weights)
     layers = {old: new[0] for (old, _), new in result.moved.items() if new}
-    modules = {layers.get(name, name): place for name, place in conversion.modules.items()}
+    modules: dict[str, str] = {}
+    for name, place in conversion.modules.items():
+        modules.setdefault(layers.get(name, name), place)  # what was folded keeps the place of what it was folded into
     present = {layer.name for layer in result.net.layer}
     return replace(
         conversion,
