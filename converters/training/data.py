@@ -85,12 +85,12 @@ def _image_data(source: str, data: TrainingData, top: str, phase: str, entry: Tr
         fields |= {"new_height": entry.resize_before, "new_width": entry.resize_before}
     if phase == "TRAIN":
         fields["shuffle"] = True
-    return _reader("ImageData", top, phase, image_data_param=fields, transform_param=_transform(phase, entry))
+    return _reader("ImageData", top, phase, image_data_param=fields, transform_param=entry.transform_param)
 
 
 def _database(source: str, data: TrainingData, top: str, phase: str, entry: TrainingInput) -> LayerParameter:
     fields = {"source": source, "batch_size": data.batch, "backend": "LMDB"}
-    return _reader("Data", top, phase, data_param=fields, transform_param=_transform(phase, entry))
+    return _reader("Data", top, phase, data_param=fields, transform_param=entry.transform_param)
 
 
 READERS: dict[bool, Callable[[str, TrainingData, str, str, TrainingInput], LayerParameter]] = {
@@ -106,10 +106,6 @@ def _hdf5(source: str, data: TrainingData, top: str, phase: str) -> LayerParamet
 
 def _reader(type: str, top: str, phase: str, **fields: Any) -> LayerParameter:
     return layer(type, top, tops=[top, LABEL], include=[{"phase": phase}], **fields)
-
-
-def _transform(phase: str, entry: TrainingInput) -> dict[str, Any]:
-    return entry.transform_param | ({"mirror": True} if phase == "TRAIN" else {})
 
 
 def _normalising(bottom: str, top: str, matrix: np.ndarray) -> list[LayerParameter]:

@@ -121,8 +121,6 @@ def test_rates_and_phases() -> None:
     assert [layer.type for layer in train.layer if "data" in layer.top or layer.type == "ImageData"] == [
         *("ImageData", "Concat")
     ]
-    assert train.layer[0].transform_param.mirror
-    assert not test.layer[0].transform_param.mirror
     assert [layer.name for layer in test.layer][-3:] == ["loss", "accuracy", "accuracy_top5"]
     assert train.layer[-1].name == "loss"
     assert made.notes[0].startswith("Caffe stretches every training picture to 14x14")
