@@ -41,6 +41,7 @@ class Conversion:
     outputs : blob of everything that the model returns, by its place in the result (`converters.captured.NetOutput`);
         None where the net has no blob for it.
     notes : what was guessed or left out, a sentence each.
+    baked : preprocessing that the net's first layer does and the PyTorch graph does not (`converters.baking`), or None.
     """
 
     net: NetParameter
@@ -51,6 +52,7 @@ class Conversion:
     captured: Captured | None = field(default=None, repr=False)
     outputs: dict[str, str | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    baked: Preprocessing | None = None
 
 
 def convert(

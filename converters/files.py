@@ -4,9 +4,10 @@
 weights and their hash), ``prototxt`` and ``caffemodel`` (file names beside it), ``prototxt_hash`` (SHA-256 of the
 file), ``weights_hash`` (`prototxt.formats.weights.weights_hash`), ``input_shape``, ``preprocessing`` with
 ``preprocessing_hash``, ``classes`` (file name or null), ``engines`` (version, bar, largest differences of each),
-``layers`` (in the net's order: name, type, place in the PyTorch model, differences by engine), ``inputs`` (shape by
-name of the input; ``input_shape`` is that of the first), ``outputs`` (blob by place in what the model returns: ``""``
-for a single tensor, ``"boxes.0"`` for the first of a list under the key "boxes"; null where there is no blob),
+``gradients`` (least cosine and largest relative difference by engine, where they were compared), ``layers`` (in the
+net's order: name, type, place in the PyTorch model, differences by engine), ``inputs`` (shape by name of the input;
+``input_shape`` is that of the first), ``outputs`` (blob by place in what the model returns: ``""`` for a single tensor,
+``"boxes.0"`` for the first of a list under the key "boxes"; null where there is no blob),
 ``notes`` (what was guessed or left out) and ``versions`` of the programs.
 """
 
@@ -28,7 +29,7 @@ from typing import Any
 
 from converters.conversion import Conversion
 from converters.verdict import Difference, LayerCheck, Verification
-from converters.verification import write_files
+from converters.verification import weights_name, write_files
 from prototxt.common.atomic import write_bytes, write_text
 from prototxt.common.errors import FormatError
 from prototxt.formats.weights import weights_hash
@@ -76,7 +77,7 @@ def write_conversion(
     verifications: Sequence[Verification] = (),
     classes: Path | None = None,
 ) -> Record:
-    """Write ``stem.prototxt``, ``stem.caffemodel``, ``conversion.json`` and the class names: all of them or none.
+    """Write ``stem.prototxt``, the weights, ``conversion.json`` and the class names: all of them or none.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def write_conversion(
 
     Raises
     ------
-    FormatError : if the folder cannot be written to, or the weights are too large for a ``.caffemodel``.
+    FormatError : if the folder cannot be written to.
     """
     with staged(folder) as stage:
         write_files(conversion, stage, stem)
@@ -118,6 +119,8 @@ def staged(folder: Path | str) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(stage)
         for path in new:
+            if any(path.iterdir()):
+                break
             path.rmdir()
         raise
     stage.rmdir()
@@ -130,6 +133,7 @@ def write_record(
     source: Mapping[str, Any],
     verifications: Sequence[Verification],
     classes: Path | None = None,
+    gradients: Mapping[str, Any] | None = None,
 ) -> None:
     """Write ``conversion.json`` and the class names beside a net that has been written; see `write_conversion`."""
     preprocessing = conversion.preprocessing
@@ -140,7 +144,7 @@ def write_record(
         "source": dict(source),
         "prototxt": prototxt.name,
         "prototxt_hash": hashlib.sha256(prototxt.read_bytes()).hexdigest(),
-        "caffemodel": f"{stem}.caffemodel",
+        "caffemodel": weights_name(conversion, stem),
         "weights_hash": weights_hash(conversion.weights),
         "input_shape": list(conversion.net.layer[0].input_param.shape[0].dim),
         "inputs": {
@@ -153,6 +157,7 @@ def write_record(
         "preprocessing_hash": preprocessing.hash if preprocessing else None,
         "classes": CLASSES if classes else None,
         "engines": {verification.engine: _engine(verification) for verification in verifications},
+        "gradients": dict(gradients or {}),
         "layers": _layers(conversion, verifications),
         "versions": {
             "python": platform.python_version(),
@@ -211,6 +216,7 @@ def _engine(verification: Verification) -> dict[str, Any]:
         "largest_absolute": _number(max((check.difference.absolute for check in verification.layers), default=0.0)),
         "largest_relative": _number(worst.difference.relative) if worst else None,
         "worst_layer": worst.layer if worst else None,
+        "as_near_to_float64_as_pytorch": [check.layer for check in verification.by_truth],
         "note": verification.note,
     }
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import os
-import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,7 +15,8 @@ from torch import nn
 
 from converters.architectures import Architecture, architecture, architecture_names
 from converters.errors import ConversionError
-from converters.state_dict import StateDict, fit, read_state_dict, state_hash
+from converters.importing import import_named
+from converters.state_dict import COUNTERS, Checkpoint, StateDict, fit, named_like, read_checkpoint, state_hash
 from prototxt.common.errors import FormatError
 from prototxt.common.names import did_you_mean
 from prototxt.pixels.preprocess import Preprocessing
@@ -36,6 +35,8 @@ class Description:
     mean, std : of the pixels in 0-1, RGB.
     resize : shorter side of a picture before its centre is cut out; None for 256/224 of the crop.
     classes : text file of class names, one a line, or None.
+    weights_key : where in the file the weights lie, "" to look under the usual ones.
+    ignore_surplus : leave out weights that the model does not have.
     """
 
     arch: str
@@ -46,6 +47,8 @@ class Description:
     std: tuple[float, ...]
     resize: int | None = None
     classes: Path | None = None
+    weights_key: str = ""
+    ignore_surplus: bool = False
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -68,11 +71,13 @@ class Source:
     model : float32, on the CPU.
     names : Caffe layer names by place in the model.
     about : ``arch`` or ``module``, ``weights`` (file name or seed) and ``weights_hash``.
+    notes : what was guessed or left out, a sentence each.
     """
 
     model: nn.Module
     names: dict[str, str]
     about: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def describe_folder(folder: Path) -> Description:
@@ -142,7 +147,8 @@ def fits(arch: str, state: StateDict) -> bool:
     """Whether weights have the names and shapes of a named network's; False for one that is not built in passing."""
     if not _architecture(arch).without_memory:
         return False
-    shapes = {key: tuple(value.shape) for key, value in state.items() if not key.endswith(_COUNTER)}
+    state, _ = named_like(state, _names_of_weights(arch))
+    shapes = {key: tuple(value.shape) for key, value in state.items() if not key.endswith(COUNTERS)}
     if shapes.keys() != _names_of_weights(arch):
         return False
     with torch.device("meta"):
@@ -150,14 +156,12 @@ def fits(arch: str, state: StateDict) -> bool:
     return shapes == {key: tuple(value.shape) for key, value in model.state_dict().items() if key in shapes}
 
 
-_COUNTER = "num_batches_tracked"
-
-
 @cache
 def _names_of_weights(arch: str) -> frozenset[str]:
-    with torch.device("meta"):
-        model = _architecture(arch).build({})
-    return frozenset(key for key in model.state_dict() if not key.endswith(_COUNTER))
+    known = _architecture(arch)
+    with torch.device("meta") if known.without_memory else nullcontext():
+        model = known.build({})
+    return frozenset(key for key in model.state_dict() if not key.endswith(COUNTERS))
 
 
 def build(description: Description, random_seed: int | None = None) -> Source:
@@ -174,10 +178,13 @@ def build(description: Description, random_seed: int | None = None) -> Source:
     """
     if description.weights is None and random_seed is None and description.arch:
         raise ConversionError(f"{description.arch} has no weights; give --weights FILE, or --random-weights to try it")
-    state = read_state_dict(description.weights) if description.weights else {}
+    file, key = description.weights, description.weights_key
+    checkpoint = read_checkpoint(file, key) if file else Checkpoint({})
+    state = checkpoint.state
+    if file and description.arch:
+        state, _ = named_like(state, _names_of_weights(description.arch))
     model = _model(description, {key: tuple(value.shape) for key, value in state.items()}, random_seed)
-    if description.weights:
-        fit(model, state, str(description.weights))
+    left_out = fit(model, checkpoint.state, str(file), description.ignore_surplus) if file else ()
     weights = {"weights": description.weights.name} if description.weights else {"random_seed": random_seed}
     return Source(
         model=model.float().eval(),
@@ -187,6 +194,7 @@ def build(description: Description, random_seed: int | None = None) -> Source:
             **weights,
             "weights_hash": state_hash(model.state_dict()),
         },
+        notes=(*checkpoint.notes, *left_out),
     )
 
 
@@ -215,13 +223,8 @@ def _architecture(name: str) -> Architecture:
 
 
 def _from_factory(module: str, random_seed: int | None) -> nn.Module:
-    name, _, attribute = module.partition(":")
-    if not attribute:
-        raise ConversionError(f"--module {module}: must be package.module:factory, as in torchvision.models:alexnet")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # an installed command does not look into the folder that it is started in
+    found = import_named("--module", module)
     try:
-        found = getattr(importlib.import_module(name), attribute)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(random_seed or 0)
             model = found if isinstance(found, nn.Module) else found()

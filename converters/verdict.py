@@ -87,6 +87,11 @@ class Verification:
         return max(self.layers, key=lambda check: check.difference.relative, default=None)
 
     @property
+    def by_truth(self) -> tuple[LayerCheck, ...]:
+        """Layers that pass only because they are as near to float64 as PyTorch's own float32."""
+        return tuple(check for check in self.layers if check.difference.relative > self.bar and check.passes(self.bar))
+
+    @property
     def diverging(self) -> LayerCheck | None:
         """The first layer, in the net's order, that does not pass."""
         return next((check for check in self.layers if not check.passes(self.bar)), None)

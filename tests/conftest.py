@@ -21,6 +21,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CAFFE_ROOT = Path(os.environ.get("CAFFE_ROOT") or Path.home() / ".cache/deepvis/caffe")
+RKNN_ROOT = Path(os.environ.get("RKNN_ROOT") or Path.home() / ".cache/deepvis/rknn")
 DATA = Path(os.environ.get("DEEPVIS_DATA") or REPOSITORY.parent / "shared/data")
 
 
@@ -69,6 +70,8 @@ def _run(command: list[str | Path], cwd: Path | None, timeout: float) -> subproc
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reasons = {
         "caffe": None if (CAFFE_ROOT / "bin/caffe").exists() else f"no real Caffe in {CAFFE_ROOT} (make caffe)",
+        "opencv4": _why_no_caffe_reader() if any(item.get_closest_marker("opencv4") for item in items) else None,
+        "rknn": None if (RKNN_ROOT / "bin/python").exists() else f"no {RKNN_ROOT}/bin/python (tools/install_rknn)",
         "data": None if DATA.is_dir() else f"no research data in {DATA} ($DEEPVIS_DATA)",
         "gpu": _why_no_gpu() if any(item.get_closest_marker("gpu") for item in items) else None,
     }
@@ -82,6 +85,14 @@ def _why_no_gpu() -> str | None:
     import torch
 
     return None if torch.cuda.is_available() else "no CUDA device"
+
+
+def _why_no_caffe_reader() -> str | None:
+    import cv2
+
+    return (
+        None if hasattr(cv2.dnn, "readNetFromCaffe") else f"OpenCV {cv2.__version__} reads no Caffe nets (4.10-4.14 do)"
+    )
 
 
 @pytest.fixture(scope="session")

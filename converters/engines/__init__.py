@@ -6,4 +6,4 @@ from prototxt.common.registry import import_all
 
 __all__ = ["ENGINES", "Engine", "Job", "NotSupportedError"]
 
-import_all(__name__, __path__, leave_out=("caffe_driver",))  # which the Python of real Caffe runs
+import_all(__name__, __path__, leave_out=("caffe_driver", "rknn_driver"))  # which other Pythons run

@@ -37,6 +37,8 @@ class OpenCV(Engine):
     def run(self, jobs: Sequence[Job]) -> Iterator[dict[Top, np.ndarray]]:
         """See `Engine.run`."""
         for job in jobs:
+            if job.caffemodel.suffix == ".h5":
+                raise NotSupportedError("OpenCV reads no weights from HDF5")
             _check(read_net(job.prototxt))
             try:
                 net = cv2.dnn.readNetFromCaffe(str(job.prototxt), str(job.caffemodel))

@@ -28,14 +28,14 @@ class RealCaffe(Engine):
 
     def version(self) -> str:
         """Version as pycaffe reports it."""
-        return f"BVLC Caffe {_run(['-c', 'import caffe; print(caffe.__version__)']).strip()}"
+        return f"BVLC Caffe {run_python(['-c', 'import caffe; print(caffe.__version__)']).strip()}"
 
     def run(self, jobs: Sequence[Job]) -> Iterator[dict[Top, np.ndarray]]:
         """See `Engine.run`."""
         with tempfile.TemporaryDirectory(prefix="caffe-") as folder:
             requests = [_request(job, Path(folder) / str(number)) for number, job in enumerate(jobs)]
             (Path(folder) / "jobs.json").write_text(json.dumps(requests))
-            _run([DRIVER, Path(folder) / "jobs.json"])
+            run_python([DRIVER, Path(folder) / "jobs.json"])
             for job, request in zip(jobs, requests, strict=True):
                 for number in range(len(job.inputs)):
                     with np.load(f"{request['outputs']}.{number}.npz") as arrays:
@@ -56,7 +56,7 @@ def _request(job: Job, place: Path) -> dict[str, object]:
     }
 
 
-def _run(arguments: Sequence[str | Path]) -> str:
+def run_python(arguments: Sequence[str | Path]) -> str:
     """Run the Python that has pycaffe and give what it prints."""
     try:
         return run_caffe([need_caffe("caffe-python", OTHERWISE), *arguments])

@@ -15,7 +15,7 @@ import numpy as np
 
 from prototxt.common import atomic
 from prototxt.common.errors import FormatError, NetError
-from prototxt.formats import wire
+from prototxt.formats import file_kinds, wire
 from prototxt.formats.blob import blob_at, encode_blob
 from prototxt.formats.extensions import with_our_numbers
 from prototxt.formats.file_kinds import is_hdf5, open_binary, refuse_large
@@ -104,6 +104,23 @@ def write_weights(path: Path | str, net: NetParameter, weights: Weights) -> None
         file.write(NetParameter(name=net.name).SerializeToString() if net.name else b"")
         for layer in layers:
             layer.write(file)
+
+
+def fits_caffemodel(net: NetParameter, weights: Weights) -> bool:
+    """Whether a ``.caffemodel`` of these weights stays below the 2 GiB that Caffe reads of one file."""
+    return sum(layer.size for layer in _encoded_layers(net, weights)) <= file_kinds.FILE_LIMIT
+
+
+def names_and_types(net: NetParameter) -> NetParameter:
+    """A net with nothing but the names and types of its layers: what every reader of a ``.caffemodel`` needs.
+
+    The numbers of other fields mean different things in different branches of Caffe; a prototxt, which is text, has
+    them by name.
+    """
+    bare = NetParameter(name=net.name)
+    for layer in net.layer:
+        bare.layer.add(name=layer.name, type=layer.type)
+    return bare
 
 
 def weights_hash(weights: Weights) -> str:

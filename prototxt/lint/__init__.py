@@ -1,8 +1,8 @@
 """What stock Caffe 1.0 would refuse, or silently compute wrong, in a net or solver that parses."""
 
 from prototxt.common.registry import import_all
-from prototxt.lint.check import lint_net, lint_solver, warn_net, warn_solver
+from prototxt.lint.check import PHASES, lint_net, lint_solver, warn_net, warn_solver
 
-__all__ = ["lint_net", "lint_solver", "warn_net", "warn_solver"]
+__all__ = ["PHASES", "lint_net", "lint_solver", "warn_net", "warn_solver"]
 
 import_all(__name__, __path__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from prototxt.common.errors import NetError
@@ -25,7 +25,11 @@ PHASES = ("TRAIN", "TEST")
 
 
 def lint_net(
-    net: NetParameter, path: Path | str | None = None, phases: Iterable[str] = PHASES, extensions: bool = False
+    net: NetParameter,
+    path: Path | str | None = None,
+    phases: Iterable[str] = PHASES,
+    extensions: bool = False,
+    leave_out: Collection[str] = (),
 ) -> list[str]:
     """Say what stock Caffe 1.0 would refuse in a net, or silently compute wrong.
 
@@ -36,6 +40,7 @@ def lint_net(
     phases : the phases that the net is meant for.
     extensions : allow the layers of forks that this project knows (`prototxt.net.extension_types`), for torchcaffe and
         the converters; stock Caffe refuses them.
+    leave_out : names of rules about layers that are not asked.
 
     Returns
     -------
@@ -52,7 +57,7 @@ def lint_net(
         for layer in net.layer
         for name, rule in LAYER_RULES.items()
         if not (extensions and name == stock_layers_only.__name__)
-        if rule.applies(layer)
+        if name not in leave_out and rule.applies(layer)
         for sentence in rule.check(layer)
     ]
     return _sentences(net, [*findings, *_check(nets, NET_RULES.values())], path)

@@ -101,6 +101,7 @@ def test_vgg_small_in_both_engines(tmp_path) -> None:
 
 @pytest.mark.long
 @pytest.mark.caffe
+@pytest.mark.opencv4
 @pytest.mark.parametrize("name", ["alexnet", "vgg11", "vgg13_bn", "vgg16", "vgg19"])
 def test_a_whole_network_in_every_engine(name: str) -> None:
     torch.manual_seed(0)

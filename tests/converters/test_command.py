@@ -117,10 +117,10 @@ def test_a_factory(tmp_path: Path, monkeypatch) -> None:
         ),
         (
             "--arch alexnet64 --random-weights --verify caffe3",
-            "--verify: unknown engine 'caffe3' (did you mean 'caffe'?); use one of caffe, opencv, torchcaffe",
+            "--verify: unknown engine 'caffe3' (did you mean 'caffe'?); use one of caffe, opencv, rknn, torchcaffe",
         ),
         ("--module json:loads --input-shape 1,3,8,8", "gives no model"),
-        ("--module json --input-shape 1,3,8,8", "must be package.module:factory"),
+        ("--module json --input-shape 1,3,8,8", "must be package.module:name"),
         ("--module nowhere:make --input-shape 1,3,8,8", "No module named 'nowhere'"),
         ("--module torch.nn:Identity", "--module needs --input-shape"),
         ("--module builtins:dict --input-shape 1,3,8,8", "gives a dict, not a torch.nn.Module"),
@@ -153,7 +153,11 @@ def test_a_net_that_diverges_leaves_nothing_behind(bundle: Path, tmp_path: Path,
     monkeypatch.setattr("converters.verdict.LayerCheck.passes", lambda self, bar: self.difference.relative <= bar)
     sentence = refused(capsys, "--model", bundle, "--out", tmp_path / "out" / "deep")
     assert "torchcaffe diverges from PyTorch, first at layer 'conv1'" in sentence
-    assert not (tmp_path / "out").exists()
+    assert "The smallest part that diverges is in" in sentence
+    assert not (tmp_path / "out" / "deep").exists()
+    assert {path.name for path in (tmp_path / "out" / "deep-diverging").iterdir()} == {
+        *("net.prototxt", "net.caffemodel", "inputs.npz", "expected.npz")
+    }
 
 
 def test_a_place_that_cannot_be_written(bundle: Path, tmp_path: Path, capsys) -> None:

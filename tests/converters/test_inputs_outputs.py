@@ -50,6 +50,7 @@ def inputs_of(conversion: Conversion) -> dict[str, list[int]]:
 
 
 @pytest.mark.caffe
+@pytest.mark.opencv4
 def test_two_inputs_and_a_nest_of_outputs(tmp_path) -> None:
     model = Siamese()
     conversion = convert(model, {"right": (1, 3, 6, 6), "left": (1, 3, 6, 6)})

@@ -85,6 +85,7 @@ def test_all_operations_in_real_caffe(conversions: dict[str, Conversion], tmp_pa
     assert_parity_in("caffe", conversions, tmp_path)
 
 
+@pytest.mark.opencv4
 def test_opencv_agrees_or_its_gap_is_listed(conversions: dict[str, Conversion], tmp_path) -> None:
     refused = set()
     for name, conversion in conversions.items():

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from converters import ConversionError, ParityError, check, convert, verify
-from converters.engines import ENGINES
 from converters.example_inputs import example_inputs
 from converters.verdict import Difference, LayerCheck, difference
-from converters.verification import verifying
+from converters.verification import verifying, write_diverging
+from prototxt.formats.text import read_net
+from prototxt.formats.weights import read_weights
+from torchcaffe.network import Network
 
 SHAPE = (1, 3, 12, 12)
 
@@ -37,10 +41,11 @@ def test_every_layer_is_compared_with_all_inputs(model: nn.Module) -> None:
 
 
 @pytest.mark.caffe
+@pytest.mark.opencv4
 def test_a_wrong_weight_is_found_at_its_layer_in_every_engine(model: nn.Module) -> None:
     conversion = convert(model, SHAPE)
     conversion.weights["4"][0][3, 5] += 0.01
-    for engine in ENGINES:
+    for engine in ("torchcaffe", "caffe", "opencv"):
         (verification,) = verify(conversion, model, [engine])
         assert verification.diverging.layer == "4"
         with pytest.raises(ParityError, match=rf"{engine} diverges from PyTorch, first at layer '4': relative"):
@@ -71,7 +76,7 @@ def test_another_model_is_found(model: nn.Module) -> None:
 
 def test_unknown_engine_and_no_graph(model: nn.Module) -> None:
     conversion = convert(model, SHAPE)
-    expected = r"unknown engine 'caffe2' \(did you mean 'caffe'\?\); use one of caffe, opencv, torchcaffe"
+    expected = r"unknown engine 'caffe2' \(did you mean 'caffe'\?\); use one of caffe, opencv, rknn, torchcaffe"
     with pytest.raises(ConversionError, match=expected):
         verify(conversion, model, ["caffe2"])
     with pytest.raises(ConversionError, match="has no PyTorch graph"):
@@ -84,6 +89,22 @@ def test_absent_caffe_says_how_to_get_it(model: nn.Module, monkeypatch, tmp_path
         verify(convert(model, SHAPE), model, ["caffe"])
 
 
+@pytest.mark.parametrize("layer", ["1", "4"])
+def test_the_smallest_failing_part_runs_by_itself(layer: str, tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(400, 3)).eval()
+    conversion = convert(model, SHAPE)
+    conversion.weights[layer][0][-1] += 5
+    (verification,) = verify(conversion, model)
+    assert write_diverging(conversion, verification, tmp_path)
+    net = read_net(tmp_path / "net.prototxt")
+    assert len(net.layer) == {"1": 3, "4": 2}[layer]
+    inputs, expected = np.load(tmp_path / "inputs.npz"), np.load(tmp_path / "expected.npz")
+    network = Network(net, weights=read_weights(tmp_path / "net.caffemodel"), seed=0)
+    (result,) = network.run(dict(inputs)).values()
+    (wanted,) = expected.values()
+    assert np.abs(result.detach().numpy() - wanted).max() > 0.1
+
+
 @pytest.mark.caffe
 def test_what_real_caffe_refuses_is_one_sentence(model: nn.Module) -> None:
     conversion = convert(model, SHAPE)
@@ -92,12 +113,23 @@ def test_what_real_caffe_refuses_is_one_sentence(model: nn.Module) -> None:
         verify(conversion, model, ["caffe"])
 
 
+@pytest.mark.opencv4
 def test_opencv_s_gaps_are_told_not_failed() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LocalResponseNorm(3, k=2.0))
     (verification,) = verify(convert(model, SHAPE), model, ["opencv"])
     assert verification.note.startswith("not supported by this engine: OpenCV lacks, or computes otherwise: 1 (LRN)")
     assert verification.layers == ()
     check([verification])
+
+
+def test_an_opencv_without_a_reader_says_so(model: nn.Module, monkeypatch) -> None:
+    monkeypatch.delattr(cv2.dnn, "readNetFromCaffe", raising=False)  # as OpenCV 5
+    (verification,) = verify(convert(model, SHAPE), model, ["opencv"])
+    assert verification.layers == ()
+    assert re.fullmatch(
+        r"not supported by this engine: OpenCV [\d.]+ has no reader for Caffe nets; 4\.10 to 4\.14 have",
+        verification.note,
+    )
 
 
 def test_progress_counts_up_to_the_end(model: nn.Module) -> None:
