@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -27,6 +27,14 @@ class Origin(NamedTuple):
     learned: bool = True
 
 
+class FixedSize(NamedTuple):
+    """Why a layer is right at one size of the maps only; see `Call.fix_size`."""
+
+    layer: str
+    reason: str
+    curable: bool
+
+
 class Call:
     """An operation with its arguments, and the layers that an op file makes of it.
 
@@ -41,6 +49,9 @@ class Call:
     unique : makes a name for a layer or blob that no other has.
     origin : tells of an array what is known of it.
     like : any value with the batch as its first axis, for what is made from constants alone.
+    beside : gives a number that the operation's module has under a name, such as ``"num_batches_tracked"``, else None.
+    wanted : of an operation with several results, the indices of those that anybody reads.
+    any_size : whether to take forms that are right at every size of the maps even where this size needs none.
     types : PyTorch's number type of every argument that is a tensor, such as ``"float32"``.
     """
 
@@ -55,6 +66,9 @@ class Call:
         origin: Callable[[np.ndarray], Origin] = lambda array: Origin(),
         like: Blob | None = None,
         types: Mapping[str, str] | None = None,
+        beside: Callable[[str], float | None] = lambda name: None,
+        any_size: bool = False,
+        wanted: Collection[Any] = (),
     ) -> None:
         self.op = op
         self.name = name
@@ -63,7 +77,11 @@ class Call:
         self.shape = shape
         self.layers: list[LayerSpec] = []
         self.like = like
+        self.any_size = any_size
+        self.wanted = wanted
+        self.fixed: list[FixedSize] = []
         self.types = types or {}
+        self.beside = beside
         self._unique = unique
         self._origin = origin
         self._names = {"": name}
@@ -160,17 +178,54 @@ class Call:
         self.layers.append(spec)
         return spec.tops
 
+    def step(
+        self,
+        type: str,
+        bottoms: Blob | Sequence[Blob],
+        part: str,
+        shape: Sequence[int],
+        blobs: Sequence[np.ndarray] = (),
+        propagates: bool = True,
+        **fields: Mapping[str, Any],
+    ) -> Blob:
+        """Append a layer that moves or weighs values on the way to the result.
+
+        Parameters
+        ----------
+        part : the layer is called ``name/part``.
+        shape : of its top, batch first.
+        blobs : its weights, which are arithmetic and frozen.
+        propagates : False where its bottoms shall get no gradient from it.
+        fields : as of `layer`.
+        """
+        (top,) = self.layer_with_tops(type, bottoms, part, (part,), blobs, frozen=True, **fields)
+        self.layers[-1] = replace(self.layers[-1], propagates=propagates)
+        return Blob(top, tuple(shape))
+
+    def fix_size(self, reason: str, curable: bool = False) -> None:
+        """Note that the layers are right at this size of the maps only.
+
+        Parameters
+        ----------
+        reason : a clause about the operation, without its name.
+        curable : whether they are right at every size with `any_size`.
+        """
+        self.fixed.append(FixedSize(self.name, reason, curable))
+
     def finish(self, result: Result) -> Result:
-        """Give the layer that makes the only result, and its top, the operation's own name if no other layer has it."""
+        """Give what makes the only result the operation's own name if nothing else has it: the top, and its layer."""
         top = result.name if isinstance(result, Blob) else result
-        made = [layer for layer in self.layers if layer.tops == (top,)]
+        made = [layer for layer in self.layers if top in layer.tops]
         if not made or any(self.name in (layer.name, *layer.tops) for layer in self.layers):
             return result
-        self.layers[self.layers.index(made[0])] = replace(made[0], name=self.name, tops=(self.name,))
-        self.layers = [
-            replace(layer, bottoms=tuple(self.name if bottom == top else bottom for bottom in layer.bottoms))
-            for layer in self.layers
-        ]
+
+        def renamed(layer: LayerSpec) -> LayerSpec:
+            bottoms, tops = (
+                tuple(self.name if blob == top else blob for blob in blobs) for blobs in (layer.bottoms, layer.tops)
+            )
+            return replace(layer, name=self.name if layer.tops == (top,) else layer.name, bottoms=bottoms, tops=tops)
+
+        self.layers = [renamed(layer) for layer in self.layers]
         return replace(result, name=self.name) if isinstance(result, Blob) else self.name
 
     def _name(self, part: str, taken: set[str]) -> str:

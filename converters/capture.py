@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
@@ -10,9 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export.graph_signature import ConstantArgument, ExportGraphSignature, InputKind, OutputKind, TensorArgument
+from torch.export.graph_signature import InputKind, OutputKind
 
 from converters.captured import Captured, NetInput, NetOutput
+from converters.channels_last import keep_channels_first
 from converters.errors import ConversionError
 from converters.recognise import ASSERTIONS, drop_what_has_no_value, keep_whole
 from converters.signature import Shapes, arguments, input_names, leaves, named_shapes
@@ -57,7 +59,10 @@ def _capture(
     values, result = _try_forward(model, shapes, device, whole)
     positional, named = arguments(model, values)
     try:
-        program = torch.export.export(model, positional, named)
+        with warnings.catch_warnings():
+            # of every recurrent module, which only keeps its weights a second time
+            warnings.filterwarnings("ignore", "The tensor attributes? .*_flat_weights")
+            program = torch.export.export(model, positional, named)
         keep_whole(program.graph)
         program = program.run_decompositions({})
     except Exception as error:  # whatever torch, or the model's own code, raises
@@ -92,8 +97,10 @@ def _captured(
         if spec.kind == OutputKind.BUFFER_MUTATION
     )
     learned = {name for name, value in model.named_parameters(remove_duplicate=False) if value.requires_grad}
-    outputs = _outputs(model, signature, result)
+    keep_channels_first(program.graph)
+    outputs = _outputs(model, program, result)
     drop_what_has_no_value(program.graph, {output.node for output in outputs})
+    _check_finite(program.graph, stored, {str(spec.arg.name): str(spec.target) for spec in kept})
     values = integer_values(program.graph, stored, {str(spec.arg.name): str(spec.target) for spec in kept})
     return Captured(
         graph=program.graph_module,
@@ -109,19 +116,20 @@ def _captured(
     )
 
 
-def _outputs(model: nn.Module, signature: ExportGraphSignature, result: Any) -> tuple[NetOutput, ...]:
+def _outputs(model: nn.Module, program: torch.export.ExportedProgram, result: Any) -> tuple[NetOutput, ...]:
     """What the model returns, by its place in ``result``."""
-    given = [spec.arg for spec in signature.output_specs if spec.kind == OutputKind.USER_OUTPUT]
+    (output,) = (node for node in program.graph.nodes if node.op == "output")
+    pairs = zip(program.graph_signature.output_specs, output.args[0], strict=True)
+    given = [value for spec, value in pairs if spec.kind == OutputKind.USER_OUTPUT]
     found = list(leaves(result))
-    readable = all(isinstance(argument, TensorArgument | ConstantArgument) for argument in given)
-    if len(found) != len(given) or not readable:
+    if len(found) != len(given):
         raise ConversionError(
             f"{type(model).__name__} returns a {type(result).__name__} that cannot be looked into; it must return "
             "tensors, in tuples, lists or dictionaries"
         )
     return tuple(
-        NetOutput(path, argument.name) if isinstance(argument, TensorArgument) else NetOutput(path, "", value)
-        for (path, value), argument in zip(found, given, strict=True)
+        NetOutput(path, node.name) if isinstance(node, fx.Node) else NetOutput(path, "", value)
+        for (path, value), node in zip(found, given, strict=True)
     )
 
 
@@ -178,6 +186,18 @@ def _check_float32(model: nn.Module) -> None:
         if value.is_floating_point() and value.dtype != torch.float32:
             raise ConversionError(
                 f"{name} of the model is {value.dtype}; Caffe computes in float32: call model.float()"
+            )
+
+
+def _check_finite(graph: fx.Graph, stored: Mapping[str, Any], targets: Mapping[str, str]) -> None:
+    """Refuse weights that are infinite or no numbers, which would make every result so."""
+    for node in graph.nodes:
+        value = stored.get(targets.get(node.name, "")) if node.users else None
+        if isinstance(value, Tensor) and value.is_floating_point() and not bool(value.isfinite().all()):
+            wrong = (~value.isfinite()).nonzero()
+            raise ConversionError(
+                f"{targets[node.name]} of the model has {len(wrong)} values of {value.numel()} that are NaN or "
+                f"infinite, the first at {wrong[0].tolist()}; give weights of a training that did not diverge"
             )
 
 

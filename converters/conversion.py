@@ -15,11 +15,13 @@ from converters.layer_spec import Blob, LayerSpec, Reference
 from converters.names import Namer
 from converters.signature import Shapes
 from converters.simplify import simplified
+from converters.sizes import walk_for_sizes, why_fixed
 from converters.walk import Missing, Walk
-from converters.write import to_net, to_weights
+from converters.write import WITHOUT_BACKWARD, to_net, to_weights
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.weights import Weights
 from prototxt.lint import lint_net
+from prototxt.net.input_size import mark_fixed_input_size
 from prototxt.pixels.preprocess import Preprocessing
 
 
@@ -80,17 +82,21 @@ def convert(
     ConversionError : if the model cannot be captured, or does not take such an input.
     """
     captured = capture(model, input_shape)
-    names_of_inputs = [each.name for each in captured.inputs]
-    walk = Walk(captured, Namer(model, names or {}, reserved=(*names_of_inputs, "prob")))
-    layers = walk.layers()
+    inputs = {each.name: each.asked for each in captured.inputs}
+    walk, layers = walk_for_sizes(
+        lambda any_size: Walk(captured, Namer(model, names or {}, reserved=(*inputs, "prob")), any_size), inputs
+    )
     outputs, notes = _outputs(captured, walk)
     if not layers:
         raise ConversionError(f"{type(model).__name__} returns its input: there is nothing to convert")
     if softmax and _gives_scores(captured, outputs.values()):
         (scores,) = (blob.name for blob in outputs.values() if blob)
         layers.append(LayerSpec("prob", "Softmax", (scores,), ("prob",)))
-    layers = simplified(layers, {"prob", *(blob.name for blob in outputs.values() if blob)})
-    net = to_net(title or type(model).__name__, {each.name: each.asked for each in captured.inputs}, layers)
+    raw, layers = layers, simplified(layers, {"prob", *(blob.name for blob in outputs.values() if blob)})
+    renamed = _renamed_tops(raw, layers)
+    net = to_net(title or type(model).__name__, inputs, layers)
+    if walk.fixed:
+        mark_fixed_input_size(net, why_fixed(walk.fixed))
     complaints = lint_net(net)
     if complaints:
         raise ConversionError(f"the net would not load in stock Caffe 1.0: {'; '.join(complaints)}")
@@ -102,8 +108,8 @@ def convert(
         modules={layer.name: layer.place for layer in layers},
         references=tuple(reference for reference in walk.references if reference.layer in present),
         captured=captured,
-        outputs={path: blob.name if blob else None for path, blob in outputs.items()},
-        notes=(*captured.notes, *notes),
+        outputs={path: renamed.get(blob.name, blob.name) if blob else None for path, blob in outputs.items()},
+        notes=(*captured.notes, *notes, *_without_backward(layers)),
     )
 
 
@@ -120,6 +126,20 @@ def _outputs(captured: Captured, walk: Walk) -> tuple[dict[str, Blob | None], li
     if not any(outputs.values()):
         raise ConversionError("the model returns nothing that depends on its input")
     return outputs, notes
+
+
+def _renamed_tops(before: Collection[LayerSpec], after: Collection[LayerSpec]) -> dict[str, str]:
+    """The new name of every top of ``before``: a layer that works in place writes to a blob of another name."""
+    tops = {(layer.name, place): top for layer in after for place, top in enumerate(layer.tops)}
+    named = [((layer.name, place), top) for layer in before for place, top in enumerate(layer.tops)]
+    return {top: tops[key] for key, top in named if key in tops}
+
+
+def _without_backward(layers: Collection[LayerSpec]) -> list[str]:
+    """A sentence about layers through which stock Caffe cannot go back, if there are any."""
+    found = [f"{layer.name} ({layer.type})" for layer in layers if layer.type in WITHOUT_BACKWARD]
+    sentence = "stock Caffe has no backward pass for {}; with force_backward: true it ends the program that asks"
+    return [sentence.format(", ".join(found))] if found else []
 
 
 def _what(output: NetOutput, value: Any) -> str:

@@ -33,6 +33,7 @@ from converters.verification import weights_name, write_files
 from prototxt.common.atomic import write_bytes, write_text
 from prototxt.common.errors import FormatError
 from prototxt.formats.weights import weights_hash
+from prototxt.net.input_size import fixed_input_size
 from prototxt.pixels.preprocess import Preprocessing
 from prototxt.pixels.preprocess_file import preprocessing_in
 
@@ -149,6 +150,7 @@ def write_record(
         "inputs": {
             layer.name: list(layer.input_param.shape[0].dim) for layer in conversion.net.layer if layer.type == "Input"
         },
+        "fixed_input_size": fixed_input_size(conversion.net),
         "outputs": conversion.outputs,
         "notes": list(conversion.notes),
         "preprocessing": preprocessing.to_dict() if preprocessing else None,

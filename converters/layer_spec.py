@@ -38,6 +38,7 @@ class LayerSpec:
     frozen : for each blob, whether no solver may move it: it is arithmetic, or was not learned in PyTorch either;
         empty where all are learned.
     place : module path in the PyTorch model, "" for the model itself.
+    propagates : False for a layer whose bottoms shall get no gradient from it.
     """
 
     name: str
@@ -49,6 +50,7 @@ class LayerSpec:
     shares: tuple[str, ...] = ()
     frozen: tuple[bool, ...] = ()
     place: str = ""
+    propagates: bool = True
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from converters.layer_spec import LayerSpec
+from prototxt.net.layer_types import shares_gradient
 
 # Layers that may overwrite their bottom: their backward pass needs no more than what they leave there.
 IN_PLACE = frozenset({"ReLU", "Dropout", "Scale"})
@@ -23,7 +24,36 @@ OVERWRITABLE = frozenset(
 
 def simplified(layers: Sequence[LayerSpec], outputs: Collection[str]) -> list[LayerSpec]:
     """All that this file does; ``outputs`` are the blobs that the net gives."""
-    return work_in_place(silence_unused(drop_flattens(layers, outputs), outputs), outputs)
+    layers = drop_flattens(merge_reshapes(layers, outputs), outputs)
+    return work_in_place(silence_unused(keep_gradients(layers), outputs), outputs)
+
+
+def merge_reshapes(layers: Sequence[LayerSpec], outputs: Collection[str]) -> list[LayerSpec]:
+    """Let a Reshape or Flatten of a Reshape or Flatten read what that one read; one that nobody reads any more goes."""
+    makers = {top: layer for layer in layers for top in layer.tops}
+    merged = []
+    for layer in layers:
+        while _keeps_batch(layer) and _keeps_batch(maker := makers.get(layer.bottoms[0])):
+            assert maker is not None
+            layer = replace(layer, bottoms=maker.bottoms)
+        merged.append(layer)
+    used = {bottom for layer in merged for bottom in layer.bottoms} | set(outputs)
+    return [layer for layer in merged if not _keeps_batch(layer) or layer.tops[0] in used]
+
+
+def keep_gradients(layers: Sequence[LayerSpec]) -> list[LayerSpec]:
+    """Write as a Reshape every Flatten of a blob that shares its memory with another.
+
+    In stock Caffe 1.0 the backward pass of Flatten replaces the memory of the gradient, so that a layer below that
+    shares it (`prototxt.net.layer_types.shares_gradient`) hands zeros down (BVLC/caffe issue 6769).
+    """
+    makers = {top: layer for layer in layers for top in layer.tops}
+    return [
+        replace(layer, type="Reshape", fields={"reshape_param": {"shape": {"dim": [0, -1]}}})
+        if layer.type == "Flatten" and not layer.fields and _shares_gradient(makers.get(layer.bottoms[0]))
+        else layer
+        for layer in layers
+    ]
 
 
 def drop_flattens(layers: Sequence[LayerSpec], outputs: Collection[str]) -> list[LayerSpec]:
@@ -77,6 +107,20 @@ def silence_unused(layers: Sequence[LayerSpec], outputs: Collection[str]) -> lis
     names = {layer.name for layer in layers}
     name = next(name for name in ("silence", *(f"silence_{n}" for n in range(2, len(names) + 3))) if name not in names)
     return [*layers, LayerSpec(name, "Silence", tuple(unused), ())] if unused else list(layers)
+
+
+def _keeps_batch(layer: LayerSpec | None) -> bool:
+    """Whether a layer is a Reshape or Flatten that leaves the first axis alone, and copies no other."""
+    if layer is None or layer.type not in ("Reshape", "Flatten"):
+        return False
+    if layer.type == "Flatten":
+        return not layer.fields
+    param = layer.fields["reshape_param"]
+    return set(param) == {"shape"} and param["shape"]["dim"][0] == 0 and 0 not in param["shape"]["dim"][1:]
+
+
+def _shares_gradient(layer: LayerSpec | None) -> bool:
+    return layer is not None and shares_gradient(layer.type, len(layer.bottoms), len(layer.tops))
 
 
 def _readers(layers: Sequence[LayerSpec]) -> dict[str, list[LayerSpec]]:

@@ -11,13 +11,13 @@ import numpy as np
 from torch import Tensor, fx
 
 import converters.ops  # noqa: F401 - registers the converters
-from converters.call import Call, Origin, Result
+from converters.call import Call, FixedSize, Origin, Result
 from converters.capture import is_getitem, module_place
 from converters.captured import Captured
 from converters.errors import Problem, RefusedError, UnsupportedOpsError
 from converters.layer_spec import Blob, LayerSpec, Reference
 from converters.names import Namer
-from converters.registry import CONVERTERS, supported_ops
+from converters.registry import CONVERTERS
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,22 @@ class Walk:
     ----------
     captured : the graph.
     namer : gives every operation its name.
+    any_size : whether to take forms that are right at every size of the input even where this one needs none.
+
+    Attributes
+    ----------
+    fixed : why the layers are right for this size of the input only; empty where they are not.
     """
 
-    def __init__(self, captured: Captured, namer: Namer) -> None:
+    def __init__(self, captured: Captured, namer: Namer, any_size: bool = False) -> None:
         self._captured = captured
         self._namer = namer
         self._values: dict[str, Any] = {each.node: Blob(each.name, each.shape) for each in captured.inputs}
         self._learned = set(captured.learned)
         self._shared = _shared_constants(captured)
         self._like = next(iter(self._values.values()), None)
+        self._any_size = any_size
+        self.fixed: list[FixedSize] = []
         self.references: list[Reference] = []
 
     def layers(self) -> list[LayerSpec]:
@@ -67,7 +74,7 @@ class Walk:
                 problems.append(Problem(short(str(node.target)), module_place(node), reason))
                 self._values[node.name] = _results(node, [node.name] * _count(node))
         if problems:
-            raise UnsupportedOpsError(problems, supported_ops()) from fault
+            raise UnsupportedOpsError(problems) from fault
         return layers
 
     def value(self, node: str) -> Any:
@@ -99,10 +106,15 @@ class Walk:
             self._origins(node),
             self._like,
             self._types(node),
+            lambda name: self._number(f"{place}.{name}" if place else name),
+            any_size=self._any_size,
+            wanted={user.args[1] for user in node.users if is_getitem(user)},
         )
         result = call.finish(CONVERTERS[op](call))
+        _check_finite(call.layers)
         self._values[node.name] = _named(node, result)
         self._refer(node, call.layers, result)
+        self.fixed += call.fixed
         return call.layers
 
     def _arguments(self, node: fx.Node) -> dict[str, Any]:
@@ -118,6 +130,11 @@ class Walk:
         return {
             entry.name: _plain(given[entry.name]) if entry.name in given else entry.default_value for entry in schema
         }
+
+    def _number(self, target: str) -> float | None:
+        """A number among the model's buffers, by its place."""
+        found = [self._captured.constants[name] for name, where in self._captured.targets.items() if where == target]
+        return float(found[0]) if found and found[0].numel() == 1 else None
 
     def _types(self, node: fx.Node) -> dict[str, str]:
         """Number types of the tensors among the arguments."""
@@ -170,6 +187,19 @@ class Walk:
         return origin
 
 
+def _check_finite(layers: Sequence[LayerSpec]) -> None:
+    """Refuse layers with a setting or weight that is no finite float32."""
+    for layer in layers:
+        settings = [value for param in layer.fields.values() for value in param.values() if isinstance(value, float)]
+        if not all(abs(value) <= LARGEST for value in settings):
+            raise RefusedError(f"by a number that float32 does not hold: {', '.join(map(str, settings))}")
+        if not all(np.isfinite(blob).all() for blob in layer.blobs):
+            raise RefusedError("by a constant that is infinite or no number")
+
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
 def short(op: str) -> str:
     """An operation's name as people know it, without ``.default``."""
     return op.removesuffix(".default")
@@ -205,9 +235,9 @@ def _plain(value: Any) -> Any:
 
 def _named(node: fx.Node, result: Result) -> Any:
     """The node's result, or results, as a converter gave them."""
-    if isinstance(result, Blob):
-        return replace(result, shape=_shape(node.meta["val"])) if _is_tensor(node) else result
-    return _results(node, [result] if isinstance(result, str) else result)
+    if isinstance(result, Blob) and _is_tensor(node):
+        return replace(result, shape=_shape(node.meta["val"]))
+    return _results(node, [result] if isinstance(result, str | Blob) else result)
 
 
 def _results(node: fx.Node, names: Sequence[str | Blob]) -> Any:

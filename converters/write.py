@@ -19,6 +19,10 @@ def to_net(name: str, inputs: Mapping[str, Sequence[int]], layers: Iterable[Laye
     return net(name, [*(input_layer(*each) for each in inputs.items()), *map(_to_layer, layers)])
 
 
+WITHOUT_BACKWARD = ("ArgMax", "Embed", "Threshold")
+"""Layers whose backward pass ends stock Caffe: training must not ask for it."""
+
+
 def to_weights(layers: Iterable[LayerSpec]) -> Weights:
     """The float32 blobs of every layer that has any.
 
@@ -52,7 +56,10 @@ def _broken(spec: LayerSpec, index: int, blob: np.ndarray) -> str:
 def _to_layer(spec: LayerSpec) -> LayerParameter:
     param = _param(spec)
     fields = {message: _listed(message, values) for message, values in spec.fields.items()}
-    return layer(spec.type, spec.name, spec.bottoms, spec.tops, **fields, **({"param": param} if param else {}))
+    more: dict[str, Any] = {"param": param} if param else {}
+    if not spec.propagates or spec.type in WITHOUT_BACKWARD:
+        more["propagate_down"] = [False] * len(spec.bottoms)
+    return layer(spec.type, spec.name, spec.bottoms, spec.tops, **fields, **more)
 
 
 def _listed(message: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from prototxt.common.errors import InputError, NetError
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.weights import Weights
 from prototxt.net.graph import NetGraph, Node, Value
+from prototxt.net.input_size import check_input_size, fixed_input_size
 from prototxt.net.phases import filter_net
 from prototxt.net.shapes import Shapes, infer_shapes
 from torchcaffe.layer import Layer, Shape
@@ -74,6 +75,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.net = filter_net(net, phase, level, stages)
+        self._fixed_size = fixed_input_size(net)
         self.phase = phase
         self.graph = NetGraph(self.net)
         self.seed = int(torch.randint(2**31, ())) if seed is None else seed
@@ -139,9 +141,13 @@ class Network(nn.Module):
 
         Raises
         ------
-        NetError : an input is missing, a blob is unknown, or a layer fails; the sentence names layer and shapes.
+        NetError : an input is missing, or has a size that the net is not right for (`prototxt.net.input_size`); a blob
+            is unknown, or a layer fails; the sentence names layer and shapes.
         """
         given = {self._first(key): self._tensor(array) for key, array in (inputs or {}).items()}
+        if self._fixed_size is not None:
+            for value in given.keys() & set(self.graph.inputs):
+                check_input_size(self._fixed_size, value.blob, self.shapes.values[value], given[value].shape)
         wanted = None if keep is None else tuple(self._last(key) for key in keep)
         values = dict(given)
         for step in self._plan(frozenset(given), wanted):

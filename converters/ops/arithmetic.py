@@ -1,129 +1,115 @@
-"""Sums, differences, products, quotients and powers: of two values, with a number, or with a constant array."""
+"""Sums, differences, products, quotients, powers: of values, numbers and constants in any broadcastable shape."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from converters.call import Call
+from converters.call import Call, Result
+from converters.compose.broadcasting import as_blobs, over, plus, times, widened
+from converters.compose.layers import layer, maximum, minimum, power
 from converters.errors import RefusedError
-from converters.layer_spec import Blob
 from converters.registry import converts
 
 
-@converts("aten.add.Tensor")
-def convert_add(call: Call) -> str:
-    """``self + alpha * other``."""
-    return _weighted_sum(call, 1.0, float(call["alpha"]))
+@converts("aten.add.Tensor", "aten.add.Scalar", status="trick")
+def convert_add(call: Call) -> Result:
+    """``self + alpha * other``: Eltwise, Power (a number), Bias (a constant, or fewer axes), after Tile if need be."""
+    return plus(call, call["self"], call["other"], 1.0, float(call["alpha"]))
 
 
-@converts("aten.sub.Tensor")
-def convert_sub(call: Call) -> str:
-    """``self - alpha * other``."""
-    return _weighted_sum(call, 1.0, -float(call["alpha"]))
+@converts("aten.sub.Tensor", "aten.sub.Scalar", status="trick")
+def convert_sub(call: Call) -> Result:
+    """``self - alpha * other``, like add."""
+    return plus(call, call["self"], call["other"], 1.0, -float(call["alpha"]))
 
 
-@converts("aten.rsub.Tensor", "aten.rsub.Scalar")
-def convert_rsub(call: Call) -> str:
-    """``other - alpha * self``."""
-    return _weighted_sum(call, -float(call["alpha"]), 1.0)
+@converts("aten.rsub.Tensor", "aten.rsub.Scalar", status="trick")
+def convert_rsub(call: Call) -> Result:
+    """``other - alpha * self``, like add."""
+    return plus(call, call["self"], call["other"], -float(call["alpha"]), 1.0)
 
 
-@converts("aten.mul.Tensor")
-def convert_mul(call: Call) -> str:
-    """``self * other``."""
-    first, second = call["self"], call["other"]
-    if isinstance(first, Blob) and isinstance(second, Blob):
-        return _eltwise(call, (first, second), operation="PROD")
-    blob, constant = (first, second) if isinstance(first, Blob) else (second, first)
-    return _scale(call, blob, constant)
+@converts("aten.mul.Tensor", "aten.mul.Scalar", status="trick")
+def convert_mul(call: Call) -> Result:
+    """``self * other``: Eltwise, Power (a number), Scale (a constant, or fewer axes), after Tile if need be."""
+    return times(call, call["self"], call["other"])
 
 
-@converts("aten.div.Tensor")
-def convert_div(call: Call) -> str:
-    """``self / other``."""
-    first, second = call["self"], call["other"]
-    if not isinstance(second, Blob):
-        return _scale(call, first, 1.0 / np.asarray(second, np.float64))
-    if not isinstance(first, Blob):
-        if np.size(first) == 1 and second.shape == call.shape:
-            inverse = call.layer("Power", second, part="inverse", power_param={"power": -1.0})
-            return _scale(call, Blob(inverse, second.shape), first)
-        raise RefusedError("of a constant array by a value")
-    _check_same_shape(first, second)
-    inverse = call.layer("Power", second, part="inverse", power_param={"power": -1.0})
-    return _eltwise(call, (first, Blob(inverse, second.shape)), operation="PROD")
+@converts("aten.div.Tensor", "aten.div.Scalar", "aten.true_divide.Tensor", status="trick")
+def convert_div(call: Call) -> Result:
+    """``self / other``: a product with the inverse, which Power makes of a value."""
+    return over(call, call["self"], call["other"])
 
 
 @converts("aten.neg.default")
-def convert_neg(call: Call) -> str:
-    """``-self``."""
-    return call.layer("Power", call.blob("self"), power_param={"scale": -1.0})
+def convert_neg(call: Call) -> Result:
+    """``-self``: Power."""
+    return power(call, call.blob("self"), scale=-1.0)
 
 
-POWERS = {"aten.sqrt.default": 0.5, "aten.rsqrt.default": -0.5, "aten.reciprocal.default": -1.0}
+POWERS = {
+    "aten.sqrt.default": 0.5,
+    "aten.rsqrt.default": -0.5,
+    "aten.reciprocal.default": -1.0,
+    "aten.square.default": 2.0,
+}
 
 
 @converts("aten.pow.Tensor_Scalar", *POWERS)
-def convert_pow(call: Call) -> str:
-    """``self ** exponent``."""
-    power = float(call["exponent"] if "exponent" in call.arguments else POWERS[call.op])
-    return call.layer("Power", call.blob("self"), power_param={"power": power})
+def convert_pow(call: Call) -> Result:
+    """``self ** exponent``: Power."""
+    exponent = float(call["exponent"] if "exponent" in call.arguments else POWERS[call.op])
+    return power(call, call.blob("self"), power=exponent)
 
 
-def _weighted_sum(call: Call, a: float, b: float) -> str:
-    """``a * self + b * other``."""
-    first, second = call["self"], call["other"]
-    if isinstance(first, Blob) and isinstance(second, Blob):
-        return _eltwise(call, (first, second), **({} if a == b == 1 else {"coeff": [a, b]}))
-    if isinstance(first, Blob):
-        return _shift(call, first, a, np.asarray(second, np.float64) * b)
-    return _shift(call, second, b, np.asarray(first, np.float64) * a)
+@converts("aten.pow.Scalar")
+def convert_pow_of_a_number(call: Call) -> Result:
+    """``base ** exponent`` of a number above 0: Exp."""
+    base = float(np.reshape(call["self"], ()))
+    if base <= 0:
+        raise RefusedError(f"of {base:g}; the base must be above 0")
+    return layer(call, "Exp", call.blob("exponent"), "power", exp_param={"base": base})
 
 
-def _eltwise(call: Call, bottoms: tuple[Blob, Blob], **param: Any) -> str:
-    _check_same_shape(*bottoms)
-    return call.layer("Eltwise", bottoms, eltwise_param=param)
+@converts("aten.addcmul.default", status="trick")
+def convert_addcmul(call: Call) -> Result:
+    """``self + value * tensor1 * tensor2``, as a product and a sum."""
+    return _add_to_self(call, times)
 
 
-def _check_same_shape(first: Blob, second: Blob) -> None:
-    if first.shape != second.shape:
-        raise RefusedError(f"of the different shapes {first.shape} and {second.shape}")
+@converts("aten.addcdiv.default", status="trick")
+def convert_addcdiv(call: Call) -> Result:
+    """``self + value * tensor1 / tensor2``, as a quotient and a sum."""
+    return _add_to_self(call, over)
 
 
-def _shift(call: Call, blob: Blob, factor: float, constant: np.ndarray) -> str:
-    """``factor * blob + constant``."""
-    if constant.size == 1 and blob.shape == call.shape:
-        param = {"scale": factor, "shift": constant.item()}
-        return call.layer("Power", blob, power_param={k: v for k, v in param.items() if v != {"scale": 1}.get(k, 0)})
-    array, where = _aligned(call, blob, constant)
-    scaled = blob if factor == 1 else call.layer("Power", blob, part="scaled", power_param={"scale": factor})
-    return call.layer("Bias", scaled, blobs=[array], frozen=True, bias_param=where)
+def _add_to_self(call: Call, combine: object) -> Result:
+    first, second, value = call["tensor1"], call["tensor2"], float(call["value"])
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        raise RefusedError("with a constant product; write it as a sum with that constant")
+    return plus(call, call["self"], combine(call, first, second), 1.0, value)  # type: ignore[operator]
 
 
-def _scale(call: Call, blob: Blob, constant: Any) -> str:
-    """``blob * constant``."""
-    constant = np.asarray(constant, np.float64)
-    if constant.size == 1 and blob.shape == call.shape:
-        return call.layer("Power", blob, power_param={"scale": constant.item()})
-    array, where = _aligned(call, blob, constant)
-    return call.layer("Scale", blob, blobs=[array], frozen=True, scale_param=where)
+@converts("aten.lerp.Scalar", status="trick")
+def convert_lerp(call: Call) -> Result:
+    """``(1 - weight) * self + weight * end``: a weighted sum."""
+    weight = float(call["weight"])
+    return plus(call, call["self"], call["end"], 1.0 - weight, weight)
 
 
-def _aligned(call: Call, blob: Blob, constant: np.ndarray) -> tuple[np.ndarray, dict[str, int]]:
-    """The constant as the block of consecutive axes that Scale and Bias want, and where it lies among the blob's axes.
+@converts("aten.maximum.default", "aten.max.other")
+def convert_maximum(call: Call) -> Result:
+    """The larger of two values: Eltwise MAX."""
+    return maximum(call, *as_blobs(call, (call["self"], call["other"])))
 
-    Raises
-    ------
-    RefusedError : if the constant widens the blob, or differs from picture to picture.
-    """
-    if blob.shape != call.shape:
-        raise RefusedError(f"of a value of shape {blob.shape} with a larger constant of shape {constant.shape}")
-    extents = (1,) * (len(blob.shape) - constant.ndim) + constant.shape
-    axes = [axis for axis, extent in enumerate(extents) if extent > 1] or [1]
-    if axes[0] == 0:
-        raise RefusedError("with a constant that has a value of its own for every picture of the batch")
-    block = slice(axes[0], axes[-1] + 1)
-    array = np.broadcast_to(constant.reshape(extents[block]), blob.shape[block])
-    return array, {"axis": axes[0], "num_axes": array.ndim}
+
+@converts("aten.minimum.default", "aten.min.other", status="trick")
+def convert_minimum(call: Call) -> Result:
+    """The smaller of two values: the negative of Eltwise MAX of the negatives."""
+    return minimum(call, *as_blobs(call, (call["self"], call["other"])))
+
+
+@converts("aten.expand.default", status="trick")
+def convert_expand(call: Call) -> Result:
+    """Copies along axes of extent 1: Tile."""
+    return widened(call, call.blob("self"), call.shape)

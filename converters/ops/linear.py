@@ -26,3 +26,21 @@ def convert_linear(call: Call) -> str:
             "weight_filler": {"type": "xavier"},
         },
     )
+
+
+@converts("converters.pixel_linear.default")
+def convert_pixel_linear(call: Call) -> str:
+    """A 1x1 Convolution, where PyTorch has the channels last for a while."""
+    weight, bias = call.constant("weight"), call.constant("bias")
+    assert weight is not None
+    return call.layer(
+        "Convolution",
+        call.blob("input", axes=4),
+        blobs=[weight[:, :, None, None]] if bias is None else [weight[:, :, None, None], bias],
+        convolution_param={
+            "num_output": weight.shape[0],
+            **({} if bias is not None else {"bias_term": False}),
+            "kernel_size": 1,
+            "weight_filler": {"type": "xavier"},
+        },
+    )

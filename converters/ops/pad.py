@@ -1,90 +1,80 @@
-"""Padding with a constant."""
+"""Padding with zeros, a number, a mirror image, the edge or the other side; negative amounts cut."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from math import isfinite
 
 import numpy as np
 
-from converters.call import Call
+from converters.call import Call, Result
 from converters.errors import RefusedError
 from converters.layer_spec import Blob
+from converters.ops.axis_map import map_axis
+from converters.ops.shift import Margins, shift_window
+from converters.ops.slice import gather, take
 from converters.registry import converts
 
 
 @converts("aten.pad.default", "aten.constant_pad_nd.default")
-def convert_pad(call: Call) -> str:
-    """Pad of height and width; stock Caffe pads only inside other layers, so an identity convolution does it."""
-    if call.get("mode", "constant") != "constant":
-        raise RefusedError(f"mode {call['mode']}; only constant padding")
-    bottom = call.blob("self", axes=4)
+def convert_pad(call: Call) -> Result:
+    """One-hot Convolution per channel; a number by Power and Eltwise as well, other modes by Slice and Concat."""
+    blob = call.blob("self")
+    mode = call.get("mode", "constant")
+    margins = _margins(call, blob)
+    if mode == "constant":
+        return pad_with_number(call, blob, margins, float(call["value"] or 0))
+    for axis, (before, after) in margins.items():
+        blob = _pad_with_own(call, blob, axis, before, after, INDEX[mode])
+    return blob
+
+
+def pad_with_zeros(call: Call, blob: Blob, margins: Margins) -> Blob:
+    """Append what adds zeros to axes, or takes places away: a one-hot convolution, or a matrix for the channels."""
+    for axis in (axis for axis in margins if axis < 2):
+        before, after = margins[axis]
+        extent = blob.shape[axis]
+        blob = map_axis(call, blob, axis, np.eye(extent + before + after, extent, -before), part="padded")
+    return shift_window(call, blob, {axis: margin for axis, margin in margins.items() if axis >= 2})
+
+
+def _margins(call: Call, blob: Blob) -> dict[int, tuple[int, int]]:
+    """The operation's amounts by axis, which PyTorch lists from the last axis on."""
     amounts = list(call["pad"])
-    amounts += [0] * (8 - len(amounts))
-    if min(amounts) < 0 or any(amounts[4:]):
-        raise RefusedError(f"amounts {call['pad']}; only non-negative ones, of height and width")
-    pads = [(amounts[2], amounts[3]), (amounts[0], amounts[1])]
-    value = float(call["value"] or 0)
-    if not value:
-        return pad_with_zeros(call, bottom, pads, part="")
-    lowered = call.layer("Power", bottom, part="lowered", power_param={"shift": -value})
-    padded = pad_with_zeros(call, Blob(lowered, bottom.shape), pads)
-    return call.layer("Power", padded, power_param={"shift": value})
+    pairs = {len(blob.shape) - 1 - n: (amounts[2 * n], amounts[2 * n + 1]) for n in range(len(amounts) // 2)}
+    margins = {axis: pair for axis, pair in sorted(pairs.items()) if any(pair)}
+    if 0 in margins:
+        raise RefusedError("of the batch")
+    return margins
 
 
-def pad_with_zeros(call: Call, bottom: Blob, pads: Sequence[tuple[int, int]], part: str = "padded") -> str:
-    """Append layers that pad ``bottom`` (N, C, H, W) by ``pads`` = ((top, bottom), (left, right)); give the top's name.
-
-    A 1x1 convolution per channel with weight 1 pads both sides by the larger amount, and what is too much is cut.
-    """
-    channels = bottom.shape[1]
-    both = [max(pad) for pad in pads]
-    wide = call.layer(
-        "Convolution",
-        bottom,
-        part="pad" if part else "",
-        top="wide" if any(before != after for before, after in pads) else part,
-        blobs=[np.ones((channels, 1, 1, 1), np.float32)],
-        frozen=True,
-        convolution_param={
-            "num_output": channels,
-            "bias_term": False,
-            "kernel_size": 1,
-            "pad_h": both[0],
-            "pad_w": both[1],
-            "group": channels,
-        },
-    )
-    sizes = [size + before + after for size, (before, after) in zip(bottom.shape[2:], pads, strict=True)]
-    starts = [amount - before for amount, (before, _) in zip(both, pads, strict=True)]
-    wide_sizes = [size + 2 * amount for size, amount in zip(bottom.shape[2:], both, strict=True)]
-    return cut(call, wide, wide_sizes, starts, sizes, part)
+def pad_with_number(call: Call, blob: Blob, margins: Margins, value: float) -> Blob:
+    """Pad with a number: with zeros, then add it where there was nothing before, which a map of ones tells."""
+    if not isfinite(value):
+        raise RefusedError(f"with {value}; where a max_pool follows, give that the padding")
+    padded = pad_with_zeros(call, blob, margins)
+    if not value or padded is blob:
+        return padded
+    ones = call.step("Power", blob, "ones", blob.shape, power_param={"scale": 0.0, "shift": 1.0})
+    inside = pad_with_zeros(call, ones, margins)
+    frame = call.step("Power", inside, "frame", padded.shape, power_param={"scale": -value, "shift": value})
+    return call.step("Eltwise", (padded, frame), "framed", padded.shape)
 
 
-def cut(
-    call: Call,
-    bottom: str,
-    have: Sequence[int],
-    starts: Sequence[int],
-    sizes: Sequence[int],
-    part: str = "",
-) -> str:
-    """Append Slice layers that keep a box of every map of ``bottom`` (N, C, H, W); give the name of the last top.
+Index = Callable[[np.ndarray, int], np.ndarray]
 
-    Parameters
-    ----------
-    have : (height, width) of ``bottom``.
-    starts, sizes : first row and column, and (height, width), of what is kept.
-    part : name of the last top within the operation.
-    """
-    todo = [axis for axis in (0, 1) if have[axis] != sizes[axis]]
-    for axis in todo:
-        what = ("rows", "columns")[axis]
-        stop = starts[axis] + sizes[axis]
-        points = [point for point in (starts[axis], stop) if 0 < point < have[axis]]
-        kept = part if axis == todo[-1] else f"{what}_kept"
-        tops = [f"{what}_before"] * (starts[axis] > 0) + [kept] + [f"{what}_after"] * (stop < have[axis])
-        sliced = call.layer_with_tops(
-            "Slice", bottom, f"cut_{what}", tops, slice_param={"axis": axis + 2, "slice_point": points}
-        )
-        bottom = sliced[tops.index(kept)]
-    return bottom
+INDEX: dict[str, Index] = {
+    "reflect": lambda places, extent: (extent - 1) - np.abs((extent - 1) - np.abs(places)),
+    "replicate": lambda places, extent: places.clip(0, extent - 1),
+    "circular": lambda places, extent: places % extent,
+}
+"""Which place of an axis stands at places that may lie outside it, by the names of PyTorch's modes."""
+
+
+def _pad_with_own(call: Call, blob: Blob, axis: int, before: int, after: int, index: Index) -> Blob:
+    """Pad one axis with values of its own; negative amounts cut."""
+    extent = blob.shape[axis]
+    if before < 0 or after < 0:
+        blob = take(call, blob, axis, max(-before, 0), extent - max(-after, 0))
+        return _pad_with_own(call, blob, axis, max(before, 0), max(after, 0), index)
+    return gather(call, blob, axis, index(np.arange(-before, extent + after), extent).tolist())

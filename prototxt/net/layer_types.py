@@ -105,3 +105,12 @@ ACTIVATION_TYPES = frozenset({"AbsVal", "BNLL", "Clip", "ELU", "PReLU", "ReLU", 
 NORMALISATION_TYPES = frozenset({"BatchNorm", "Bias", "Scale"})
 # Caffe gives these a top when the prototxt does not (LossLayer::AutoTopBlobs), so that their loss counts.
 LOSS_TYPES = frozenset(name for name in LAYER_TYPES if name.endswith("Loss"))
+
+
+def shares_gradient(type: str, bottoms: int, tops: int) -> bool:
+    """Whether the gradient of a layer's (first) top is the memory of its bottom's, with no backward pass of its own.
+
+    Source: ``ShareDiff`` in reshape_layer.cpp, concat_layer.cpp, slice_layer.cpp and recurrent_layer.cpp.
+    """
+    alone = {"Concat": bottoms, "Slice": tops}
+    return type in ("Reshape", "LSTM", "RNN") or alone.get(type) == 1

@@ -27,6 +27,13 @@ def one(type, inside="", bottom="data", top="x"):
 CONV = "num_output: 4"
 DUMMY = 'layer { name: "it" type: "DummyData" top: "x" top: "y" dummy_data_param { %s } }'
 SHAPE = "shape { dim: 1 }"
+CUT = """
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 4 kernel_size: 3 } }
+layer { name: "shares" bottom: "conv" top: "shared" %s }
+layer { name: "relu" type: "ReLU" bottom: "shared" top: "shared" }
+layer { name: "it" type: "Flatten" bottom: "shared" top: "x" }
+layer { name: "loss" type: "Reduction" bottom: "x" top: "l" loss_weight: 1 }
+"""
 TWO_LSTMS = "".join(
     f'layer {{ name: "{name}" type: "LSTM" bottom: "seq" bottom: "cont" top: "{name}" param {{}} param {{}}'
     "  param { %s } recurrent_param { num_output: 3 weight_filler { value: 0.3 } } }"
@@ -237,6 +244,14 @@ CASES = [
         "has both mean_file and mean_value",
     ),
     Case("bottoms_exist", one("ReLU", bottom="dta"), "bottom 'dta' does not exist in phase TEST; did you mean 'data'?"),
+    Case(
+        "gradients_pass_flatten",
+        CUT % 'type: "Reshape" reshape_param { shape { dim: 0 dim: 2 dim: -1 } }',
+        "reads 'shared', which layer 'shares' (Reshape) only shares memory for",
+        aborts=False,
+    ),
+    Case("gradients_pass_flatten", CUT % 'type: "Concat"', "layer 'shares' (Concat) only", aborts=False),
+    Case("gradients_pass_flatten", CUT % 'type: "Slice"', "layer 'shares' (Slice) only", aborts=False),
     Case("tops_are_made_once", one("ReLU") + one("TanH"), "its top 'x' is already made by layer 'it' in phase TEST"),
     Case("tops_are_made_once", one("Concat", 'bottom: "flat"', top="flat"), "its top 'flat' is already made by"),
     Case(
@@ -291,6 +306,10 @@ GOOD = [
     one("SPP", "spp_param { pyramid_height: 2 }"),
     one("Exp", "exp_param { base: 2 }", top="data"),
     one("Flatten", "flatten_param { axis: 2 }"),
+    # two readers: Caffe puts a Split between, which copies the gradient
+    CUT % 'type: "Concat"' + 'layer { name: "too" type: "TanH" bottom: "shared" top: "y" }',
+    # nothing below learns
+    CUT.replace('bottom: "conv"', 'bottom: "data"') % 'type: "Concat"',
     one("Split", 'top: "y"'),
     one("BatchReindex", 'bottom: "label"'),
 ]

@@ -5,7 +5,7 @@ from prototxt.lint import lint_net, warn_net
 from prototxt.lint.registry import LAYER_RULES, NET_RULES, NET_WARNINGS
 from prototxt.net.layer_types import LAYER_TYPES
 from prototxt.templates import TEMPLATES, read_template
-from tests.prototxt.lint.net_cases import CASES, GOOD, INPUTS, TWO_LSTMS, one
+from tests.prototxt.lint.net_cases import CASES, CUT, GOOD, INPUTS, TWO_LSTMS, one
 
 SHARED = """
 import sys
@@ -81,6 +81,11 @@ def test_a_deploy_net_needs_no_training_data():
             TWO_LSTMS % ('name: "w"', 'name: "w"'),
             "shares parameter 'w' with layer 'it', but in training Caffe shares it at the first step only",
         ),
+        (
+            "gradients_would_pass_flatten",
+            "".join(line for line in (CUT % 'type: "Slice"').splitlines() if "loss" not in line),
+            "make it a Reshape with shape { dim: 0 dim: -1 }",
+        ),
         ("tops_are_read", one("Slice", 'top: "y"') + one("Silence", bottom="x", top="")[:-1] + "}", "its top 'y'"),
     ],
 )
@@ -88,7 +93,7 @@ def test_warnings(rule, layers, sentence):
     layers = layers.replace('top: "" ', "")
     assert any(sentence in warning for warning in warn_net(parse_net(INPUTS + layers)))
     assert rule in NET_WARNINGS
-    assert len(NET_WARNINGS) == 4
+    assert len(NET_WARNINGS) == 5
 
 
 def test_input_weights_may_be_shared_and_recurrent_ones_in_tests():

@@ -1,0 +1,24 @@
+"""What changes no value."""
+
+from __future__ import annotations
+
+import torch
+
+from tests.converters.models import functions
+from tests.converters.ops.contract import Contract
+
+CASES = functions(
+    (2, 4, 3, 3),
+    {
+        "alias": lambda x, _: torch.ops.aten.alias.default(x) + 1,
+        "cast to double and back": lambda x, _: (x * 2).double().float() + 1,
+        "cast of a truth value": lambda x, _: (x > 0).float() * x + x,
+        "clone": lambda x, _: x.clone() + 1,
+        "detach": lambda x, _: x.detach() + x,
+    },
+)
+
+# Caffe's gradient takes no notice of detach; Threshold has none.
+contract = Contract("identity", CASES, ("detach", "cast of a truth value"))
+test_values, test_gradients = contract.test_values(), contract.test_gradients()
+test_real_caffe, test_coverage = contract.test_real_caffe(), contract.test_coverage()

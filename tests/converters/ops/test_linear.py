@@ -1,0 +1,60 @@
+"""Fully connected layers."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from converters import convert
+from tests.converters.models import layers
+from tests.converters.ops.contract import Contract
+from tests.converters.parity import assert_parity
+
+IMAGE = (2, 4, 7, 9)
+
+
+class PixelMlp(nn.Module):
+    """A block of ConvNeXt: channels last between two permutations, read from outside in the middle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.wide, self.narrow = nn.LayerNorm(4), nn.Linear(4, 8), nn.Linear(8, 4, bias=False)
+        self.gamma, self.dropout = nn.Parameter(nn.init.uniform_(nn.Linear(1, 4).weight.data[:, 0])), nn.Dropout(0.2)
+
+    def forward(self, x):
+        y = self.wide(self.norm(x.permute(0, 2, 3, 1)))
+        y = self.dropout(self.narrow(nn.functional.gelu(y))) * self.gamma * 2 + x.permute(0, 2, 3, 1)
+        return y.permute(0, 3, 1, 2) + x
+
+
+CASES = {
+    **layers(
+        {
+            "linear": (nn.Linear(6, 5), (2, 6)),
+            "linear, no bias": (nn.Linear(6, 5, bias=False), (2, 6)),
+            "linear over the last of four axes": (nn.Linear(9, 5), IMAGE),
+            "linear over the last of three axes": (nn.Linear(6, 5), (2, 3, 6)),
+        }
+    ),
+    "linear at each pixel": (PixelMlp(), IMAGE),
+}
+
+contract = Contract("linear", CASES)
+test_values, test_gradients = contract.test_values(), contract.test_gradients()
+test_real_caffe, test_coverage = contract.test_real_caffe(), contract.test_coverage()
+
+
+def test_channels_that_are_last_for_a_while_need_no_permutation() -> None:
+    types = [layer.type for layer in convert(PixelMlp(), IMAGE).net.layer]
+    assert types.count("Convolution") == 4  # two of LayerNorm
+    assert "Slice" not in types
+    assert types.count("InnerProduct") == 0
+
+
+def test_a_parameter_that_two_layers_use_stays_one_in_caffe() -> None:
+    layer = nn.Linear(6, 6)
+    model = nn.Sequential(layer, nn.ReLU(), layer)
+    conversion = convert(model, (2, 6))
+    assert_parity(model, conversion)
+    first, second = (each for each in conversion.net.layer if each.type == "InnerProduct")
+    assert [param.name for param in first.param] == ["2.weight", "2.bias"]
+    assert first.param == second.param

@@ -1,0 +1,21 @@
+"""Local response normalisation."""
+
+from __future__ import annotations
+
+from torch.nn.functional import local_response_norm
+
+from tests.converters.models import functions
+from tests.converters.ops.contract import Contract
+
+CASES = functions(
+    (2, 4, 7, 9),
+    {
+        "lrn": lambda x, _: local_response_norm(x, 3, alpha=0.5, beta=0.7),
+        "lrn, k": lambda x, _: local_response_norm(x, 3, alpha=0.5, beta=0.7, k=2.0),
+        "lrn, even size": lambda x, _: local_response_norm(x, 2, alpha=0.5, beta=0.7, k=2.0),
+    },
+)
+
+contract = Contract("lrn", CASES)
+test_values, test_gradients = contract.test_values(), contract.test_gradients()
+test_real_caffe, test_coverage = contract.test_real_caffe(), contract.test_coverage()
