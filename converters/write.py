@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from converters.errors import ConversionError
 from converters.layer_spec import LayerSpec
 from prototxt.formats.schema import LayerParameter, NetParameter
 from prototxt.formats.weights import Weights
@@ -24,33 +21,8 @@ WITHOUT_BACKWARD = ("ArgMax", "Embed", "Threshold")
 
 
 def to_weights(layers: Iterable[LayerSpec]) -> Weights:
-    """The float32 blobs of every layer that has any.
-
-    Raises
-    ------
-    ConversionError : if values are not numbers or infinite, naming every such layer with its place in the model.
-    """
-    layers = list(layers)
-    weights = {spec.name: list(spec.blobs) for spec in layers if spec.blobs}
-    broken = [
-        found for spec in layers for index, blob in enumerate(spec.blobs) if (found := _broken(spec, index, blob))
-    ]
-    if broken:
-        raise ConversionError(
-            f"weights are not finite: {', '.join(broken)}; take a checkpoint from before the training diverged (or "
-            "mend the constant that the model computes with)"
-        )
-    return weights
-
-
-def _broken(spec: LayerSpec, index: int, blob: np.ndarray) -> str:
-    """What is wrong with a blob, "" for nothing; the sum is finite if every value is, and quickly taken."""
-    if np.isfinite(np.sum(blob, dtype=np.float64)):
-        return ""
-    found = {"NaN": np.count_nonzero(np.isnan(blob)), "infinite": np.count_nonzero(np.isinf(blob))}
-    values = " and ".join(f"{count} {kind}" for kind, count in found.items() if count)
-    place = f" ({spec.place})" if spec.place not in ("", spec.name) else ""
-    return f"{values} of {blob.size} values in blob {index} of {spec.name}{place}"
+    """The float32 blobs of every layer that has any."""
+    return {spec.name: list(spec.blobs) for spec in layers if spec.blobs}
 
 
 def _to_layer(spec: LayerSpec) -> LayerParameter:

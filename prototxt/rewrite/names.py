@@ -104,8 +104,8 @@ def prefix(layer: LayerParameter) -> str:
 def main_layer(name: str, layers: list[LayerParameter]) -> LayerParameter:
     """The layer that an operation of several is called after: the first with units, else the one of its own name."""
     counted = [layer for layer in layers if layer.type in _COUNTED and not _is_frozen(layer)]
-    named = [layer for layer in layers if layer.name == name and layer.type != "Slice"]
     made = [layer for layer in layers if layer.type not in ("Slice", "Crop", "Silence")]
+    named = [layer for layer in made if layer.name == name]
     return (counted or named or made or layers)[0]
 
 

@@ -93,7 +93,7 @@ def test_absent_caffe_says_how_to_get_it(model: nn.Module, monkeypatch, tmp_path
 def test_the_smallest_failing_part_runs_by_itself(layer: str, tmp_path: Path) -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(400, 3)).eval()
     conversion = convert(model, SHAPE)
-    conversion.weights[layer][0][-1] += 0.5
+    conversion.weights[layer][0][-1] += 5
     (verification,) = verify(conversion, model)
     assert write_diverging(conversion, verification, tmp_path)
     net = read_net(tmp_path / "net.prototxt")
