@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -100,7 +101,7 @@ class _Builder:
         elif node.op == "Identity" and not node.domain:
             self._same[node.outputs[0]] = names[0]  # not a second weight: old exporters share weights so
         else:
-            found = None if node.domain else translator(node.op, self._graph.opset)
+            found = translator(node.kind, self._graph.opset)
             if found is None:
                 raise RefusedError(reason_against(node.op, node.domain))
             self._translate(node, found, names)
@@ -119,7 +120,8 @@ class _Builder:
         values = [self._value(name, constant) for name in names]
         arrays = [self._constants[name].numpy() if name in self._constants else None for name in names]
         reads: set[int] = set()
-        found = results(translator, Node(node, self._graph.opset, values, arrays, reads))
+        shapes = [() if value is None else tuple(value.shape) for value in values]
+        found = results(translator, Node(node, self._graph.opset, values, arrays, shapes, reads))
         for name, result in zip(node.outputs, found, strict=False):
             if result.is_meta:
                 self._dynamic[name] = result
@@ -130,7 +132,7 @@ class _Builder:
             raise RefusedError(f"its result would have {largest} values; a blob of Caffe has at most {LARGEST}")
         if any(name in self._dynamic for name in node.outputs):
             present = [index for index in sorted(reads) if index < len(names) and names[index]]
-            self._operations.append(Operation(node, translator, self._graph.opset, names, arrays, present))
+            self._operations.append(Operation(node, translator, self._graph.opset, names, arrays, present, shapes))
 
     def _value(self, name: str, constant: bool) -> Tensor | None:
         if not name:
@@ -140,7 +142,7 @@ class _Builder:
         return self._dynamic[name]
 
     def _refuse(self, node: OnnxNode, reason: str) -> None:
-        self.problems.append(Problem(node.kind, node.label, reason))
+        self.problems.append(Problem(node.spoken, node.label, reason))
         self._missing.update(filter(None, node.outputs))
 
     def _shapes(self, names: Sequence[str]) -> str:
@@ -152,7 +154,7 @@ class _Builder:
         outputs = [self._same.get(name, name) for name in self._graph.outputs]
         operations = _needed(self._operations, outputs)
         computed = {name for operation in operations for name in operation.spec.outputs}
-        inputs = [entry.name for entry in self._graph.inputs]
+        inputs = {entry.name: tuple(self._dynamic[entry.name].shape) for entry in self._graph.inputs}
         read = dict.fromkeys([name for operation in operations for name in operation.read_names()] + outputs)
         constants = {name: self._constants[name] for name in read if name not in computed and name in self._constants}
         names = layer_names([operation.spec for operation in operations], self._graph.initializers)
@@ -162,11 +164,33 @@ class _Builder:
             {name: unique(identifier(name)) for name in constants},
         )
         module = OnnxModule(operations, constants, self._learned(operations, constants), keys, inputs, outputs).eval()
+        module.any_batch = self._takes_any_batch(module, outputs)
         specs = {key: operation.spec for key, operation in zip(keys.operations, operations, strict=True)}
         return Built(
             module,
             {key: names[spec] for key, spec in specs.items()},
-            {key: (spec.kind, spec.label) for key, spec in specs.items()},
+            {key: (spec.spoken, spec.label) for key, spec in specs.items()},
+        )
+
+    def _takes_any_batch(self, module: OnnxModule, outputs: Sequence[str]) -> bool:
+        """Whether two pictures go through: every value is then twice as large, or as before where it reads none.
+
+        An output must have the second picture behind the first.
+        """
+        before = {name: tuple(value.shape) for name, value in self._dynamic.items()}
+        inputs = [entry.name for entry in self._graph.inputs]
+        if not all(before[name] for name in inputs):
+            return False
+        twice = {name: self._dynamic[name].new_empty(2 * before[name][0], *before[name][1:]) for name in inputs}
+        constants = {name: meta(value) for name, value in module.constants().items()}
+        try:
+            found = module.compute(twice, constants)
+        except Exception:  # torch refuses what does not fit with errors of many classes
+            return False
+        after = {name: tuple(found[name].shape) for name in before if name in found}
+        larger = all(prod(shape) in (prod(before[name]), 2 * prod(before[name])) for name, shape in after.items())
+        return larger and all(
+            after[name] == (2 * before[name][0], *before[name][1:]) for name in outputs if before.get(name)
         )
 
     def _learned(self, operations: Sequence[Operation], constants: Iterable[str]) -> set[str]:

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+OWN = "converters"
+"""Domain of the operators that are put together here of several: ONNX does not have them in every opset, or at all."""
+
 
 @dataclass(frozen=True, eq=False)
 class OnnxNode:
@@ -42,6 +45,11 @@ class OnnxNode:
         """The operator with its domain: ``"Conv"``, ``"com.microsoft::FusedConv"``."""
         return f"{self.domain}::{self.op}" if self.domain else self.op
 
+    @property
+    def spoken(self) -> str:
+        """The operator as a sentence calls it."""
+        return self.op if self.domain == OWN else self.kind
+
 
 @dataclass(frozen=True)
 class OnnxInput:
@@ -52,11 +60,13 @@ class OnnxInput:
     name : of the value.
     dtype : that it is computed in here: float32 for every floating-point type.
     shape : a number or the name of a dynamic axis (``"?"`` where it has none) per axis; None if nothing is said.
+    channels_last : the file has it as (N, H, W, C), and ``shape`` is (N, C, H, W) all the same.
     """
 
     name: str
     dtype: torch.dtype
     shape: tuple[int | str, ...] | None
+    channels_last: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,7 @@ class Operation(nn.Module):
     inputs : names of the values, "" for one that is left out.
     constants : the array of every input that does not depend on the net's input, else None.
     reads : numbers of the inputs that the translator reads as tensors.
+    shapes : of the inputs as the model was built.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Operation(nn.Module):
         inputs: Sequence[str],
         constants: Sequence[np.ndarray | None],
         reads: Sequence[int],
+        shapes: Sequence[tuple[int, ...]],
     ) -> None:
         super().__init__()
         self.spec = spec
@@ -44,6 +46,7 @@ class Operation(nn.Module):
         self.inputs = tuple(inputs)
         self.constants = tuple(constants)
         self.reads = tuple(reads)
+        self.shapes = tuple(shapes)
 
     def read_names(self) -> list[str]:
         """Names of the values that forward takes."""
@@ -54,11 +57,11 @@ class Operation(nn.Module):
         values: list[Any] = [name or None for name in self.inputs]
         for index, tensor in zip(self.reads, tensors, strict=True):
             values[index] = tensor
-        return results(self.translator, Node(self.spec, self.opset, values, self.constants))
+        return results(self.translator, Node(self.spec, self.opset, values, self.constants, self.shapes))
 
     def extra_repr(self) -> str:
         """What a print of the model says of it."""
-        return f"{self.spec.kind}, {self.spec.label!r}"
+        return f"{self.spec.spoken}, {self.spec.label!r}"
 
 
 def results(translator: Translator, node: Node) -> list[Tensor]:
@@ -90,7 +93,8 @@ class OnnxModule(nn.Module):
     constants : values by name that they read as tensors.
     learned : names of those that may be learned; the others are buffers.
     keys : names of both as attributes.
-    inputs, outputs : names of values.
+    inputs : shapes by name of the value.
+    outputs : names of values.
     """
 
     def __init__(
@@ -99,12 +103,13 @@ class OnnxModule(nn.Module):
         constants: Mapping[str, Tensor],
         learned: set[str],
         keys: Keys,
-        inputs: Sequence[str],
+        inputs: Mapping[str, tuple[int, ...]],
         outputs: Sequence[str],
     ) -> None:
         super().__init__()
         self._keys = keys
-        self._inputs = tuple(inputs)
+        self._inputs = dict(inputs)
+        self.any_batch = True
         self._outputs = tuple(outputs)
         for name, tensor in constants.items():
             if name in learned:
@@ -114,15 +119,37 @@ class OnnxModule(nn.Module):
         for key, operation in zip(keys.operations, operations, strict=True):
             self.add_module(key, operation)
 
-    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Compute all nodes."""
-        values = dict(zip(self._inputs, inputs, strict=True))
-        values |= {name: getattr(self, key) for name, key in self._keys.constants.items()}
+    def forward(self, *inputs: Tensor) -> Tensor | dict[str, Tensor]:
+        """Compute all nodes; gives the one output, or all of them by name.
+
+        Raises
+        ------
+        ValueError : for other shapes than the model was built for, where the file fixes them.
+        """
+        given = [tuple(value.shape) for value in inputs]
+        if not self.any_batch and given != list(self._inputs.values()):
+            raise ValueError("the shapes in the ONNX file are fixed to the batch that it was exported with")
+        values = self.compute(dict(zip(self._inputs, inputs, strict=True)))
+        outputs = {name: values[name] for name in self._outputs}
+        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+    def compute(self, inputs: Mapping[str, Tensor], constants: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """Every value by name.
+
+        Parameters
+        ----------
+        inputs : by name.
+        constants : by name, in place of the parameters and buffers.
+        """
+        values = {**self.constants(), **(constants or {}), **inputs}
         for operation in self.operations():
             found = operation(*(values[name] for name in operation.read_names()))
             values.update(zip(operation.spec.outputs, found, strict=False))
-        outputs = tuple(values[name] for name in self._outputs)
-        return outputs[0] if len(outputs) == 1 else outputs
+        return values
+
+    def constants(self) -> dict[str, Tensor]:
+        """Parameters and buffers by name of the value."""
+        return {name: getattr(self, key) for name, key in self._keys.constants.items()}
 
     def operations(self) -> list[Operation]:
         """The nodes, in order."""

@@ -27,6 +27,7 @@ class Node:
     opset : version of ONNX's operators, by which a translator tells apart what an attribute means.
     tensors : a value for every input, None for one that is left out.
     constants : the array of every input that does not depend on the net's input, else None.
+    shapes : of the inputs as the model was built; it may be run with more pictures at a time.
     read : takes the numbers of the inputs that are asked for as tensors.
     """
 
@@ -36,6 +37,7 @@ class Node:
         opset: int,
         tensors: Sequence[Any],
         constants: Sequence[np.ndarray | None],
+        shapes: Sequence[tuple[int, ...]] = (),
         read: set[int] | None = None,
     ) -> None:
         self.spec = spec
@@ -44,6 +46,7 @@ class Node:
         self.outputs = len(spec.outputs)
         self._tensors = tensors
         self._constants = constants
+        self._shapes = shapes
         self._read = set() if read is None else read
 
     def __len__(self) -> int:
@@ -90,6 +93,15 @@ class Node:
         if value is _NEEDED:
             raise RefusedError(f"it has no attribute {name!r}, which {self.op} needs")
         return value
+
+    def with_batch(self, shape: list[int]) -> list[int]:
+        """A shape in the file, with the first axis of the first input where it is that one's at the time of building.
+
+        Exporters write the batch that they were given into the shapes of reshapes.
+        """
+        x = self[0]
+        built = self._shapes[0] if self._shapes else tuple(x.shape)
+        return [x.shape[0], *shape[1:]] if shape and built and shape[0] == built[0] else shape
 
     def is_constant(self, index: int) -> bool:
         """Whether an input is there and does not depend on the net's input."""

@@ -31,7 +31,7 @@ def conv(node: Node) -> Tensor:
     if any(before != after for before, after in pads):
         x, pads = pad_zeros(x, pads), [(0, 0)] * axes
     padding = [before for before, _ in pads]
-    return CONV[axes](x, weight, node.get(2), stride, padding, dilation, int(node.attribute("group", 1)))
+    return CONV[axes](x, weight, _bias(node), stride, padding, dilation, int(node.attribute("group", 1)))
 
 
 @translates("ConvTranspose", gives="conv_transpose1d conv_transpose2d conv_transpose3d slice")
@@ -51,7 +51,7 @@ def conv_transpose(node: Node) -> Tensor:
     # PyTorch cuts the same amount on both sides; the rest is cut here
     both = [min(pad) for pad in pads]
     group = int(node.attribute("group", 1))
-    whole = TRANSPOSED[axes](x, weight, node.get(2), stride, both, extra, group, dilation)
+    whole = TRANSPOSED[axes](x, weight, _bias(node), stride, both, extra, group, dilation)
     for axis, ((before, after), cut) in enumerate(zip(pads, both, strict=True), start=2):
         if before != after:
             whole = whole.narrow(axis, before - cut, whole.shape[axis] - (before - cut) - (after - cut))
@@ -84,6 +84,12 @@ def _transposed_pads(
             less, rest = total // 2, total - total // 2
             pads.append((less, rest) if auto == "SAME_UPPER" else (rest, less))
     return pads
+
+
+def _bias(node: Node) -> Tensor | None:
+    """The bias, which has axes of one behind it where it was an Add (`converters.onnx.fusions`)."""
+    bias = node.get(2)
+    return bias if bias is None or bias.dim() == 1 else bias.reshape(-1)
 
 
 def _axes(node: Node, x: Tensor) -> int:

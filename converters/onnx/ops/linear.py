@@ -32,11 +32,14 @@ def gemm(node: Node) -> Tensor:
 
 @translates("MatMul", gives="linear matmul t transpose permute")
 def matmul(node: Node) -> Tensor:
-    """``A @ B``; a fully connected layer over the last axis where B is a constant matrix."""
-    a, b = node[0], node[1]
+    """``A @ B``; a fully connected layer over the last axis where B is a constant matrix.
+
+    A third input is the bias that an Add was (`converters.onnx.fusions`).
+    """
+    a, b, bias = node[0], node[1], node.get(2)
     if node.is_constant(1) and b.dim() == 2 and a.dim() >= 2 and not node.is_constant(0):
-        return functional.linear(a, b.t())
-    return torch.matmul(a, b)
+        return functional.linear(a, b.t(), None if bias is None else bias.reshape(-1))
+    return torch.matmul(a, b) if bias is None else torch.matmul(a, b) + bias
 
 
 @translates("Einsum", gives="einsum")

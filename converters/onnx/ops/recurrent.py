@@ -102,7 +102,8 @@ def _weights(node: Node, kind: Kind, direction: int, hidden: int) -> Sequence[Te
 
 def _state(node: Node, index: int, directions: int, batch: int, hidden: int) -> Tensor:
     """The state at the beginning, 0 where it is not given."""
-    given = node.get(index)
-    if given is None:
+    zero = node.is_constant(index) and not node.constant(index, "state").any()
+    given = None if zero else node.get(index)
+    if given is None:  # for any batch, whereas a file holds the states of one
         return node[0].new_zeros(directions, batch, hidden)
     return given.transpose(0, 1) if node.attribute("layout", 0) else given

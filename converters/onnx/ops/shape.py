@@ -36,7 +36,7 @@ def reshape(node: Node) -> Tensor:
     x, wanted = node[0], node.ints("shape", 1) or []
     if not node.attribute("allowzero", 0):
         wanted = [x.shape[axis] if extent == 0 else extent for axis, extent in enumerate(wanted)]
-    return x.reshape(wanted)
+    return x.reshape(node.with_batch(wanted))
 
 
 @translates("Flatten", gives="view flatten reshape")
@@ -87,7 +87,8 @@ def transpose(node: Node) -> Tensor:
 @translates("Expand", gives="expand")
 def expand(node: Node) -> Tensor:
     """Repeated along axes of extent 1, by broadcasting in both directions."""
-    wanted = torch.broadcast_shapes(node[0].shape, tuple(node.ints("shape", 1) or ()))
+    given = node.ints("shape", 1) or []
+    wanted = torch.broadcast_shapes(node[0].shape, node.with_batch(given) if len(given) == node[0].dim() else given)
     node.check_size(wanted)
     return node[0].expand(wanted)
 
