@@ -6,7 +6,6 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from converters.conversion import convert
 from converters.files import staged, write_record
 from converters.source import Description, build
 from converters.verdict import Verification, check
@@ -50,17 +49,16 @@ def converting(
     ------
     InputError : if the model cannot be built or converted, an engine diverges, or ``out`` cannot be written to.
     """
-    preprocessing = description.preprocessing()
+    description.preprocessing()  # before the seconds of work: it refuses what does not fit
     yield Progress(0, 0, f"{stem}: load weights")
     source = build(description, random_seed)
     yield Progress(0, 0, f"{stem}: convert")
-    conversion = convert(
-        source.model, description.input_shapes, preprocessing, source.names, title=stem, softmax=softmax
-    )
+    conversion = source.convert(description, stem, softmax)
     with staged(out) as stage:
         yield Progress(0, 0, f"{stem}: write")
         files = write_files(conversion, stage, stem)
-        verifications = yield from verifying(conversion, source.model, engines, files=files)
+        verifications = source.judged() if engines else []
+        verifications += yield from verifying(conversion, source.model, engines, files=files)
         check(verifications)
         write_record(stage, stem, conversion, source.about, verifications, description.classes)
     return Converted(verifications, conversion.notes)

@@ -10,17 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from converters.architectures import Architecture, architecture, architecture_names
+from converters.conversion import Conversion, convert
 from converters.errors import ConversionError
 from converters.state_dict import StateDict, fit, read_state_dict, state_hash
+from converters.verdict import Verification
 from prototxt.common.errors import FormatError
 from prototxt.common.names import did_you_mean
 from prototxt.pixels.preprocess import Preprocessing
+
+if TYPE_CHECKING:
+    from converters.onnx.file import OnnxFile
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Description:
     mean, std : of the pixels in 0-1, RGB.
     resize : shorter side of a picture before its centre is cut out; None for 256/224 of the crop.
     classes : text file of class names, one a line, or None.
+    onnx : the model, where it is an ONNX file.
     """
 
     arch: str
@@ -46,6 +52,7 @@ class Description:
     std: tuple[float, ...]
     resize: int | None = None
     classes: Path | None = None
+    onnx: OnnxFile | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -67,12 +74,21 @@ class Source:
     ----------
     model : float32, on the CPU.
     names : Caffe layer names by place in the model.
-    about : ``arch`` or ``module``, ``weights`` (file name or seed) and ``weights_hash``.
+    about : ``arch`` or ``module`` (or ``onnx``), ``weights`` (file name or seed) and ``weights_hash``.
     """
 
     model: nn.Module
     names: dict[str, str]
     about: dict[str, Any] = field(default_factory=dict)
+
+    def convert(self, description: Description, title: str, softmax: bool) -> Conversion:
+        """Convert the model; parameters and errors are those of `converters.conversion.convert`."""
+        pixels = description.preprocessing()
+        return convert(self.model, description.input_shapes, pixels, self.names, title=title, softmax=softmax)
+
+    def judged(self) -> list[Verification]:
+        """What the program that the model comes from says of it, where that is another than PyTorch."""
+        return []
 
 
 def describe_folder(folder: Path) -> Description:
@@ -138,6 +154,25 @@ def describe_model(arch: str, module: str, weights: Path | None, input_shape: tu
     )
 
 
+def describe_onnx(path: Path, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> Description:
+    """Read an ONNX model and describe it, its pixels from 0 to 1.
+
+    Parameters
+    ----------
+    input_shapes : by name of the input, "" for the only one, as the file has the axes; for axes that it leaves open.
+
+    Raises
+    ------
+    ConversionError, FormatError : as `converters.onnx.file.open_onnx`.
+    """
+    from converters.onnx.file import open_onnx
+
+    file = open_onnx(path, input_shapes)
+    first = next(iter(file.shapes.values()))
+    channels = first[1] if len(first) > 1 else 1
+    return Description("", "", None, file.shapes, (0.0,) * channels, (1.0,) * channels, onnx=file)
+
+
 def fits(arch: str, state: StateDict) -> bool:
     """Whether weights have the names and shapes of a named network's; False for one that is not built in passing."""
     if not _architecture(arch).without_memory:
@@ -172,6 +207,10 @@ def build(description: Description, random_seed: int | None = None) -> Source:
     ConversionError : if the name or factory is unknown, there are no weights and no seed, or the weights do not fit.
     FormatError : if the file of weights cannot be read.
     """
+    if description.onnx is not None:
+        from converters.onnx.source import built_source
+
+        return built_source(description.onnx)
     if description.weights is None and random_seed is None and description.arch:
         raise ConversionError(f"{description.arch} has no weights; give --weights FILE, or --random-weights to try it")
     state = read_state_dict(description.weights) if description.weights else {}

@@ -151,7 +151,8 @@ class _Builder:
 
     def built(self) -> Built:
         """The module of what the outputs need."""
-        outputs = [self._same.get(name, name) for name in self._graph.outputs]
+        named = {name: self._same.get(name, name) for name in self._graph.outputs}
+        outputs = list(named.values())
         operations = _needed(self._operations, outputs)
         computed = {name for operation in operations for name in operation.spec.outputs}
         inputs = {entry.name: tuple(self._dynamic[entry.name].shape) for entry in self._graph.inputs}
@@ -163,7 +164,7 @@ class _Builder:
             tuple(unique(identifier(names[operation.spec])) for operation in operations),
             {name: unique(identifier(name)) for name in constants},
         )
-        module = OnnxModule(operations, constants, self._learned(operations, constants), keys, inputs, outputs).eval()
+        module = OnnxModule(operations, constants, self._learned(operations, constants), keys, inputs, named).eval()
         module.any_batch = self._takes_any_batch(module, outputs)
         specs = {key: operation.spec for key, operation in zip(keys.operations, operations, strict=True)}
         return Built(

@@ -94,7 +94,7 @@ class OnnxModule(nn.Module):
     learned : names of those that may be learned; the others are buffers.
     keys : names of both as attributes.
     inputs : shapes by name of the value.
-    outputs : names of values.
+    outputs : names of the values that they are, by name of the output.
     """
 
     def __init__(
@@ -104,13 +104,13 @@ class OnnxModule(nn.Module):
         learned: set[str],
         keys: Keys,
         inputs: Mapping[str, tuple[int, ...]],
-        outputs: Sequence[str],
+        outputs: Mapping[str, str],
     ) -> None:
         super().__init__()
         self._keys = keys
         self._inputs = dict(inputs)
         self.any_batch = True
-        self._outputs = tuple(outputs)
+        self._outputs = dict(outputs)
         for name, tensor in constants.items():
             if name in learned:
                 self.register_parameter(keys.constants[name], nn.Parameter(tensor))
@@ -130,7 +130,7 @@ class OnnxModule(nn.Module):
         if not self.any_batch and given != list(self._inputs.values()):
             raise ValueError("the shapes in the ONNX file are fixed to the batch that it was exported with")
         values = self.compute(dict(zip(self._inputs, inputs, strict=True)))
-        outputs = {name: values[name] for name in self._outputs}
+        outputs = {name: self.output(name, values) for name in self._outputs}
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
     def compute(self, inputs: Mapping[str, Tensor], constants: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
@@ -146,6 +146,10 @@ class OnnxModule(nn.Module):
             found = operation(*(values[name] for name in operation.read_names()))
             values.update(zip(operation.spec.outputs, found, strict=False))
         return values
+
+    def output(self, name: str, values: Mapping[str, Tensor]) -> Tensor:
+        """An output among the values that `compute` gives."""
+        return values[self._outputs[name]]
 
     def constants(self) -> dict[str, Tensor]:
         """Parameters and buffers by name of the value."""
