@@ -16,6 +16,7 @@ from torch import Tensor
 from converters.errors import ConversionError
 from converters.onnx.graph import OnnxGraph, OnnxInput, OnnxNode
 from converters.onnx.names import exported_scope
+from converters.onnx.schema import OWN_DOMAINS, check_schema
 from converters.onnx.tensors import TensorReader
 from prototxt.formats.file_kinds import kind_of, read_bytes
 
@@ -23,7 +24,6 @@ OPSETS = range(9, 24)
 """Versions of ONNX's operators that can be read."""
 
 SUFFIX = ".onnx"
-_OWN = ("", "ai.onnx")  # names of the domain of ONNX's own operators
 _A = AttributeProto
 
 
@@ -87,7 +87,7 @@ def _no_model(path: Path, data: bytes, reason: str) -> ConversionError:
 
 
 def _opset(path: Path, model: ModelProto) -> int:
-    versions = [entry.version for entry in model.opset_import if entry.domain in _OWN]
+    versions = [entry.version for entry in model.opset_import if entry.domain in OWN_DOMAINS]
     if not versions:
         domains = ", ".join(repr(entry.domain) for entry in model.opset_import)
         raise ConversionError(f"{path}: uses no operators of ONNX itself, but of {domains}, which are not known")
@@ -138,6 +138,9 @@ class _Reader:
         if proto.sparse_initializer:
             name = proto.sparse_initializer[0].values.name
             raise ConversionError(f"{self._path}: initializer {name!r} is sparse; export the model with dense weights")
+        self._check_texts(
+            [entry.name for entries in (proto.initializer, proto.input, proto.output) for entry in entries]
+        )
         initializers = {}
         for tensor in proto.initializer:
             initializers[tensor.name] = self._tensors.read(tensor)
@@ -154,6 +157,14 @@ class _Reader:
                 raise ConversionError(f"{self._path}: its output {name!r} is computed by no node; export it again")
         return OnnxGraph(tuple(nodes), initializers, inputs, outputs, self._opset)
 
+    def _check_texts(self, texts: Iterable[Any]) -> None:
+        """Refuse names that are no UTF-8, which protobuf gives as bytes."""
+        wrong = [text for text in texts if not isinstance(text, str)]
+        if wrong:
+            raise ConversionError(
+                f"{self._path}: the name {wrong[0]!r} is no text; the file is damaged, export it again"
+            )
+
     def _input(self, value: ValueInfoProto) -> OnnxInput:
         kind = value.type.WhichOneof("value")
         if kind != "tensor_type":
@@ -165,12 +176,15 @@ class _Reader:
         dtype = self._tensors.dtype(told.elem_type, f"input {value.name!r}")
         if not told.HasField("shape"):
             return OnnxInput(value.name, dtype, None)
-        dims = [dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?" for dim in told.shape.dim]
+        dims = [dim.dim_value if dim.HasField("dim_value") else str(dim.dim_param) or "?" for dim in told.shape.dim]
         # PyTorch 0.4 and others write 0 or -1 for an axis of any size
         shape = tuple("?" if isinstance(dim, int) and dim < 1 else dim for dim in dims)
         return OnnxInput(value.name, dtype, shape)
 
     def _node(self, proto: NodeProto, known: set[str]) -> OnnxNode:
+        texts = [proto.op_type, proto.name, proto.domain, *proto.input, *proto.output]
+        texts += [entry.name for entry in proto.attribute]
+        self._check_texts(texts)
         label = proto.name or next(iter(proto.output), proto.op_type)
         for name in filter(None, proto.input):
             if name not in known:
@@ -184,6 +198,7 @@ class _Reader:
                 f"{self._path}: node {label!r} ({proto.op_type}) computes {twice[0]!r}, which is computed already; "
                 "the file is damaged, export it again"
             )
+        check_schema(self._path, proto, label, self._opset)
         attributes = {entry.name: self._attribute(entry, label, known) for entry in proto.attribute}
         return OnnxNode(
             proto.op_type,
@@ -191,7 +206,7 @@ class _Reader:
             tuple(proto.input),
             tuple(proto.output),
             attributes,
-            "" if proto.domain in _OWN else proto.domain,
+            "" if proto.domain in OWN_DOMAINS else proto.domain,
             exported_scope({entry.key: entry.value for entry in proto.metadata_props}),
         )
 

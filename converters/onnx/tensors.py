@@ -113,7 +113,7 @@ class TensorReader:
 
     def _external(self, proto: TensorProto, dims: tuple[int, ...], what: str) -> np.ndarray:
         told = {entry.key: entry.value for entry in proto.external_data}
-        file = self._beside(told.get("location", ""), what)
+        file = self._beside(str(told.get("location", "")), what)
         dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(proto.data_type))
         count = math.prod(dims)
         try:
