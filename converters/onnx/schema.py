@@ -32,12 +32,12 @@ def check_schema(path: Path, node: NodeProto, label: str, opset: int) -> None:
         if not least <= len(names) <= most:
             wanted = str(least) if least == most else f"at least {least}" if len(names) < least else f"at most {most}"
             raise ConversionError(
-                f"{where} has {len(names)} {what}{'s' * (len(names) != 1)} instead of {wanted}; the file is damaged, export "
-                "it again"
+                f"{where} has {len(names)} {what}{'s' * (len(names) != 1)} instead of {wanted}; the file is damaged, "
+                "export it again"
             )
     for attribute in node.attribute:
         known = schema.attributes.get(attribute.name)
-        if known is not None and int(known.type.value) != attribute.type:
+        if known is not None and known.type != defs.OpSchema.AttrType(attribute.type):
             raise ConversionError(
                 f"{where} has an attribute {attribute.name!r} of another type than opset {opset} defines; the file is "
                 "damaged, export it again"

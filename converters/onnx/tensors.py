@@ -31,7 +31,11 @@ DTYPES: dict[int, torch.dtype] = {
 }
 """What each element type of ONNX is computed in; those that are not here cannot be converted."""
 
-CONVERTED = {TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16", TensorProto.DOUBLE: "float64"}
+CONVERTED: dict[int, str] = {
+    TensorProto.FLOAT16: "float16",
+    TensorProto.BFLOAT16: "bfloat16",
+    TensorProto.DOUBLE: "float64",
+}
 """Floating-point types that become float32, which is told."""
 
 
@@ -126,7 +130,7 @@ class TensorReader:
                 f"{file}: does not hold {what} of shape {dims} ({count * dtype.itemsize} bytes from byte {offset}; "
                 f"{max(have, 0)} are there); copy it again together with {self._path.name}"
             )
-        return np.fromfile(file, dtype, count, offset=offset)
+        return np.fromfile(file, dtype, count, offset=offset).reshape(dims)
 
     def _beside(self, location: str, what: str) -> Path:
         """The file of external data, which may lie nowhere but under the model's folder."""
