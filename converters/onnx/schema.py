@@ -37,7 +37,7 @@ def check_schema(path: Path, node: NodeProto, label: str, opset: int) -> None:
             )
     for attribute in node.attribute:
         known = schema.attributes.get(attribute.name)
-        if known is not None and known.type != defs.OpSchema.AttrType(attribute.type):
+        if known is not None and int(known.type) != attribute.type:
             raise ConversionError(
                 f"{where} has an attribute {attribute.name!r} of another type than opset {opset} defines; the file is "
                 "damaged, export it again"

@@ -34,6 +34,7 @@ ELEMENTWISE = frozenset(
         "Selu",
         "Gelu",
         "ThresholdedRelu",
+        "Identity",
         "Shrink",
         "Clip",
         "Cast",

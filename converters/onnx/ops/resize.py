@@ -86,6 +86,7 @@ def _axes_by_scales(shape: Sequence[int], scales: Sequence[float]) -> list[Axis]
 def _axes_by_sizes(node: Node, axes: Sequence[int]) -> list[Axis]:
     """By the sizes of the result, or by the largest that keep the proportions within or around them."""
     shape, sizes = node[0].shape, node.constant(3, "sizes").reshape(-1).tolist()
+    sizes = node.with_batch(sizes) if axes[0] == 0 else sizes
     policy = node.attribute("keep_aspect_ratio_policy", "stretch")
     wanted = dict(zip(axes, map(int, sizes), strict=True))
     scales = {axis: size / shape[axis] for axis, size in wanted.items()}
