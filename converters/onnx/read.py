@@ -61,6 +61,19 @@ def graph_of(model: ModelProto, path: Path) -> OnnxGraph:
     return replace(graph, notes=tuple(notes))
 
 
+def external_files(path: Path | str) -> list[Path]:
+    """Files beside a model that hold its data; only their names are looked at.
+
+    Raises
+    ------
+    FormatError, ConversionError : as `read_onnx`, where there is no such file or it is no ONNX model.
+    """
+    tensors = _parse(Path(path)).graph.initializer
+    names = {entry.value for tensor in tensors for entry in tensor.external_data if entry.key == "location"}
+    files = [Path(path).parent / str(name) for name in sorted(map(str, names))]
+    return [file for file in files if file.is_file()]
+
+
 def _parse(path: Path) -> ModelProto:
     data = read_bytes(path, "an .onnx")
     model = ModelProto()

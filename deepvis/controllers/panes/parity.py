@@ -1,4 +1,4 @@
-"""How exact the conversion of a PyTorch model is: the largest difference of every layer in every engine."""
+"""How exact the conversion of a PyTorch or ONNX model is: the largest difference of every layer in every engine."""
 
 from __future__ import annotations
 

@@ -138,6 +138,8 @@ class Scores(nn.Module):
         return self.linear(x.flatten(1))
 
 
+SMALL = 96
+SIZES = {"inception_v3": 299, "alexnet": 224, "vgg11_bn": 224}  # of nets whose pooling fits no other
 LARGE = ["alexnet", "densenet121", "efficientnet_b0", "googlenet", "inception_v3", "mnasnet0_5", "mobilenet_v2"]
 LARGE += ["mobilenet_v3_small", "regnet_y_400mf", "shufflenet_v2_x0_5", "squeezenet1_1", "vgg11_bn", "convnext_tiny"]
 
@@ -152,7 +154,7 @@ def test_nets_of_torchvision(name: str, opset: int, dynamo: bool, tmp_path: Path
     more = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     model = torchvision.models.get_model(name, weights=None, **more).eval()
     path = tmp_path / "net.onnx"
-    export(model, path, opset, dynamo, (1, 3, 299, 299) if name == "inception_v3" else (1, 3, 96, 96))
+    export(model, path, opset, dynamo, (1, 3, *[SIZES.get(name, SMALL)] * 2))
     file, built = read(path)
     assert built.module.any_batch
     assert_like_onnxruntime(file, built, pictures=2, tolerance=2e-5)
