@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,14 +18,12 @@ from torch import nn
 from converters.architectures import Architecture, architecture, architecture_names
 from converters.conversion import Conversion, convert
 from converters.errors import ConversionError
+from converters.onnx.file import OnnxFile, open_onnx
 from converters.state_dict import StateDict, fit, read_state_dict, state_hash
 from converters.verdict import Verification
 from prototxt.common.errors import FormatError
 from prototxt.common.names import did_you_mean
 from prototxt.pixels.preprocess import Preprocessing
-
-if TYPE_CHECKING:
-    from converters.onnx.file import OnnxFile
 
 
 @dataclass(frozen=True)
@@ -165,8 +163,6 @@ def describe_onnx(path: Path, input_shapes: Mapping[str, tuple[int, ...]] | None
     ------
     ConversionError, FormatError : as `converters.onnx.file.open_onnx`.
     """
-    from converters.onnx.file import open_onnx
-
     file = open_onnx(path, input_shapes)
     first = next(iter(file.shapes.values()))
     channels = first[1] if len(first) > 1 else 1
@@ -208,7 +204,7 @@ def build(description: Description, random_seed: int | None = None) -> Source:
     FormatError : if the file of weights cannot be read.
     """
     if description.onnx is not None:
-        from converters.onnx.source import built_source
+        from converters.onnx.source import built_source  # whose class derives from `Source`
 
         return built_source(description.onnx)
     if description.weights is None and random_seed is None and description.arch:
