@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from onnx import NodeProto, defs
+from onnx import AttributeProto, NodeProto, defs
 
 from converters.errors import ConversionError
 
@@ -37,7 +37,8 @@ def check_schema(path: Path, node: NodeProto, label: str, opset: int) -> None:
             )
     for attribute in node.attribute:
         known = schema.attributes.get(attribute.name)
-        if known is not None and int(known.type) != attribute.type:
+        given = AttributeProto.AttributeType.Name(attribute.type)
+        if known is not None and str(known.type).rpartition(".")[2] != given:
             raise ConversionError(
                 f"{where} has an attribute {attribute.name!r} of another type than opset {opset} defines; the file is "
                 "damaged, export it again"

@@ -12,12 +12,11 @@ from converters.onnx.registry import operations
 from tests.converters.onnx.cases import CASES
 from tests.converters.onnx.one_node import built, feeds_of, model_of
 
-PLUMBING = frozenset(
-    ["clone", "alias", "detach", "_assert_tensor_metadata", "getitem", "lift_fresh_copy", "to", "_to_copy"]
-)
+PLUMBING = {"clone", "alias", "detach", "_assert_tensor_metadata", "getitem", "lift_fresh_copy", "to", "_to_copy"}
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_the_table_names_what_is_captured() -> None:
     found: dict[str, set[str]] = defaultdict(set)
     for cases in CASES.values():
