@@ -17,6 +17,7 @@ import converters.onnx.ops  # noqa: F401 - registers the translators
 from converters.errors import Problem, RefusedError
 from converters.onnx.errors import UnsupportedNodesError
 from converters.onnx.graph import OnnxGraph, OnnxNode
+from converters.onnx.input_shapes import LARGEST
 from converters.onnx.module import Keys, OnnxModule, Operation, meta, results
 from converters.onnx.names import identifier, layer_names
 from converters.onnx.node import Node
@@ -24,7 +25,6 @@ from converters.onnx.refused import reason_against
 from converters.onnx.registry import Translator, translator
 from prototxt.common.errors import InputError
 
-LARGEST = 2**31 - 1  # values of one blob: Caffe counts them with an int
 _STATISTICS = {"BatchNormalization": (3, 4)}  # inputs that training counts rather than learns
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from converters.onnx.graph import OWN, OnnxGraph, OnnxNode
@@ -140,7 +141,7 @@ def bias(view: View, node: OnnxNode) -> OnnxNode | None:
     for value, other in (node.inputs, node.inputs[::-1]):
         constant, product = view.constant(other), view.maker(value, "Conv", "ConvTranspose", "MatMul")
         weight = view.constant(product.inputs[1]) if product is not None else None
-        if constant is None or product is None or weight is None or len(product.inputs) != 2:
+        if constant is None or product is None or weight is None or weight.dim() < 2 or len(product.inputs) != 2:
             continue
         axes = 1 if product.op == "MatMul" else weight.dim() - 1
         group = int(product.attributes.get("group", 1))
@@ -180,6 +181,8 @@ def pad(view: View, node: OnnxNode) -> OnnxNode | None:
     own = (
         node.attributes.get("pads", [0] * len(more)) if node.attributes.get("auto_pad") != "VALID" else [0] * len(more)
     )
+    if len(own) != len(more):
+        return None
     pads = [a + b for a, b in zip(own, more, strict=True)]
     attributes = {**node.attributes, "pads": pads, "auto_pad": "NOTSET"}
     return replace(node, inputs=(before.inputs[0], *node.inputs[1:]), attributes=attributes)
@@ -303,7 +306,20 @@ def layer_norm_scale(view: View, node: OnnxNode) -> OnnxNode | None:
     return None
 
 
+def strided(view: View, node: OnnxNode) -> OnnxNode | None:
+    """All values of a flat array in their own order: a reshape, as which PyTorch writes an ``as_strided``."""
+    flat = view.maker(node.inputs[0], "Reshape")
+    wanted = view.constant(flat.inputs[1]) if flat is not None else None
+    places = view.constant(node.inputs[1])
+    if flat is None or wanted is None or places is None or wanted.tolist() != [-1] or node.attributes.get("axis", 0):
+        return None
+    if places.numel() < 2 or not torch.equal(places.reshape(-1), torch.arange(places.numel(), dtype=places.dtype)):
+        return None
+    return replace(node, op="AllReshaped", domain=OWN, inputs=flat.inputs[:1], attributes={"shape": list(places.shape)})
+
+
 RULES: tuple[tuple[str, Rule], ...] = (
+    ("Gather", strided),
     ("Add", bias),
     ("Conv", pad),
     ("Mul", gelu),

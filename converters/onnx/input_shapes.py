@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
+from math import prod
 
 from converters.errors import ConversionError
 from converters.onnx.graph import OnnxGraph, OnnxInput
+
+LARGEST = 2**31 - 1
+"""Values of one blob: Caffe counts them with an int."""
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -38,6 +42,11 @@ def input_shapes(graph: OnnxGraph, given: Mapping[str, Sequence[int]], path: str
             shapes[entry.name] = _assumed(entry, path)
             if entry.shape and not isinstance(entry.shape[0], int):
                 notes.append(f"the batch of input {entry.name!r}, of any size, was taken as 1")
+        if prod(shapes[entry.name]) > LARGEST:
+            raise ConversionError(
+                f"{path}: its input {entry.name!r} of shape {_written(shapes[entry.name])} has more values than a blob "
+                f"of Caffe can have ({LARGEST}); say a smaller --input-shape"
+            )
     return shapes, notes
 
 

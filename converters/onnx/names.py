@@ -23,7 +23,7 @@ def exported_scope(metadata: Mapping[str, str]) -> str:
     try:
         scopes = ast.literal_eval(metadata.get(_SCOPES, "[]"))
         return str(scopes[-2]) if len(scopes) > 1 else ""
-    except (ValueError, SyntaxError, TypeError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # whatever the text is
         return ""
 
 

@@ -171,8 +171,8 @@ class _Reader:
         return OnnxGraph(tuple(nodes), initializers, inputs, outputs, self._opset)
 
     def _check_texts(self, texts: Iterable[Any]) -> None:
-        """Refuse names that are no UTF-8, which protobuf gives as bytes."""
-        wrong = [text for text in texts if not isinstance(text, str)]
+        """Refuse names that are no text (protobuf gives as bytes what is no UTF-8) or break a line."""
+        wrong = [text for text in texts if not isinstance(text, str) or not text.isprintable()]
         if wrong:
             raise ConversionError(
                 f"{self._path}: the name {wrong[0]!r} is no text; the file is damaged, export it again"

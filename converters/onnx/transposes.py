@@ -76,6 +76,7 @@ def _with_channels_first(graph: OnnxGraph) -> OnnxGraph:
         for entry in graph.inputs
         if entry.name not in graph.outputs
         and readers.get(entry.name)
+        and len(entry.shape or _TO_CHANNELS_FIRST) == len(_TO_CHANNELS_FIRST)
         and all(_is_to_channels_first(node) for node in readers[entry.name])
     }
     if not turned:
@@ -109,6 +110,7 @@ class _Moving:
     """One pass over the nodes; a value may be another one transposed, which is computed only for who needs it."""
 
     def __init__(self, graph: OnnxGraph) -> None:
+        self.opset = graph.opset
         self._graph = graph
         self._constants: dict[str, Tensor] = {**graph.initializers, **_constant_nodes(graph)}
         self._added: dict[str, Tensor] = {}
@@ -168,11 +170,12 @@ class _Moving:
 
     def _transpose(self, node: OnnxNode) -> None:
         name, order = node.inputs[0], node.attributes.get("perm")
-        if order is None:  # turned round, for a number of axes that is not known here
+        source, before = self._pending.get(name, (name, tuple(range(len(order or ())))))
+        if order is None or sorted(order) != sorted(before):
+            # the number of axes is not known here, or the file is damaged, which is told later
             self._compute(name)
             self._nodes.append(node)
             return
-        source, before = self._pending.get(name, (name, tuple(range(len(order)))))
         self._set(node.outputs[0], source, tuple(before[axis] for axis in order))
 
     def _order(self, node: OnnxNode) -> Order | None:
@@ -258,7 +261,7 @@ _USUAL_AXIS = {"Softmax": -1, "LogSoftmax": -1, "LpNormalization": -1}
 
 
 def _softmax(moving: _Moving, node: OnnxNode) -> OnnxNode | None:
-    return _along_axis(moving, node) if moving._graph.opset >= 13 else None
+    return _along_axis(moving, node) if moving.opset >= 13 else None
 
 
 def _pad(moving: _Moving, node: OnnxNode) -> OnnxNode | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 
 from torch import Tensor
 from torch.nn import functional
@@ -29,6 +30,14 @@ def activation(node: Node) -> Tensor:
 def gelu(node: Node) -> Tensor:
     """``x * Φ(x)``, exactly or by tanh."""
     return functional.gelu(node[0], approximate=node.attribute("approximate"))
+
+
+@translates(f"{OWN}::AllReshaped", gives="view reshape slice index_select")
+def all_reshaped(node: Node) -> Tensor:
+    """All values in another shape, or the first of them, if there are more."""
+    x, shape = node[0], list(node.attribute("shape"))
+    wanted = node.with_batch(shape)
+    return x.reshape(wanted) if x.numel() == prod(wanted) else x.reshape(-1)[: prod(shape)].reshape(shape)
 
 
 @translates(f"{OWN}::LayerNorm", gives="layer_norm")

@@ -12,6 +12,8 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from converters.convert_onnx_to_caffe import main
 from converters.convert_pytorch_to_caffe import main as main_of_pytorch
+from converters.onnx.file import open_onnx
+from prototxt.common.errors import InputError
 from tests.converters.onnx.one_node import noise
 
 WEIGHT = noise(4, 3, 3, 3)
@@ -203,6 +205,11 @@ MODELS: dict[str, tuple[ModelProto, str]] = {
         ),
         "Conv at 'wide': its result would have",
     ),
+    "a huge input": (net(shape=(1, 3, 2**40, 2**40)), "has more values than a blob of Caffe can have"),
+    "an order of axes that does not exist": (
+        net(helper.make_node("Transpose", ["x"], ["y"], perm=[0, 9, 1, 2], name="t")),
+        "Transpose at 't': it cannot be computed from shapes (1, 3, 8, 8)",
+    ),
     "a value from nowhere": (
         net(helper.make_node("Relu", ["gone"], ["y"], name="relu")),
         "node 'relu' (Relu) reads 'gone', which nothing before it computes",
@@ -345,21 +352,43 @@ def test_external_data_that_lies(told: dict[str, str], path: Path, capsys) -> No
     assert "does not hold initializer 'w'" in refused(path, capsys)
 
 
+def rich() -> ModelProto:
+    """A net in which transpositions move and nodes are put together."""
+    return net(
+        helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]),
+        helper.make_node("Pad", ["t", "pads"], ["p"]),
+        helper.make_node("Add", ["p", "bias"], ["a"]),
+        helper.make_node("Transpose", ["a"], ["u"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["u", "w"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("Sigmoid", ["c"], ["s"]),
+        helper.make_node("Mul", ["c", "s"], ["m"]),
+        helper.make_node("Resize", ["m", "", "scales"], ["r"], mode="linear"),
+        helper.make_node("ReduceMean", ["r"], ["g"], axes=[2, 3], keepdims=0),
+        helper.make_node("Slice", ["g", "zero", "two", "one"], ["f"]),
+        helper.make_node("Softmax", ["f"], ["y"]),
+        weights={
+            "w": WEIGHT,
+            "bias": noise(3),
+            "pads": np.array([0, 1, 1, 0, 0, 0, 0, 0]),
+            "scales": np.array([1, 1, 2, 2], np.float32),
+            **{name: np.array([number]) for number, name in enumerate(("zero", "one", "two"))},
+        },
+    )
+
+
 def test_damage_anywhere_is_a_sentence(path: Path) -> None:
     """Any byte of a model may be wrong; the reader raises what a command turns into a sentence, or reads it."""
-    from converters.onnx.file import open_onnx
-    from prototxt.common.errors import InputError
-
-    whole = net(helper.make_node("Conv", ["x", "w"], ["y"], name="first", pads=[1, 1, 1, 1])).SerializeToString()
+    whole = rich().SerializeToString()
+    weights = whole.index(WEIGHT.tobytes())  # whose bytes may be any
     read, sentences = 0, []
-    for place in range(len(whole)):
-        for value in (0, 0xFF, whole[place] ^ 1):
-            path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
-            try:
-                open_onnx(path).build()
-                read += 1
-            except InputError as error:
-                sentences.append(str(error))
+    for place in [*range(weights), *range(weights + WEIGHT.nbytes, len(whole))]:
+        byte = (0, 0xFF, whole[place] ^ 1, whole[place] ^ 0x10)[place % 4]
+        path.write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
+        try:
+            open_onnx(path).build()
+            read += 1
+        except InputError as error:
+            sentences.append(str(error))
     assert read
     assert sentences
     assert not [sentence for sentence in sentences if "\n" in sentence]

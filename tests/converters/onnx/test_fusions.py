@@ -36,6 +36,9 @@ NUMBERS = {
     "per_channel_4": noise(1, 5, 1, 1),
     "per_column": noise(9),
     "per_column_4": noise(1, 1, 1, 9),
+    "flat": [-1],
+    "places": np.arange(8).reshape(2, 4, 1, 1),
+    "turned": np.arange(8)[::-1].copy().reshape(2, 4, 1, 1),
     "pads": [0, 0, 1, 2, 0, 0, 1, 0],
     "pads_of_channels": [0, 1, 0, 0, 0, 0, 0, 0],
 }
@@ -117,6 +120,14 @@ TOGETHER: dict[str, tuple[list[NodeProto], list[str]]] = {
         [node("MatMul", "x square", "c"), node("Add", "c per_column_4", "y")],
         ["MatMul"],
     ),
+    "a reshape by indices": (
+        [node("ReduceMean", "x", "m", axes=[2, 3]), node("Reshape", "m flat", "f"), node("Gather", "f places", "y")],
+        ["ReduceMean", "AllReshaped"],
+    ),
+    "the first values by indices": (
+        [node("Reshape", "x flat", "f"), node("Gather", "f places", "y")],
+        ["AllReshaped"],
+    ),
     "pad": ([node("Pad", "x pads", "p"), node("Conv", "p w", "y", pads=[0, 1, 0, 1])], ["Conv"]),
     "pad with a zero": ([node("Pad", "x pads zero", "p"), node("Conv", "p w", "y", auto_pad="VALID")], ["Conv"]),
 }
@@ -143,6 +154,7 @@ APART: dict[str, list[NodeProto]] = {
         node("Add", "c per_column", "y"),
     ],
     "a second bias": [node("Conv", "x w bias", "c"), node("Add", "c per_channel", "y")],
+    "other indices": [node("Reshape", "x flat", "f"), node("Gather", "f turned", "y")],
     "a pad with ones": [node("Pad", "x pads one", "p"), node("Conv", "p w", "y")],
     "a pad that mirrors": [node("Pad", "x pads", "p", mode="reflect"), node("Conv", "p w", "y")],
     "a pad that two read": [
