@@ -46,7 +46,7 @@ def with_reordered_weights(
         layers = readers[operation.spec.outputs[0]] if operation.spec.outputs[0] not in outputs else []
         if source is None or not layers or not all(_is_product(layer, operation, constants) for layer in layers):
             continue
-        turn = makers[operation.inputs[0]]
+        order = makers[operation.inputs[0]].spec.attributes["perm"]
         changed[operation] = _reading(operation, 0, source, shapes[source])
         for layer in layers:
             name = f"{layer.inputs[1]}_as_{source}"
