@@ -23,6 +23,7 @@ from converters.onnx.names import identifier, layer_names
 from converters.onnx.node import Node
 from converters.onnx.refused import reason_against
 from converters.onnx.registry import Translator, translator
+from converters.onnx.reordering import with_reordered_weights
 from prototxt.common.errors import InputError
 
 _STATISTICS = {"BatchNormalization": (3, 4)}  # inputs that training counts rather than learns
@@ -77,6 +78,7 @@ class _Builder:
         self._same: dict[str, str] = {}  # values that are another by another name
         self._missing: set[str] = set()  # values that cannot be computed
         self._operations: list[Operation] = []
+        self._read_as: dict[str, str] = {}  # initializers that were reordered, by their new name
         self.problems: list[Problem] = []
 
     def add(self, nodes: Iterable[OnnxNode]) -> None:
@@ -153,7 +155,11 @@ class _Builder:
         """The module of what the outputs need."""
         named = {name: self._same.get(name, name) for name in self._graph.outputs}
         outputs = list(named.values())
-        operations = _needed(self._operations, outputs)
+        shapes = {name: tuple(value.shape) for name, value in self._dynamic.items()}
+        operations, reordered = with_reordered_weights(self._operations, self._constants, shapes, outputs)
+        self._constants |= {name: weight for name, (_, weight) in reordered.items()}
+        self._read_as |= {name: before for name, (before, _) in reordered.items()}
+        operations = _needed(operations, outputs)
         computed = {name for operation in operations for name in operation.spec.outputs}
         inputs = {entry.name: tuple(self._dynamic[entry.name].shape) for entry in self._graph.inputs}
         read = dict.fromkeys([name for operation in operations for name in operation.read_names()] + outputs)
@@ -202,7 +208,7 @@ class _Builder:
         return {
             name
             for name in constants
-            if name in self._graph.initializers
+            if self._read_as.get(name, name) in self._graph.initializers
             and name not in counted
             and self._constants[name].is_floating_point()
             and self._constants[name].numel() > 1

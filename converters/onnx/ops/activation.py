@@ -40,7 +40,7 @@ def leaky_relu(node: Node) -> Tensor:
     return functional.leaky_relu(node[0], float(node.attribute("alpha", 0.01)))
 
 
-@translates("PRelu", gives="prelu")
+@translates("PRelu", gives="prelu relu neg mul sub")
 def prelu(node: Node) -> Tensor:
     """ReLU with a learned slope, per channel or one; other slopes are written out."""
     x, slope = node[0], node[1]
@@ -96,7 +96,7 @@ def hard_sigmoid(node: Node) -> Tensor:
     return torch.clamp(node[0] * alpha + beta, 0.0, 1.0)
 
 
-@translates("Shrink", gives="softshrink hardshrink where lt gt add sub mul")
+@translates("Shrink", gives="abs le sign where lt gt add sub mul zeros_like")
 def shrink(node: Node) -> Tensor:
     """``x - bias`` above ``lambd``, ``x + bias`` below ``-lambd``, 0 between."""
     x, bias, bound = node[0], float(node.attribute("bias", 0.0)), float(node.attribute("lambd", 0.5))
@@ -107,7 +107,7 @@ def shrink(node: Node) -> Tensor:
     return torch.where(x < -bound, x + bias, torch.where(x > bound, x - bias, torch.zeros_like(x)))
 
 
-@translates("Clip", gives="clamp relu relu6 hardtanh")
+@translates("Clip", gives="clamp relu relu6")
 def clip(node: Node) -> Tensor:
     """Identity between two bounds: attributes before opset 11, then inputs, of which either may be absent."""
     low, high = node.number("min", 1), node.number("max", 2)

@@ -20,7 +20,7 @@ COMPARISONS: dict[str, tuple[Callable[..., Tensor], str]] = {
     "Or": (torch.logical_or, "logical_or"),
     "Xor": (torch.logical_xor, "logical_xor"),
     "Not": (torch.logical_not, "logical_not"),
-    "IsNaN": (torch.isnan, "isnan ne"),
+    "IsNaN": (torch.isnan, "isnan"),
 }
 
 
@@ -30,7 +30,7 @@ def compare(node: Node) -> Tensor:
     return COMPARISONS[node.op][0](*node.all())
 
 
-@translates("IsInf", gives="isinf isposinf isneginf eq abs zeros_like")
+@translates("IsInf", gives="isinf eq zeros_like")
 def is_inf(node: Node) -> Tensor:
     """Whether a value is infinite, of the signs that are asked for."""
     positive, negative = node.attribute("detect_positive", 1), node.attribute("detect_negative", 1)

@@ -125,3 +125,39 @@ def test_transpositions_one_after_the_other(tmp_path: Path) -> None:
     file, built = opened(model(nodes, {"x": (2, 6, 7, 9)}), tmp_path)
     assert operators(built) == ["Relu", "Abs", "Transpose"]
     assert_like_onnxruntime(file, built)
+
+
+@pytest.mark.parametrize("form", ["Flatten", "Reshape", "Gemm", "two layers"])
+def test_a_flattening_of_channels_that_come_last(form: str, tmp_path: Path) -> None:
+    """The weights behind it are reordered, as Keras' Flatten and Dense need it."""
+    weights = {"w": CONSTANTS["w"], "fc": noise(210, 4), "fc_turned": noise(4, 210), "b": noise(4)}
+    nodes = [
+        node("Transpose", "x", "t", perm=FIRST),
+        node("Conv", "t w", "c"),
+        node("Transpose", "c", "u", perm=LAST),
+        node("Relu", "u", "r"),
+        node("Reshape", "r shape", "f") if form == "Reshape" else node("Flatten", "r", "f"),
+        node("Gemm", "f fc_turned b", "y", transB=1) if form == "Gemm" else node("MatMul", "f fc", "m"),
+    ]
+    nodes += [] if form == "Gemm" else [node("Add", "m b", "z" if form == "two layers" else "y")]
+    nodes += [node("MatMul", "f fc", "n"), node("Add", "z n", "y")] if form == "two layers" else []
+    file, built = opened(model(nodes, {"x": ("n", 7, 9, 6)}, {**weights, "shape": [-1, 210]}), tmp_path)
+    assert "Transpose" not in operators(built)
+    assert built.module.any_batch
+    assert_like_onnxruntime(file, built, pictures=2)
+    learned = {name for name, _ in built.module.named_parameters()}
+    assert any(name.startswith("fc") for name in learned)
+
+
+def test_a_flattening_that_is_read_otherwise_too(tmp_path: Path) -> None:
+    nodes = [
+        node("Relu", "x", "c"),
+        node("Transpose", "c", "u", perm=LAST),
+        node("Flatten", "u", "f"),
+        node("MatMul", "f fc", "m"),
+        node("ReduceMax", "f", "g"),
+        node("Add", "m g", "y"),
+    ]
+    file, built = opened(model(nodes, {"x": (1, 6, 5, 7)}, {"fc": noise(210, 4)}), tmp_path)
+    assert operators(built).count("Transpose") == 1
+    assert_like_onnxruntime(file, built)
