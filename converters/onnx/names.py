@@ -10,6 +10,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from converters.onnx.graph import OnnxNode
 
@@ -38,10 +39,11 @@ def layer_names(nodes: Sequence[OnnxNode], weights: Mapping[str, object]) -> dic
     weights : by name.
     """
     places = {node: _place(node, weights) for node in nodes}
+    shared = _shared_folder([_own_name(node) for node, place in places.items() if not place])
     uses = Counter(places.values())
     containers = {place[:end] for place in uses for end in range(len(place)) if place[end] == "."}
     return {
-        node: _own_name(node)
+        node: _own_name(node).removeprefix(shared)
         if not place
         else place
         if uses[place] == 1 and place not in containers
@@ -78,6 +80,15 @@ def _place_of_weights(node: OnnxNode, weights: Mapping[str, object]) -> str:
         if name in weights and place and role in _ROLES:
             return place
     return ""
+
+
+def _shared_folder(names: Sequence[str]) -> str:
+    """What all names with a slash begin with, as TensorFlow's with ``StatefulPartitionedCall/model/``."""
+    deep = [name.split("/")[:-1] for name in names if "/" in name]
+    if len(deep) < 2:
+        return ""
+    shared = list(takewhile(lambda parts: len(set(parts)) == 1, zip(*deep, strict=False)))
+    return "".join(f"{parts[0]}/" for parts in shared)
 
 
 def _own_name(node: OnnxNode) -> str:

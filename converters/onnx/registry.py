@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
+from converters.onnx.graph import OWN
 from converters.onnx.node import Node
 from prototxt.common.registry import Registry
 
@@ -73,8 +74,9 @@ def translator(op: str, opset: int) -> Translator | None:
 
 
 def operations() -> dict[str, tuple[str, ...]]:
-    """ATen operations by ONNX operator, for the table of what can be converted."""
+    """ATen operations by ONNX operator, for the table of what can be converted; without those that are put together."""
     return {
         op: tuple(dict.fromkeys(name for each in versions.values() for name in each.gives))
         for op, versions in sorted(TRANSLATORS.items())
+        if not op.startswith(f"{OWN}::")
     }

@@ -50,11 +50,9 @@ def with_reordered_weights(
         changed[operation] = _reading(operation, 0, source, shapes[source])
         for layer in layers:
             name = f"{layer.inputs[1]}_as_{source}"
-            weights[name] = (
-                layer.inputs[1],
-                _reordered(layer, constants, shapes[source], turn.spec.attributes["perm"]),
-            )
-            changed[layer] = _reading(layer, 1, name, tuple(weights[name][1].shape), weights[name][1])
+            weight = _reordered(layer, constants, shapes[source], order)
+            weights[name] = (layer.inputs[1], weight)
+            changed[layer] = _reading(layer, 1, name, tuple(weight.shape), weight)
     return [changed.get(operation, operation) for operation in operations], weights
 
 

@@ -45,7 +45,7 @@ def _sliced(x: Tensor, axis: int, wanted: slice) -> Tensor:
     return x[(*[slice(None)] * axis, slice(start, max(stop, start), step))]
 
 
-@translates("Gather", gives="select index_select embedding slice index view reshape flip")
+@translates("Gather", gives="select slice index_select view embedding")
 def gather(node: Node) -> Tensor:
     """Values at places along an axis: one place, a run of places, or any; of a table, an embedding."""
     x, axis = node[0], int(node.attribute("axis", 0)) % max(node[0].dim(), 1)
@@ -73,14 +73,14 @@ def _taken(x: Tensor, axis: int, places: list[int]) -> Tensor:
     return x.index_select(axis, torch.tensor(places, dtype=torch.int64, device=x.device))
 
 
-@translates("GatherElements", gives="gather remainder add where lt")
+@translates("GatherElements", gives="gather remainder")
 def gather_elements(node: Node) -> Tensor:
     """A value of its own along an axis for every place."""
     x, axis = node[0], int(node.attribute("axis", 0))
     return torch.gather(x, axis, torch.remainder(node[1], x.shape[axis]).long())
 
 
-@translates("GatherND", gives="index remainder select flatten view permute reshape movedim")
+@translates("GatherND", gives="index")
 def gather_nd(node: Node) -> Tensor:
     """Values at tuples of indices."""
     x, indices, batch = node[0], node[1].long(), int(node.attribute("batch_dims", 0))
@@ -104,7 +104,7 @@ def scatter_elements(node: Node) -> Tensor:
     return x.scatter_reduce(axis, places, node[2], REDUCTIONS[how])
 
 
-@translates("ScatterND", gives="index_put remainder clone permute movedim select")
+@translates("ScatterND", gives="index_put")
 def scatter_nd(node: Node) -> Tensor:
     """Values put at tuples of indices."""
     x, indices, how = node[0], node[1].long(), node.attribute("reduction", "none")
@@ -122,7 +122,7 @@ def non_zero(node: Node) -> Tensor:
     return torch.nonzero(node[0]).t()
 
 
-@translates("OneHot", gives="one_hot remainder sub mul add movedim permute where eq to _to_copy")
+@translates("OneHot", gives="remainder unsqueeze eq permute where")
 def one_hot(node: Node) -> Tensor:
     """A value at the place that an index names, another elsewhere."""
     depth = int(node.constant(1, "depth").item())

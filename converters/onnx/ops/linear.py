@@ -11,7 +11,7 @@ from converters.onnx.node import Node
 from converters.onnx.registry import translates
 
 
-@translates("Gemm", gives="linear mul add matmul t transpose permute")
+@translates("Gemm", gives="linear t mul add matmul")
 def gemm(node: Node) -> Tensor:
     """``alpha * A @ B + beta * C``; a fully connected layer where B does not depend on the input."""
     a, b, bias = node[0], node[1], node.get(2)
@@ -30,7 +30,7 @@ def gemm(node: Node) -> Tensor:
     return functional.linear(a, weight) + bias
 
 
-@translates("MatMul", gives="linear matmul t transpose permute")
+@translates("MatMul", gives="linear matmul add")
 def matmul(node: Node) -> Tensor:
     """``A @ B``; a fully connected layer over the last axis where B is a constant matrix.
 

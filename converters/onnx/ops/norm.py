@@ -80,14 +80,14 @@ def lrn(node: Node) -> Tensor:
     return x * (sums * (alpha / size) + bias) ** -beta
 
 
-@translates("LpNormalization", gives="linalg_vector_norm div sum abs")
+@translates("LpNormalization", gives="linalg_vector_norm div")
 def lp_normalization(node: Node) -> Tensor:
     """Division by the sum of magnitudes, or by the root of the sum of squares, along an axis."""
     axis, p = int(node.attribute("axis", -1)), int(node.attribute("p", 2))
     return node[0] / torch.linalg.vector_norm(node[0], p, axis, keepdim=True)
 
 
-@translates("MeanVarianceNormalization", gives="mean sub mul add sqrt div instance_norm")
+@translates("MeanVarianceNormalization", gives="mean sub mul add sqrt div")
 def mean_variance_normalization(node: Node) -> Tensor:
     """``(x - mean) / (deviation + 1e-9)`` over axes."""
     x, axes = node[0], list(node.attribute("axes", [0, 2, 3]))

@@ -18,7 +18,7 @@ Pads = list[tuple[int, int]]
 _MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
 
-@translates("Pad", gives="pad slice cat")
+@translates("Pad", gives="pad permute view")
 def pad(node: Node) -> Tensor:
     """Pad in one of four modes; axis by axis where PyTorch does not know the mode for so many axes."""
     x, mode = node[0], node.attribute("mode", "constant")
@@ -100,7 +100,7 @@ def _flat(pads: Pads) -> list[int]:
     return [amount for before_after in reversed(pads) for amount in before_after]
 
 
-@translates("CenterCropPad", gives="pad slice", since=18)
+@translates("CenterCropPad", gives="constant_pad_nd", since=18)
 def center_crop_pad(node: Node) -> Tensor:
     """Cut or pad around the centre to a size."""
     x, wanted = node[0], node.constant(1, "shape").reshape(-1).tolist()

@@ -150,7 +150,7 @@ def global_average_pool(node: Node) -> Tensor:
     return pool[x.dim()](x, 1) if x.dim() in pool else x.mean(_maps(x), keepdim=True)
 
 
-@translates("GlobalMaxPool", gives="adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d amax getitem")
+@translates("GlobalMaxPool", gives="adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d amax")
 def global_max_pool(node: Node) -> Tensor:
     """Maximum over whole maps."""
     x = node[0]
@@ -162,7 +162,7 @@ def global_max_pool(node: Node) -> Tensor:
     return pool[x.dim()](x, 1) if x.dim() in pool else x.amax(_maps(x), keepdim=True)
 
 
-@translates("GlobalLpPool", gives="abs pow sum mul")
+@translates("GlobalLpPool", gives="abs pow sum")
 def global_lp_pool(node: Node) -> Tensor:
     """``(sum of |x|^p)^(1/p)`` over whole maps."""
     p = float(node.attribute("p", 2))

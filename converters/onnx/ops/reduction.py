@@ -27,7 +27,7 @@ REDUCTIONS: dict[str, tuple[Reduction, str]] = {
     "ReduceMin": (lambda x, axes, keep: x.amin(axes, keep), "amin"),
     "ReduceProd": (_prod, "prod"),
     "ReduceL1": (lambda x, axes, keep: x.abs().sum(axes, keep), "abs sum"),
-    "ReduceL2": (lambda x, axes, keep: torch.linalg.vector_norm(x, 2, axes, keep), "linalg_vector_norm"),
+    "ReduceL2": (lambda x, axes, keep: torch.linalg.vector_norm(x, 2, axes, keep), "linalg_vector_norm abs"),
     "ReduceSumSquare": (lambda x, axes, keep: (x * x).sum(axes, keep), "mul sum"),
     "ReduceLogSum": (lambda x, axes, keep: x.sum(axes, keep).log(), "sum log"),
     "ReduceLogSumExp": (lambda x, axes, keep: torch.logsumexp(x, axes, keep), "logsumexp"),

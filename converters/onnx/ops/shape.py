@@ -30,7 +30,7 @@ def identity(node: Node) -> Tensor:
     return node[0]
 
 
-@translates("Reshape", gives="view reshape")
+@translates("Reshape", gives="view")
 def reshape(node: Node) -> Tensor:
     """The same values in another shape; 0 keeps an axis, -1 takes what is left."""
     x, wanted = node[0], node.ints("shape", 1) or []
@@ -39,7 +39,7 @@ def reshape(node: Node) -> Tensor:
     return x.reshape(node.with_batch(wanted))
 
 
-@translates("Flatten", gives="view flatten reshape")
+@translates("Flatten", gives="view")
 def flatten(node: Node) -> Tensor:
     """Two axes: those before ``axis`` as one, and the rest as one."""
     x, axis = node[0], int(node.attribute("axis", 1))
@@ -75,7 +75,7 @@ def unsqueeze(node: Node) -> Tensor:
     return x
 
 
-@translates("Transpose", gives="permute view reshape")
+@translates("Transpose", gives="permute view")
 def transpose(node: Node) -> Tensor:
     """The axes in another order; a reshape where only axes of extent 1 move."""
     x = node[0]
@@ -107,7 +107,7 @@ def concat(node: Node) -> Tensor:
     return torch.cat(node.all(), int(node.attribute("axis")))
 
 
-@translates("Split", gives="split split_with_sizes getitem")
+@translates("Split", gives="split_with_sizes")
 def split(node: Node) -> tuple[Tensor, ...]:
     """Parts along an axis: of sizes that are given, else alike with a smaller last one."""
     axis, sizes = int(node.attribute("axis", 0)), node.ints("split", 1)
@@ -118,7 +118,7 @@ def split(node: Node) -> tuple[Tensor, ...]:
     return torch.split(node[0], sizes, axis)
 
 
-@translates("DepthToSpace", gives="pixel_shuffle view reshape permute")
+@translates("DepthToSpace", gives="pixel_shuffle view permute")
 def depth_to_space(node: Node) -> Tensor:
     """Blocks of channels as blocks of pixels; the mode CRD is PyTorch's pixel_shuffle."""
     x, block = node[0], int(node.attribute("blocksize"))
@@ -129,7 +129,7 @@ def depth_to_space(node: Node) -> Tensor:
     return parts.reshape(n, c // block**2, h * block, w * block)
 
 
-@translates("SpaceToDepth", gives="view reshape permute")
+@translates("SpaceToDepth", gives="view permute")
 def space_to_depth(node: Node) -> Tensor:
     """Blocks of pixels as blocks of channels, the block first."""
     block = int(node.attribute("blocksize"))

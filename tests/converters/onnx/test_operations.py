@@ -47,4 +47,4 @@ def names(module: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> set[str]:
         if node.name in inputs or dynamic.intersection(node.all_input_nodes):
             dynamic.add(node)
     called = [node for node in dynamic if node.op == "call_function" and not is_getitem(node)]
-    return {short_name(str(node.target)) for node in called}
+    return {short_name(str(node.target)).replace("unsafe_view", "view") for node in called}
