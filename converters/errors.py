@@ -42,6 +42,11 @@ WAYS_OUT: dict[str, str] = {
     **dict.fromkeys(("sort", "topk", "argsort", "index", "gather", "scatter", "nonzero", "masked_select"), _ORDER),
     **dict.fromkeys(("fft_fft2", "fft_rfft2", "fft_rfft", "stft", "_fft_r2c", "_fft_c2c"), _FREQUENCIES),
     **dict.fromkeys(("gru", "gru_cell"), "stock Caffe has LSTM and RNN layers, but no GRU"),
+    "rnn_relu": "stock Caffe's RNN knows tanh alone",
+    **dict.fromkeys(
+        ("max_unpool2d", "max_unpool3d"),
+        "stock Caffe does not undo a pooling by its indices; a transposed convolution or nearest growth it can",
+    ),
     **dict.fromkeys(
         ("rand", "randn", "rand_like", "randn_like", "bernoulli"), "the net must compute the same every time"
     ),

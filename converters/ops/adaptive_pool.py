@@ -16,13 +16,13 @@ from converters.ops.slice import gather
 from converters.registry import converts
 
 
-@converts(*(f"aten.adaptive_avg_pool{axes}d.default" for axes in (1, 2, 3)))
+@converts(*(f"aten.adaptive_avg_pool{axes}d.default" for axes in (1, 2, 3)), status="trick")
 def convert_adaptive_avg_pool(call: Call) -> Result:
     """Pooling along axes whose windows are alike, along others a frozen Convolution or InnerProduct."""
     return _adaptive(call, "AVE")
 
 
-@converts(*(f"aten.adaptive_max_pool{axes}d.default" for axes in (1, 2, 3)))
+@converts(*(f"aten.adaptive_max_pool{axes}d.default" for axes in (1, 2, 3)), status="trick")
 def convert_adaptive_max_pool(call: Call) -> Result:
     """Pooling; where windows differ, a frozen matrix lays their places out side by side first."""
     return _adaptive(call, "MAX")

@@ -17,10 +17,13 @@ from converters.registry import converts
 @converts("aten.cat.default")
 def convert_cat(call: Call) -> Result:
     """Concat."""
-    return concat(call, _tensors(call), call["dim"] % len(call.shape))
+    axis = call["dim"] % len(call.shape)
+    if axis == 0 and not all(isinstance(tensor, Blob) for tensor in call["tensors"]):
+        raise RefusedError("with a constant, behind the pictures of the batch")
+    return concat(call, _tensors(call), axis)
 
 
-@converts("aten.stack.default")
+@converts("aten.stack.default", status="trick")
 def convert_stack(call: Call) -> Result:
     """Reshape of every value to a new axis of extent 1, then Concat along it."""
     axis = call["dim"] % len(call.shape)
@@ -42,7 +45,7 @@ def convert_repeat(call: Call) -> Result:
     return have
 
 
-@converts("aten.repeat_interleave.self_int")
+@converts("aten.repeat_interleave.self_int", status="trick")
 def convert_repeat_interleave(call: Call) -> Result:
     """Reshape to a new axis, Tile along that, and Reshape to both as one."""
     blob = call.blob("self")

@@ -16,7 +16,7 @@ from converters.ops.slice import gather, take
 from converters.registry import converts
 
 
-@converts("aten.pad.default", "aten.constant_pad_nd.default")
+@converts("aten.pad.default", "aten.constant_pad_nd.default", status="trick")
 def convert_pad(call: Call) -> Result:
     """One-hot Convolution per channel; a number by Power and Eltwise as well, other modes by Slice and Concat."""
     blob = call.blob("self")

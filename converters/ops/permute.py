@@ -30,7 +30,7 @@ MOST_PIECES = 8
 """Pieces that an exchange is put together from; where there are more, a convolution does it."""
 
 
-@converts("aten.permute.default", "aten.transpose.int", "aten.t.default")
+@converts("aten.permute.default", "aten.transpose.int", "aten.t.default", status="trick")
 def convert_permute(call: Call) -> Result:
     """Reshape; Slice and Concat for few places, else a one-hot Convolution or Deconvolution."""
     blob = call.blob("self")
@@ -43,7 +43,7 @@ def convert_permute(call: Call) -> Result:
     return permute(call, blob, order)
 
 
-@converts("aten.channel_shuffle.default")
+@converts("aten.channel_shuffle.default", status="trick")
 def convert_channel_shuffle(call: Call) -> Result:
     """Reshape, Slice and Concat."""
     blob, groups = call.blob("self"), call["groups"]
@@ -51,14 +51,14 @@ def convert_channel_shuffle(call: Call) -> Result:
     return reshape(call, permute(call, apart, [0, 2, 1, *range(3, len(apart.shape))]), blob.shape)
 
 
-@converts("aten.pixel_shuffle.default")
+@converts("aten.pixel_shuffle.default", status="trick")
 def convert_pixel_shuffle(call: Call) -> Result:
     """Deconvolution with a one-hot filter for each of the ``r * r`` channels that make one of ``r`` times the size."""
     blob, r = call.blob("self", axes=4), call["upscale_factor"]
     return _shuffle_pixels(call, blob, "Deconvolution", r, call.shape[1], call.shape)
 
 
-@converts("aten.pixel_unshuffle.default")
+@converts("aten.pixel_unshuffle.default", status="trick")
 def convert_pixel_unshuffle(call: Call) -> Result:
     """Convolution with the same one-hot filters."""
     blob, r = call.blob("self", axes=4), call["downscale_factor"]

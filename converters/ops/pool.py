@@ -86,13 +86,14 @@ ONE = Windows(1)
 @converts(
     *(f"aten.max_pool{axes}d.default" for axes in (1, 2, 3)),
     *(f"aten.max_pool{axes}d_with_indices.default" for axes in (2, 3)),
+    status="trick",
 )
 def convert_max_pool(call: Call) -> Result:
     """Pooling, and Crop where Caffe has a window more; windows with gaps: shifts and Eltwise MAX."""
     return pool(call, call.blob("self"), "MAX", _windows(call))
 
 
-@converts(*(f"aten.avg_pool{axes}d.default" for axes in (1, 2, 3)))
+@converts(*(f"aten.avg_pool{axes}d.default" for axes in (1, 2, 3)), status="trick")
 def convert_avg_pool(call: Call) -> Result:
     """Pooling, and Crop where Caffe has a window more; without the padding: over that of ones."""
     blob, windows = call.blob("self"), _windows(call)

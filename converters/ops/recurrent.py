@@ -27,7 +27,7 @@ OUTPUT_SCALE = 2.0**-12
 """Caffe's RNN gives tanh(W h + b) of its state h; for W of this much, that over it is h but for 2e-8 of h."""
 
 
-@converts("aten.lstm.input")
+@converts("aten.lstm.input", status="trick")
 def convert_lstm(call: Call) -> Result:
     """LSTM for every layer and direction, with the time moved in front."""
     return _recurrent(call, call["hx"], _lstm)
@@ -37,18 +37,6 @@ def convert_lstm(call: Call) -> Result:
 def convert_rnn(call: Call) -> Result:
     """RNN for every layer and direction; what it makes of its state is so small that tanh leaves it as it is."""
     return _recurrent(call, [call["hx"]], _rnn)
-
-
-@converts("aten.gru.input")
-def refuse_gru(call: Call) -> Result:
-    """Caffe has no GRU."""
-    raise RefusedError("stock Caffe has no GRU; an LSTM it has")
-
-
-@converts("aten.rnn_relu.input")
-def refuse_rnn_relu(call: Call) -> Result:
-    """Caffe's RNN knows tanh alone."""
-    raise RefusedError('nonlinearity "relu"; Caffe\'s RNN knows "tanh" alone')
 
 
 def _recurrent(call: Call, states: Sequence[object], direction: Direction) -> Result:

@@ -23,7 +23,7 @@ LARGEST_MARGIN = 8
 """Places at an end that a one-hot convolution takes away; its kernel is as much wider than 1."""
 
 
-@converts("aten.slice.Tensor")
+@converts("aten.slice.Tensor", status="trick")
 def convert_slice(call: Call) -> Result:
     """Slice; a step, or an end counted from behind, is a one-hot Convolution per channel."""
     blob, axis = call.blob("self"), _axis(call)
@@ -31,7 +31,7 @@ def convert_slice(call: Call) -> Result:
     return _every(call, blob, axis, range(start, stop, step))
 
 
-@converts("aten.select.int")
+@converts("aten.select.int", status="trick")
 def convert_select(call: Call) -> Result:
     """Slice, then a Reshape without the axis."""
     blob, axis = call.blob("self"), _axis(call)
@@ -55,7 +55,7 @@ def convert_split(call: Call) -> Result:
     return tuple(piece.name for piece in pieces(call, blob, axis, sizes, part=""))
 
 
-@converts("aten.index_select.default")
+@converts("aten.index_select.default", status="trick")
 def convert_index_select(call: Call) -> Result:
     """Slice and Concat, or a frozen Convolution or InnerProduct that picks many places."""
     indices = call.constant("index")
@@ -63,7 +63,7 @@ def convert_index_select(call: Call) -> Result:
     return gather(call, call.blob("self"), _axis(call), indices.reshape(-1).tolist())
 
 
-@converts("aten.index.Tensor")
+@converts("aten.index.Tensor", status="trick")
 def convert_index(call: Call) -> Result:
     """As index_select, by one constant array of indices."""
     blob = call.blob("self")
@@ -74,7 +74,7 @@ def convert_index(call: Call) -> Result:
     return reshape(call, gather(call, blob, axis, index.reshape(-1).tolist()), call.shape)
 
 
-@converts("aten.flip.default")
+@converts("aten.flip.default", status="trick")
 def convert_flip(call: Call) -> Result:
     """Slice and Concat for few places, else a frozen Convolution or InnerProduct."""
     blob = call.blob("self")
@@ -83,7 +83,7 @@ def convert_flip(call: Call) -> Result:
     return blob
 
 
-@converts("aten.roll.default")
+@converts("aten.roll.default", status="trick")
 def convert_roll(call: Call) -> Result:
     """Slice into two ranges along every axis, and Concat the other way round."""
     blob = call.blob("self")

@@ -38,7 +38,7 @@ RESIZES = {
 }
 
 
-@converts(*RESIZES)
+@converts(*RESIZES, status="trick")
 def convert_resize(call: Call) -> Result:
     """Deconvolution for whole factors (linear: over that of ones), else a frozen Convolution and InnerProduct.
 
