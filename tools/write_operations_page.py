@@ -22,9 +22,9 @@ Made by `tools/write_operations_page.py`; do not edit.
 
 PyTorch's operations as `torch.export` captures them, the layers of stock Caffe 1.0 that they become, and how exactly:
 **exact**, a layer that is the operation; **trick**, several layers that differ from it by float32's rounding alone;
-**approximation**, with its error. A form of an operation that cannot be expressed (a sum over the batch, a constant of
-its own for every picture) is refused by name, with its place in the model. Values of different shapes broadcast as in
-PyTorch; the batch stays free.
+**approximation**, with its largest error (relative where the value is above 1). A form of an operation that cannot be
+expressed (a sum over the batch, a constant of its own for every picture) is refused by name, with its place in the
+model. Values of different shapes broadcast as in PyTorch; the batch stays free.
 """
 
 
@@ -50,7 +50,7 @@ def _heading(module: str) -> str:
 def _row(ops: list[str], converter: Converter) -> str:
     known = EXACTNESS[ops[0]]
     names = ", ".join(f"`{_short(op)}`" for op in ops)
-    how = known.status + (f": {known.error}" if known.error else "")
+    how = known.status + (f" within {known.error:.0e}" if known.error else "")
     return f"| {names} | {_first_paragraph(inspect.getdoc(converter) or '')} | {how} |"
 
 

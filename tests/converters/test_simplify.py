@@ -10,8 +10,9 @@ from torch.nn import functional
 from converters import convert
 from converters.layer_spec import LayerSpec
 from converters.names import Namer
-from converters.simplify import drop_flattens, silence_unused, work_in_place
-from tests.converters.parity import assert_parity
+from converters.simplify import drop_flattens, keep_gradients, merge_reshapes, silence_unused, work_in_place
+from prototxt.lint import warn_net
+from tests.converters.parity import assert_close, assert_parity, gradients_in_caffe, true_gradient
 
 
 def spec(type: str, name: str, bottoms: str, tops: str = "", **fields) -> LayerSpec:
@@ -120,3 +121,45 @@ def test_names() -> None:
     assert namer.name("", "aten.add.Tensor") == "add"
     assert namer.name("", "aten.add.Tensor") == "add_2"
     assert namer.unique("data") == "data_2"
+
+
+class Flattened(nn.Module):
+    """Views that PyTorch flattens next: as Reshape and Flatten they would have no gradient in stock Caffe."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.out = nn.Conv2d(3, 8, 3), nn.Conv2d(3, 8, 3), nn.Linear(576, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a = functional.relu(self.first(x))
+        a = a.view(a.shape[0], 2, 144).softmax(1).flatten(1)
+        b = functional.relu(self.second(x)).view(a.shape[0], 4, 2, 6, 6).flatten(1)
+        return self.out(torch.cat([a, b], 1))
+
+
+@pytest.mark.caffe
+def test_no_flatten_takes_the_gradient_from_what_is_below(tmp_path) -> None:
+    model = Flattened()
+    conversion = convert(model, (2, 3, 8, 8), softmax=False)
+    assert not any("#6769" in warning for warning in warn_net(conversion.net))
+    ((found,),) = gradients_in_caffe([(conversion, list(conversion.outputs.values()))], tmp_path)
+    assert_close(found, true_gradient(model, conversion))
+
+
+def test_a_flatten_of_shared_memory_is_a_reshape() -> None:
+    shared = spec("Concat", "alone", "data")
+    (_, flatten) = keep_gradients([shared, spec("Flatten", "flat", "alone")])
+    assert flatten.type == "Reshape"
+    assert flatten.fields == {"reshape_param": {"shape": {"dim": [0, -1]}}}
+    several = [spec("Concat", "both", "data data"), spec("Flatten", "flat", "both")]
+    assert keep_gradients(several) == several
+
+
+def test_reshapes_in_a_row_become_one() -> None:
+    shape = {"reshape_param": {"shape": {"dim": [0, 2, -1]}}}
+    layers = [spec("Reshape", "a", "data", **shape), spec("Flatten", "b", "a"), spec("Reshape", "c", "b", **shape)]
+    (only,) = merge_reshapes(layers, {"c"})
+    assert (only.name, only.bottoms) == ("c", ("data",))
+    assert [layer.name for layer in merge_reshapes(layers, {"a", "c"})] == ["a", "c"]
+    copying = spec("Reshape", "d", "a", reshape_param={"shape": {"dim": [0, 0, 3, -1]}})
+    assert merge_reshapes([layers[0], copying], {"d"}) == [layers[0], copying]
