@@ -98,7 +98,8 @@ def _check(conversion: Conversion, verifications: Sequence[Verification], out: P
         check(verifications)
     except ParityError as error:
         folder = out.with_name(f"{out.name}-diverging")
-        next(each for each in verifications if write_diverging(conversion, each, folder))
+        if not any(write_diverging(conversion, each, folder) for each in verifications):
+            raise
         raise ParityError(
             f"{error}. The smallest part that diverges is in {folder}: net.prototxt and net.caffemodel give something "
             "else for inputs.npz than expected.npz"

@@ -103,11 +103,11 @@ def seen_by_graph(conversion: Conversion, feed: dict[str, np.ndarray]) -> dict[s
 
 
 def write_diverging(conversion: Conversion, verification: Verification, folder: Path) -> bool:
-    """Write the smallest part of a net that diverges; False where the engine passes.
+    """Write the smallest part of a net that diverges; False where the engine passes, or runs no nets of Caffe.
 
     See `converters.failing.write_smallest_failing`.
     """
-    if verification.diverging is None:
+    if verification.diverging is None or verification.engine not in ENGINES:
         return False
     name = verification.diverging.layer
     top = next((each.layer, each.top) for each in conversion.references if each.layer == name)
