@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 
 import torch
 from torch import Tensor, nn
 
 import converters.onnx.ops  # noqa: F401 - registers the translators
 from converters.errors import Problem, RefusedError
+from converters.onnx.batch import takes_any_batch
 from converters.onnx.errors import UnsupportedNodesError
 from converters.onnx.graph import OnnxGraph, OnnxNode
 from converters.onnx.input_shapes import LARGEST
@@ -171,33 +171,12 @@ class _Builder:
             {name: unique(identifier(name)) for name in constants},
         )
         module = OnnxModule(operations, constants, self._learned(operations, constants), keys, inputs, named).eval()
-        module.any_batch = self._takes_any_batch(module, outputs)
+        module.any_batch = takes_any_batch(module, self._dynamic, list(inputs), outputs)
         specs = {key: operation.spec for key, operation in zip(keys.operations, operations, strict=True)}
         return Built(
             module,
             {key: names[spec] for key, spec in specs.items()},
             {key: (spec.spoken, spec.label) for key, spec in specs.items()},
-        )
-
-    def _takes_any_batch(self, module: OnnxModule, outputs: Sequence[str]) -> bool:
-        """Whether two pictures go through: every value is then twice as large, or as before where it reads none.
-
-        An output must have the second picture behind the first.
-        """
-        before = {name: tuple(value.shape) for name, value in self._dynamic.items()}
-        inputs = [entry.name for entry in self._graph.inputs]
-        if not all(before[name] for name in inputs):
-            return False
-        twice = {name: self._dynamic[name].new_empty(2 * before[name][0], *before[name][1:]) for name in inputs}
-        constants = {name: meta(value) for name, value in module.constants().items()}
-        try:
-            found = module.compute(twice, constants)
-        except Exception:  # torch refuses what does not fit with errors of many classes
-            return False
-        after = {name: tuple(found[name].shape) for name in before if name in found}
-        larger = all(prod(shape) in (prod(before[name]), 2 * prod(before[name])) for name, shape in after.items())
-        return larger and all(
-            after[name] == (2 * before[name][0], *before[name][1:]) for name in outputs if before.get(name)
         )
 
     def _learned(self, operations: Sequence[Operation], constants: Iterable[str]) -> set[str]:

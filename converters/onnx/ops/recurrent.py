@@ -35,7 +35,7 @@ GRU = Kind(torch.gru, (1, 0, 2), ("Sigmoid", "Tanh"))
 RNN = {"Tanh": Kind(torch.rnn_tanh, (0,), ("Tanh",)), "Relu": Kind(torch.rnn_relu, (0,), ("Relu",))}
 
 
-@translates("LSTM", gives="lstm transpose permute view getitem zeros expand unsqueeze")
+@translates("LSTM", gives="lstm transpose view flip new_zeros")
 def lstm(node: Node) -> list[Tensor]:
     """Long short-term memory: gates i, o, f, c here, i, f, g, o in PyTorch."""
     if node.attribute("input_forget", 0) or node.has(7):
@@ -43,7 +43,7 @@ def lstm(node: Node) -> list[Tensor]:
     return _recurrent(node, LSTM, states=2)
 
 
-@translates("GRU", gives="gru transpose permute view getitem zeros expand unsqueeze")
+@translates("GRU", gives="gru transpose view flip new_zeros")
 def gru(node: Node) -> list[Tensor]:
     """Gated recurrent unit: gates z, r, h here, r, z, n in PyTorch, which resets after the product."""
     if not node.attribute("linear_before_reset", 0):
@@ -51,7 +51,7 @@ def gru(node: Node) -> list[Tensor]:
     return _recurrent(node, GRU, states=1)
 
 
-@translates("RNN", gives="rnn_tanh rnn_relu transpose permute view getitem zeros expand unsqueeze")
+@translates("RNN", gives="rnn_tanh rnn_relu transpose view flip new_zeros")
 def rnn(node: Node) -> list[Tensor]:
     """A plain recurrent layer, with tanh or ReLU."""
     first = next(iter(node.attribute("activations", ["Tanh"])))

@@ -17,7 +17,7 @@ from converters.onnx.registry import translates
 
 _GIVES = (
     "upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_linear1d upsample_bilinear2d "
-    "upsample_trilinear3d upsample_bicubic2d index_select slice linear view reshape transpose"
+    "upsample_trilinear3d upsample_bicubic2d index_select linear view transpose"
 )
 _LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 _LARGEST_MATRIX = 2**24  # values of the one matrix for all axes; beyond, there is one for every axis

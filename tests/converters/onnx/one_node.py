@@ -90,7 +90,7 @@ def run_torch(model: ModelProto, feeds: Mapping[str, np.ndarray]) -> list[np.nda
     """Outputs of a model in PyTorch."""
     with torch.no_grad():
         found = built(model, feeds).module(*(torch.from_numpy(array) for array in feeds.values()))
-    return [tensor.numpy() for tensor in (found if isinstance(found, tuple) else (found,))]
+    return [tensor.numpy() for tensor in (found.values() if isinstance(found, dict) else (found,))]
 
 
 def feeds_of(case: Case) -> dict[str, np.ndarray]:

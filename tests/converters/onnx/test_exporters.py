@@ -19,7 +19,7 @@ from converters.onnx.build import Built
 from converters.onnx.file import OnnxFile, open_onnx
 from converters.onnx.read import OPSETS
 from tests.converters.onnx.graphs import assert_like_onnxruntime, operators
-from tests.converters.parity import assert_parity
+from tests.converters.parity import assert_parity, assert_parity_in
 
 SHAPE = (1, 3, 32, 40)
 
@@ -110,6 +110,22 @@ def test_the_new_exporter(opset: int, net: nn.Module, tmp_path: Path) -> None:
     file, built = read(path)
     assert_like_onnxruntime(file, built, pictures=2, tolerance=5e-6)
     assert {"Shape", "Gather", "Constant", "Erf"}.isdisjoint(operators(built))
+
+
+@pytest.mark.caffe
+def test_through_real_caffe(tmp_path: Path) -> None:
+    """The same small net from several opsets, in one process of real Caffe."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 6, 3, 2, 1), nn.BatchNorm2d(6), nn.LeakyReLU(), nn.MaxPool2d(3, 2, 1), nn.Flatten()]
+    net = nn.Sequential(*layers, nn.Linear(6 * 8 * 10, 5), nn.ReLU6()).eval()
+    conversions = {}
+    for opset in (9, 13, 20):
+        path = tmp_path / f"opset{opset}.onnx"
+        export(net, path, opset, dynamo=False)
+        conversions[path.stem] = convert_onnx(path)
+    assert_parity_in("caffe", conversions, tmp_path)
+    types = [[layer.type for layer in conversion.net.layer] for conversion in conversions.values()]
+    assert types[0] == types[1] == types[2]
 
 
 def test_names_of_the_old_exporter(tmp_path: Path) -> None:

@@ -199,6 +199,47 @@ def test_a_batch_that_the_exporter_fixed(tmp_path: Path) -> None:
         built.module(torch.zeros(2, 4, 6, 8))
 
 
+MIXING = {
+    "a mean over the batch": [node("ReduceMean", "r", "m", axes=[0]), node("Sub", "r m", "y")],
+    "a sum of all values": [node("ReduceSum", "r", "m"), node("Sub", "r m", "y")],
+    "a softmax over the batch": [node("Softmax", "r", "y", axis=0)],
+    "pictures behind each other": [node("Concat", "r x", "y", axis=0)],
+    "a softmax over the moved batch": [
+        node("Transpose", "r", "t", perm=[1, 0, 2, 3]),
+        node("Softmax", "t", "s", axis=1),
+        node("Transpose", "s", "y", perm=[1, 0, 2, 3]),
+    ],
+}
+
+
+@pytest.mark.parametrize("nodes", MIXING.values(), ids=MIXING)
+def test_a_net_that_mixes_the_pictures(nodes: list[onnx.NodeProto], tmp_path: Path) -> None:
+    file, built = opened(model([node("Abs", "x", "r"), *nodes], IMAGE), tmp_path)
+    assert not built.module.any_batch
+    assert_like_onnxruntime(file, built)
+
+
+def test_a_recurrent_net_whose_first_axis_is_time(tmp_path: Path) -> None:
+    constants = {"w": noise(1, 16, 3), "r": noise(1, 16, 4, seed=1), "a": np.array([1])}
+    nodes = [node("LSTM", "x w r", "h", hidden_size=4), node("Squeeze", "h a", "y")]
+    file, built = opened(model(nodes, {"x": (5, 2, 3)}, constants), tmp_path)
+    assert not built.module.any_batch
+    assert_like_onnxruntime(file, built)
+
+
+def test_a_recurrent_net_with_the_batch_first(tmp_path: Path) -> None:
+    constants = {"w": noise(1, 16, 3), "r": noise(1, 16, 4, seed=1), "a": np.array([1]), "last": np.array(-1)}
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node("LSTM", "t w r", "h", hidden_size=4),
+        node("Squeeze", "h a", "s"),
+        node("Gather", "s last", "y", axis=0),
+    ]
+    file, built = opened(model(nodes, {"x": (1, 5, 3)}, constants), tmp_path)
+    assert built.module.any_batch
+    assert_like_onnxruntime(file, built, pictures=2)
+
+
 def test_several_inputs_and_outputs(tmp_path: Path) -> None:
     nodes = [
         node("Conv", "left w b", "l", pads=[1, 1, 1, 1], name="conv"),
