@@ -32,7 +32,7 @@ DRIVER = Path(__file__).with_name("backward_driver.py")
 
 Shape = tuple[int, ...]
 
-FEW_AND_MANY = pytest.mark.parametrize("examples", [3, pytest.param(150, marks=pytest.mark.long)])
+FEW_AND_MANY = pytest.mark.parametrize("examples", [3, pytest.param(60, marks=pytest.mark.long)])
 """For a test with ``examples``: how many of hypothesis it tries, few by default."""
 
 

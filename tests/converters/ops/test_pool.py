@@ -25,6 +25,7 @@ from tests.converters.ops.both_ways import (
     for_any,
     make_case,
 )
+from tests.converters.parity import assert_parity
 
 MAPS = [
     lambda x: F.max_pool2d(x, 3, 2),
@@ -145,6 +146,11 @@ def test_a_cut_pool_is_right_at_every_size(tmp_path) -> None:
     model = nn.Sequential(nn.MaxPool2d(3, 2, 1), nn.AvgPool2d(2), nn.Conv2d(2, 3, 1), nn.AdaptiveAvgPool2d(1))
     case = make_case(model, (1, 2, 16, 17))
     assert_both_ways({str(size): case.at((2, 2, *size)) for size in ((16, 17), (17, 16), (13, 19))}, tmp_path)
+
+
+def test_pooling_by_a_norm() -> None:
+    model = Function(lambda x: F.lp_pool2d(x, 2, 3, 2))
+    assert_parity(model, convert(model, (1, 2, 7, 8)))
 
 
 def test_the_cut_blob_carries_the_name_of_the_pool() -> None:
