@@ -16,7 +16,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 from converters.captured import Captured, NetInput, NetOutput
 from converters.channels_last import keep_channels_first
 from converters.errors import ConversionError
-from converters.recognise import ASSERTIONS, drop_what_has_no_value, keep_whole
+from converters.recognise import ASSERTIONS, drop_expansions, drop_what_has_no_value, keep_whole
 from converters.signature import Shapes, arguments, input_names, leaves, named_shapes
 
 FREE_BATCH = 2
@@ -97,6 +97,7 @@ def _captured(
         if spec.kind == OutputKind.BUFFER_MUTATION
     )
     learned = {name for name, value in model.named_parameters(remove_duplicate=False) if value.requires_grad}
+    drop_expansions(program.graph)
     keep_channels_first(program.graph)
     outputs = _outputs(model, program, result)
     drop_what_has_no_value(program.graph, {output.node for output in outputs})

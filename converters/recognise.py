@@ -69,6 +69,21 @@ def drop_what_has_no_value(graph: fx.Graph, returned: Collection[str]) -> None:
             graph.erase_node(node)
 
 
+def drop_expansions(graph: fx.Graph) -> None:
+    """Let sums and products, which broadcast, read what was expanded for them (``x * y.expand_as(x)``); in place."""
+    for node in graph.nodes:
+        operands = node.args[:2] if node.target in BROADCASTS else ()
+        for place, operand in enumerate(operands):
+            if not isinstance(operand, fx.Node) or operand.target is not aten.expand.default:
+                continue
+            other = operands[1 - place] if len(operands) == 2 else None
+            if isinstance(other, fx.Node) and other.meta["val"].shape == operand.meta["val"].shape:
+                node.update_arg(place, operand.args[0])
+                operands = node.args[:2]
+
+
+BROADCASTS = (aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.div.Tensor, aten.maximum.default)
+
 ASSERTIONS = (aten._assert_tensor_metadata.default, aten._assert_async.msg, aten._assert_scalar.default)
 """Checks that torch.export leaves in the graph."""
 

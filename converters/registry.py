@@ -23,19 +23,19 @@ class Exactness:
     ----------
     status : "exact" for a layer that is the operation, "trick" for several that only differ from it by float32's
         rounding, "approximation" for what is further off.
-    error : largest difference of an approximation from the operation, divided by the value where that is above 1;
-        0 for the others.
+    error : largest difference of an approximation from the operation, as "absolute 5e-7" (divided by the value where
+        that is above 1) or "relative 2e-8"; "" for the others.
     """
 
     status: Status
-    error: float
+    error: str
 
 
 CONVERTERS: Registry[Converter] = Registry("operation")
 EXACTNESS: Registry[Exactness] = Registry("operation")
 
 
-def converts(*ops: str, status: Status = "exact", error: float = 0.0) -> Callable[[C], C]:
+def converts(*ops: str, status: Status = "exact", error: str = "") -> Callable[[C], C]:
     """Register the decorated function for ``ops``, written as torch prints them: ``"aten.relu.default"``.
 
     The function takes a `Call` and returns the name of the blob that holds the result, the `Blob` it was given where

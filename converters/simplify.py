@@ -33,12 +33,11 @@ def merge_reshapes(layers: Sequence[LayerSpec], outputs: Collection[str]) -> lis
     makers = {top: layer for layer in layers for top in layer.tops}
     merged = []
     for layer in layers:
-        while _keeps_batch(layer) and _keeps_batch(maker := makers.get(layer.bottoms[0])):
-            assert maker is not None
+        while (maker := makers.get(layer.bottoms[0]) if layer.bottoms else None) and _can_merge(maker, layer):
             layer = replace(layer, bottoms=maker.bottoms)
         merged.append(layer)
     used = {bottom for layer in merged for bottom in layer.bottoms} | set(outputs)
-    return [layer for layer in merged if not _keeps_batch(layer) or layer.tops[0] in used]
+    return [layer for layer in merged if not _copied_axes(layer) or layer.tops[0] in used]
 
 
 def keep_gradients(layers: Sequence[LayerSpec]) -> list[LayerSpec]:
@@ -109,14 +108,20 @@ def silence_unused(layers: Sequence[LayerSpec], outputs: Collection[str]) -> lis
     return [*layers, LayerSpec(name, "Silence", tuple(unused), ())] if unused else list(layers)
 
 
-def _keeps_batch(layer: LayerSpec | None) -> bool:
-    """Whether a layer is a Reshape or Flatten that leaves the first axis alone, and copies no other."""
-    if layer is None or layer.type not in ("Reshape", "Flatten"):
-        return False
-    if layer.type == "Flatten":
-        return not layer.fields
-    param = layer.fields["reshape_param"]
-    return set(param) == {"shape"} and param["shape"]["dim"][0] == 0 and 0 not in param["shape"]["dim"][1:]
+def _can_merge(maker: LayerSpec, reader: LayerSpec) -> bool:
+    """Whether a Reshape or Flatten can read what the one before it reads: that one copies every axis that it copies."""
+    copied = _copied_axes(reader)
+    return bool(copied) and copied <= _copied_axes(maker)
+
+
+def _copied_axes(layer: LayerSpec) -> set[int]:
+    """Axes that a Reshape or Flatten of all axes leaves as they are; none for other layers."""
+    if layer.type == "Flatten" and not layer.fields:
+        return {0}
+    param = layer.fields.get("reshape_param", {})
+    if layer.type != "Reshape" or set(param) != {"shape"}:
+        return set()
+    return {axis for axis, extent in enumerate(param["shape"]["dim"]) if extent == 0}
 
 
 def _shares_gradient(layer: LayerSpec | None) -> bool:

@@ -50,7 +50,7 @@ def _heading(module: str) -> str:
 def _row(ops: list[str], converter: Converter) -> str:
     known = EXACTNESS[ops[0]]
     names = ", ".join(f"`{_short(op)}`" for op in ops)
-    how = known.status + (f" within {known.error:.0e}" if known.error else "")
+    how = known.status + (f": {known.error}" if known.error else "")
     return f"| {names} | {_first_paragraph(inspect.getdoc(converter) or '')} | {how} |"
 
 

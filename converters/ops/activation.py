@@ -37,13 +37,13 @@ def convert_base(call: Call) -> str:
     return call.layer(type, call.blob("self"), **fields)
 
 
-@converts("aten.log1p.default", status="approximation", error=2e-7)
+@converts("aten.log1p.default", status="approximation", error="absolute 2e-7")
 def convert_log1p(call: Call) -> str:
     """Log of ``1 + x``."""
     return call.layer("Log", call.blob("self"), log_param={"shift": 1.0})
 
 
-@converts("aten.expm1.default", status="approximation", error=2e-7)
+@converts("aten.expm1.default", status="approximation", error="absolute 2e-7")
 def convert_expm1(call: Call) -> Result:
     """Exp, then Power that takes 1 away."""
     return power(call, layer(call, "Exp", call.blob("self"), "exponential"), shift=-1.0)
@@ -163,13 +163,13 @@ def convert_glu(call: Call) -> Result:
     return product(call, half, sigmoid(call, gate))
 
 
-@converts("aten.gelu.default", status="approximation", error=5e-7)
+@converts("aten.gelu.default", status="approximation", error="absolute 5e-7")
 def convert_gelu(call: Call) -> Result:
     """By the error function of Abramowitz and Stegun (7.1.26), or as the tanh form: Power, Exp, Eltwise."""
     return gelu_tanh(call, call.blob("self")) if call["approximate"] == "tanh" else gelu(call, call.blob("self"))
 
 
-@converts("aten.erf.default", status="approximation", error=6e-7)
+@converts("aten.erf.default", status="approximation", error="absolute 6e-7")
 def convert_erf(call: Call) -> Result:
     """Abramowitz and Stegun, 7.1.26: ``sign(x) * (1 - poly(t) * exp(-x * x))``: Power, Exp, Eltwise, Threshold."""
     x = call.blob("self")

@@ -8,6 +8,7 @@ from converters.call import Call, Result
 from converters.compose.broadcasting import as_blobs, over, plus, times, widened
 from converters.compose.layers import layer, maximum, minimum, power
 from converters.errors import RefusedError
+from converters.layer_spec import Blob
 from converters.registry import converts
 
 
@@ -69,6 +70,16 @@ def convert_pow_of_a_number(call: Call) -> Result:
     if base <= 0:
         raise RefusedError(f"of {base:g}; the base must be above 0")
     return layer(call, "Exp", call.blob("exponent"), "power", exp_param={"base": base})
+
+
+@converts("aten.pow.Tensor_Tensor", status="trick")
+def convert_pow_of_two(call: Call) -> Result:
+    """``exp(exponent * log(self))`` of values above 0, or Power where the exponent is a constant number."""
+    exponent = call["exponent"]
+    if not isinstance(exponent, Blob) and np.size(exponent) == 1 and not call.learned(exponent):
+        return power(call, call.blob("self"), power=float(np.reshape(exponent, ())))
+    logarithm = layer(call, "Log", call.blob("self"), "logarithm")
+    return layer(call, "Exp", times(call, logarithm, exponent), "power")
 
 
 @converts("aten.addcmul.default", status="trick")

@@ -117,6 +117,13 @@ def convert_cosine_similarity(call: Call) -> Result:
     return products
 
 
+@converts("aten.pairwise_distance.default", status="trick")
+def convert_pairwise_distance(call: Call) -> Result:
+    """The norm of ``x1 - x2 + eps`` over the last axis."""
+    distance = power(call, plus(call, call["x1"], call["x2"], 1.0, -1.0), "distance", shift=float(call["eps"]))
+    return norm(call, distance, float(call["p"]), -1, _keepdim(call))
+
+
 def _blob(value: Any) -> Blob:
     return value
 

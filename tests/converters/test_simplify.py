@@ -163,3 +163,5 @@ def test_reshapes_in_a_row_become_one() -> None:
     assert [layer.name for layer in merge_reshapes(layers, {"a", "c"})] == ["a", "c"]
     copying = spec("Reshape", "d", "a", reshape_param={"shape": {"dim": [0, 0, 3, -1]}})
     assert merge_reshapes([layers[0], copying], {"d"}) == [layers[0], copying]
+    both = spec("Reshape", "a", "data", reshape_param={"shape": {"dim": [0, 0, -1]}})
+    assert [layer.bottoms for layer in merge_reshapes([both, copying], {"d"})] == [("data",)]

@@ -78,6 +78,9 @@ CASES = functions(
         "pow": lambda x, _: positive(x) ** 0.75,
         "pow 3": lambda x, _: x**3,
         "pow of a number": lambda x, _: 2.5**x,
+        "pow by a constant": lambda x, net: positive(x) ** net.scalar,
+        "pow by a parameter": lambda x, net: positive(x) ** net.factor,
+        "pow by a value": lambda x, _: positive(x) ** x,
         "square": lambda x, _: x.square(),
         "sqrt": lambda x, _: positive(x).sqrt(),
         "rsqrt": lambda x, _: positive(x).rsqrt(),
@@ -99,8 +102,9 @@ test_values, test_gradients = contract.test_values(), contract.test_gradients()
 test_real_caffe, test_coverage = contract.test_real_caffe(), contract.test_coverage()
 
 
-def test_an_se_gate_is_four_layers() -> None:
-    conversion = convert(Function(lambda x, _: x * torch.sigmoid(pooled(x))), IMAGE)
+@pytest.mark.parametrize("expand", [lambda y, x: y, lambda y, x: y.expand_as(x)])
+def test_an_se_gate_is_four_layers(expand) -> None:
+    conversion = convert(Function(lambda x, _: x * expand(torch.sigmoid(pooled(x)), x)), IMAGE)
     assert [layer.type for layer in conversion.net.layer] == ["Input", "Pooling", "Sigmoid", "Flatten", "Scale"]
     assert conversion.net.layer[-1].name == "mul"
 

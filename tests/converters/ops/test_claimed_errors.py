@@ -20,9 +20,12 @@ APPROXIMATED = {
     "aten.expm1.default": [lambda x: (x / 4).expm1()],
 }
 
+MEASURED_ELSEWHERE = {"aten.rnn_tanh.input"}
+
 
 def test_every_approximation_is_measured() -> None:
-    assert {op for op, known in EXACTNESS.items() if known.status == "approximation"} == APPROXIMATED.keys()
+    approximations = {op for op, known in EXACTNESS.items() if known.status == "approximation"}
+    assert approximations - MEASURED_ELSEWHERE == APPROXIMATED.keys()
 
 
 @pytest.mark.long
@@ -41,4 +44,4 @@ def test_an_approximation_is_as_near_as_it_says(op: str, tmp_path) -> None:
             for engine in ("torchcaffe", "caffe"):
                 (result,) = ENGINES[engine].run([Job(files.prototxt, files.caffemodel, (images,), (top,))])
                 error = np.abs(result[top] - expected) / np.maximum(1, np.abs(expected))
-                assert error.max() <= EXACTNESS[op].error, (engine, error.max())
+                assert error.max() <= float(EXACTNESS[op].error.removeprefix("absolute ")), (engine, error.max())

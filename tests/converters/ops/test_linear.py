@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+import torch
 from torch import nn
 
-from converters import convert
-from tests.converters.models import layers
+from converters import UnsupportedOpsError, convert
+from tests.converters.models import Function, layers
 from tests.converters.ops.contract import Contract
 from tests.converters.parity import assert_parity
 
@@ -26,7 +28,20 @@ class PixelMlp(nn.Module):
         return y.permute(0, 3, 1, 2) + x
 
 
+class Products(nn.Module):
+    """Matrix products by parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide = nn.Parameter(nn.Linear(5, 6).weight.data.clone())
+        self.bias = nn.Parameter(nn.Linear(1, 5).bias.data)
+
+    def forward(self, x):
+        return x @ self.wide + x.mm(self.wide) + torch.addmm(self.bias, x, self.wide, beta=0.5, alpha=2)
+
+
 CASES = {
+    "products by a parameter": (Products(), (2, 6)),
     **layers(
         {
             "linear": (nn.Linear(6, 5), (2, 6)),
@@ -41,6 +56,13 @@ CASES = {
 contract = Contract("linear", CASES)
 test_values, test_gradients = contract.test_values(), contract.test_gradients()
 test_real_caffe, test_coverage = contract.test_real_caffe(), contract.test_coverage()
+
+
+def test_the_product_of_two_values_is_refused() -> None:
+    with pytest.raises(UnsupportedOpsError, match="attention has no counterpart"):
+        convert(Function(lambda x, _: x @ x.transpose(2, 3).relu()), (1, 4, 5, 6))
+    with pytest.raises(UnsupportedOpsError, match="of a constant by a value from the right"):
+        convert(Function(lambda x, net: net.plane.t() @ x), (1, 4, 5, 6))
 
 
 def test_channels_that_are_last_for_a_while_need_no_permutation() -> None:

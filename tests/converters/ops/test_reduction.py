@@ -46,6 +46,7 @@ CASES = functions(
         "normalize rows": lambda x, _: F.normalize(x.flatten(1), dim=1),
         "cosine similarity": lambda x, _: F.cosine_similarity(x, x * x, dim=1),
         "cosine similarity of rows": lambda x, _: F.cosine_similarity(x.flatten(1), positive(x).flatten(1)),
+        "pairwise distance": lambda x, _: F.pairwise_distance(x, x * x),
         "logsumexp": lambda x, _: (50 * x).logsumexp(1),
         "logsumexp over pixels": lambda x, _: x.logsumexp((2, 3), keepdim=True),
         "prod": lambda x, _: x.prod(1),
