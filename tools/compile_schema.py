@@ -1,10 +1,11 @@
-"""Compile ``caffe.proto`` of `prototxt.formats` into ``caffe.desc`` (run time) and ``schema.pyi`` (mypy, editors).
+"""Compile the .proto files of `prototxt.formats` into ``.desc`` (run time) and ``schema.pyi`` (mypy, editors).
 
-Needs grpcio-tools; run it after every change of caffe.proto: ``python tools/compile_schema.py``.
+Needs grpcio-tools; run it after every change of them: ``python tools/compile_schema.py``.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,39 +16,48 @@ FOLDER = Path(__file__).resolve().parents[1] / "prototxt/formats"
 # What schema.py offers beside the messages; appended to the stub that protoc writes.
 BESIDE_THE_MESSAGES = """
 POOL: _descriptor_pool.DescriptorPool
+EXTENSION_FIELDS: frozenset[str]
+EXTENSION_MESSAGES: frozenset[str]
 
 def message_class(descriptor: _descriptor.Descriptor) -> type[_message.Message]: ...
 """
 
 
-def compile_schema(proto: Path) -> tuple[bytes, str]:
-    """Compile one .proto file.
-
-    Parameters
-    ----------
-    proto : the file; it imports no other.
-
-    Returns
-    -------
-    Its serialized FileDescriptorSet, and the text of the type stub for ``schema.py``.
+def compile_descriptors(proto: Path) -> bytes:
+    """Compile one .proto file to its serialized FileDescriptorSet; those that it imports lie beside it.
 
     Raises
     ------
     subprocess.CalledProcessError : if protoc refuses the file; what it says is on stderr.
     """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{proto.parent}", f"--pyi_out={folder}"]
-        subprocess.run([*command, f"--descriptor_set_out={folder}/set", proto.name], check=True)
-        stub = Path(folder, f"{proto.stem}_pb2.pyi").read_text()
-        imports = "from google.protobuf import descriptor_pool as _descriptor_pool\n"
-        return Path(folder, "set").read_bytes(), imports + stub + BESIDE_THE_MESSAGES
+        _protoc(proto.parent, f"--descriptor_set_out={folder}/set", proto.name)
+        return Path(folder, "set").read_bytes()
+
+
+def compile_stub(stock: Path, extensions: Path) -> str:
+    """Make the text of the type stub for ``schema.py``: of one file in which the extensions are among the rest."""
+    text, added = stock.read_text(), extensions.read_text()
+    fields = re.search(r"message LayerExtensions \{\n(.*?)\n\}\n", added, re.DOTALL)
+    assert fields is not None, "extensions.proto must have a message LayerExtensions"
+    text = text.replace("message LayerParameter {\n", f"message LayerParameter {{\n{fields[1]}\n")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, stock.name).write_text(text + added[fields.end() :])
+        _protoc(Path(folder), f"--pyi_out={folder}", stock.name)
+        stub = Path(folder, f"{stock.stem}_pb2.pyi").read_text()
+    return "from google.protobuf import descriptor_pool as _descriptor_pool\n" + stub + BESIDE_THE_MESSAGES
+
+
+def _protoc(folder: Path, *arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", f"-I{folder}", *arguments], check=True)
 
 
 def main() -> None:
-    """Write both files beside caffe.proto."""
-    descriptor_set, stub = compile_schema(FOLDER / "caffe.proto")
-    (FOLDER / "caffe.desc").write_bytes(descriptor_set)
-    (FOLDER / "schema.pyi").write_text(stub)
+    """Write the files beside the .proto files."""
+    stock, extensions = FOLDER / "caffe.proto", FOLDER / "extensions.proto"
+    for proto in (stock, extensions):
+        proto.with_suffix(".desc").write_bytes(compile_descriptors(proto))
+    (FOLDER / "schema.pyi").write_text(compile_stub(stock, extensions))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ _COUNTS: dict[str, Callable[[LayerParameter], int]] = {
     "InnerProduct": lambda layer: 1 + layer.inner_product_param.bias_term,
     "LSTM": lambda layer: 3 + _static_input(layer, states=2),
     "PReLU": lambda layer: 1,
+    "Normalize": lambda layer: 1,  # of SSD's fork
     "Parameter": lambda layer: 1,
     "RNN": lambda layer: 5 + _static_input(layer, states=1),
     "Scale": lambda layer: _own_operand(layer) + layer.scale_param.bias_term,

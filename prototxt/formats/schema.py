@@ -1,7 +1,8 @@
 """Caffe's messages as classes, made from ``caffe.proto`` (which says what every field is) through ``caffe.desc``.
 
 The classes live in a descriptor pool of their own, so that another ``caffe_pb2`` in the same process does not clash
-with them. ``schema.pyi`` tells editors and mypy their fields; ``tools/compile_schema.py`` makes both files anew.
+with them. Layers of forks (``extensions.proto``) are in them too; the linter of stock Caffe says so.
+``schema.pyi`` tells editors and mypy their fields; ``tools/compile_schema.py`` makes both files anew.
 """
 
 from importlib.resources import files
@@ -11,7 +12,26 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message_factory import GetMessageClass as message_class  # noqa: N813
 
-(_FILE,) = FileDescriptorSet.FromString(files("prototxt.formats").joinpath("caffe.desc").read_bytes()).file
+
+def _file(name):
+    (file,) = FileDescriptorSet.FromString(files("prototxt.formats").joinpath(name).read_bytes()).file
+    return file
+
+
+def _extended(stock, extensions):
+    """Caffe's file with the messages of extensions, whose first one holds further fields of LayerParameter."""
+    fields, *messages = extensions.message_type
+    (layer,) = (message for message in stock.message_type if message.name == "LayerParameter")
+    layer.field.extend(fields.field)
+    stock.message_type.extend(messages)
+    return stock
+
+
+_EXTENSIONS = _file("extensions.desc")
+EXTENSION_FIELDS = frozenset(field.name for field in _EXTENSIONS.message_type[0].field)
+EXTENSION_MESSAGES = frozenset(message.name for message in _EXTENSIONS.message_type[1:])
+
+_FILE = _extended(_file("caffe.desc"), _EXTENSIONS)
 POOL = DescriptorPool()
 POOL.Add(_FILE)
 DESCRIPTOR = POOL.FindFileByName(_FILE.name)
@@ -87,3 +107,14 @@ SPPParameter = _message("SPPParameter")
 V1LayerParameter = _message("V1LayerParameter")
 V0LayerParameter = _message("V0LayerParameter")
 PReLUParameter = _message("PReLUParameter")
+
+PermuteParameter = _message("PermuteParameter")
+NormalizeParameter = _message("NormalizeParameter")
+PriorBoxParameter = _message("PriorBoxParameter")
+NonMaximumSuppressionParameter = _message("NonMaximumSuppressionParameter")
+SaveOutputParameter = _message("SaveOutputParameter")
+DetectionOutputParameter = _message("DetectionOutputParameter")
+InterpParameter = _message("InterpParameter")
+UpsampleParameter = _message("UpsampleParameter")
+ReorgParameter = _message("ReorgParameter")
+ShuffleChannelParameter = _message("ShuffleChannelParameter")

@@ -16,8 +16,6 @@ from prototxt.formats.text_places import layer_at, layer_blocks
 # Fields that people bring from other Caffes, and what stock Caffe has instead.
 FOREIGN_FIELDS = {
     "ceil_mode": "ceil_mode belongs to forks of Caffe; stock Caffe always rounds a pooled size up, so delete the line",
-    "upsample_param": "upsample_param belongs to forks of Caffe; use a Deconvolution layer",
-    "permute_param": "permute_param belongs to forks of Caffe",
     "relu6_param": "relu6_param belongs to forks of Caffe; write ReLU6 as ReLU(x) - ReLU(x - 6)",
 }
 

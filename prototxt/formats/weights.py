@@ -17,6 +17,7 @@ from prototxt.common import atomic
 from prototxt.common.errors import FormatError, NetError
 from prototxt.formats import file_kinds, wire
 from prototxt.formats.blob import blob_at, encode_blob
+from prototxt.formats.extensions import with_our_numbers
 from prototxt.formats.file_kinds import is_hdf5, open_binary, refuse_large
 from prototxt.formats.parameter_blobs import parameter_count
 from prototxt.formats.schema import LayerParameter, NetParameter, V0LayerParameter, V1LayerParameter
@@ -156,7 +157,7 @@ def _walk_net(data: memoryview) -> tuple[NetParameter, list[list[np.ndarray]]]:
     for field in wire.fields(data, 0, len(data)):
         if field.number in _BLOBS_IN and field.kind == wire.LEN:
             rest, arrays = _walk_layer(data, field, _BLOBS_IN[field.number])
-            header += wire.delimited(field.number, rest)
+            header += wire.delimited(field.number, with_our_numbers(rest) if field.number == _LAYER else rest)
             blobs.append(arrays)
         else:
             header += data[field.tag : field.stop]

@@ -9,6 +9,7 @@ from prototxt.common.errors import NetError
 from prototxt.formats.schema import NetParameter, SolverParameter
 from prototxt.formats.text import where
 from prototxt.formats.upgrade import upgrade_net
+from prototxt.lint.extensions import stock_layers_only
 from prototxt.lint.registry import (
     LAYER_RULES,
     NET_RULES,
@@ -28,6 +29,7 @@ def lint_net(
     path: Path | str | None = None,
     phases: Iterable[str] = PHASES,
     leave_out: Collection[str] = (),
+    extensions: bool = False,
 ) -> list[str]:
     """Say what stock Caffe 1.0 would refuse in a net, or silently compute wrong.
 
@@ -37,6 +39,8 @@ def lint_net(
     path : the net's file; findings then begin with ``file:line``.
     phases : the phases that the net is meant for.
     leave_out : names of rules about layers that are not asked.
+    extensions : allow the layers of forks that this project knows (`prototxt.net.extension_types`), for torchcaffe and
+        the converters; stock Caffe refuses them.
 
     Returns
     -------
@@ -52,7 +56,8 @@ def lint_net(
         Finding(layer.name, sentence)
         for layer in net.layer
         for name, rule in LAYER_RULES.items()
-        if name not in leave_out and rule.applies(layer)
+        if name not in leave_out and not (extensions and name == stock_layers_only.__name__)
+        if rule.applies(layer)
         for sentence in rule.check(layer)
     ]
     return _sentences(net, [*findings, *_check(nets, NET_RULES.values())], path)

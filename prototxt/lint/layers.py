@@ -8,6 +8,7 @@ from prototxt.common.names import did_you_mean
 from prototxt.formats.parameter_blobs import parameter_count
 from prototxt.formats.schema import FillerParameter, LayerParameter, PoolingParameter
 from prototxt.lint.registry import layer_rule, one_of
+from prototxt.net.extension_types import EXTENSION_TYPES
 from prototxt.net.layer_types import LAYER_TYPES, LOSS_TYPES, MANY
 
 FILLERS = ("bilinear", "constant", "gaussian", "msra", "positive_unitball", "uniform", "xavier")
@@ -18,10 +19,10 @@ MASTER_ONLY_FIELDS = {"clip_param": "Clip", "swish_param": "Swish"}
 def known_type(layer: LayerParameter) -> Iterator[str]:
     """Tag 1.0 has 59 types; master adds Clip and Swish."""
     known = LAYER_TYPES.get(layer.type)
-    if known is None:
+    if known is None and layer.type not in EXTENSION_TYPES:
         hint = did_you_mean(layer.type, LAYER_TYPES, f"it has {one_of(LAYER_TYPES)}")
         yield f"stock Caffe has no layer type '{layer.type}'; {hint}"
-    elif known.master_only:
+    elif known is not None and known.master_only:
         yield f"{layer.type} is not in Caffe 1.0, only in its master branch after 2018; write it with older layers"
 
 
@@ -35,7 +36,7 @@ def named(layer: LayerParameter) -> Iterator[str]:
 @layer_rule()
 def bottoms_and_tops(layer: LayerParameter) -> Iterator[str]:
     """The number of blobs that the type takes and makes."""
-    known = LAYER_TYPES.get(layer.type)
+    known = LAYER_TYPES.get(layer.type) or EXTENSION_TYPES.get(layer.type)
     if known is None:
         return
     for what, blobs, (least, most) in (("bottom", layer.bottom, known.bottoms), ("top", layer.top, known.tops)):
@@ -77,7 +78,7 @@ def recurrent_blobs(layer: LayerParameter) -> Iterator[str]:
 @layer_rule()
 def in_place(layer: LayerParameter) -> Iterator[str]:
     """Layers that need their bottom after they have written their top cannot overwrite it."""
-    known = LAYER_TYPES.get(layer.type)
+    known = LAYER_TYPES.get(layer.type) or EXTENSION_TYPES.get(layer.type)
     if known is None or known.in_place == "yes":
         return
     for bottom, top in zip(layer.bottom, layer.top, strict=False):

@@ -118,6 +118,13 @@ CASES = {
     "pooling_max_empty_window": Case(
         'type: "Pooling" pooling_param { kernel_size: 1 stride: 3 }', (1, 2, 6, 6), backward=False
     ),
+    "pooling_padded_axis": Case(
+        'type: "Pooling" pooling_param { kernel_h: 2 kernel_w: 4 stride_h: 3 stride_w: 1 pad_h: 0 pad_w: 2 }',
+        (1, 2, 9, 2),
+    ),
+    "pooling_ave_empty_window": Case(
+        'type: "Pooling" pooling_param { pool: AVE kernel_size: 1 stride: 5 }', (1, 2, 8, 7), backward=False
+    ),
     "pooling_max_floor": Case(
         'type: "Pooling" pooling_param { kernel_size: 3 stride: 2 round_mode: FLOOR }', (2, 3, 8, 6)
     ),

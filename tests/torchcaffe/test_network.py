@@ -11,6 +11,7 @@ import torch
 
 from prototxt.common.errors import NetError
 from prototxt.formats.text import parse_net
+from prototxt.net.extension_types import EXTENSION_TYPES
 from prototxt.net.graph import Value
 from prototxt.net.layer_types import LAYER_TYPES
 from torchcaffe.layer import Layer
@@ -254,4 +255,4 @@ def test_unknown_types_name_those_that_are_known():
 
 
 def test_every_layer_of_caffe_is_there():
-    assert LAYERS.keys() == LAYER_TYPES.keys()
+    assert LAYERS.keys() == LAYER_TYPES.keys() | EXTENSION_TYPES.keys()

@@ -114,7 +114,7 @@ class ArgMax(Layer):
         if self.axis is not None:
             values, places = _largest(x, self.axis, self.top_k)
             return (values if self.values else places.to(x.dtype),)
-        values, places = _largest(x.flatten(1), 1, self.top_k)
+        values, places = _largest(x.reshape(x.shape[0], -1), 1, self.top_k)
         rows = (places.to(x.dtype), values) if self.values else (places.to(x.dtype),)
         top = torch.stack(rows, 1)
         return (top.view(top.shape + (1,) * (max(3, x.ndim) - 3)),)

@@ -127,9 +127,9 @@ class MVN(Layer):
         self.normalize_variance, self.eps = param.normalize_variance, param.eps
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(N, C, H, W) → the same."""
+        """(N, C, H, W) → the same; axes that are missing are 1 in the top."""
         rows = x.reshape(*x.shape[: self.first_axis], -1)
         rows = rows - rows.mean(dim=-1, keepdim=True)
         if self.normalize_variance:
             rows = rows / (rows.square().mean(dim=-1, keepdim=True).sqrt() + self.eps)
-        return (rows.view(x.shape),)
+        return (rows.view(x.shape + (1,) * (4 - x.ndim)),)

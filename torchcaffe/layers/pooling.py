@@ -33,11 +33,11 @@ class Windows(NamedTuple):
         return all(2 * pad <= kernel for pad, kernel in zip(self.pad, self.kernel, strict=True))
 
 
-def pooled_size(n: int, kernel: int, stride: int, pad: int, ceil: bool = True) -> int:
-    """Number of windows on ``n`` pixels: rounded up; with padding, none begins behind the picture's last pixel."""
+def pooled_size(n: int, kernel: int, stride: int, pad: int, padded: bool, ceil: bool = True) -> int:
+    """Number of windows on ``n`` pixels: rounded up; where any axis is padded, none begins behind the last pixel."""
     rounded = math.ceil if ceil else math.floor
     size = rounded((n + 2 * pad - kernel) / stride) + 1
-    return size - 1 if pad and (size - 1) * stride >= n + pad else size
+    return size - 1 if padded and (size - 1) * stride >= n + pad else size
 
 
 @layer("Pooling")
@@ -88,7 +88,7 @@ class Pooling(Layer):
         """The windows on a map of a size."""
         kernel = self.kernel or (height, width)
         size = tuple(
-            pooled_size(n, k, s, p, self.ceil)
+            pooled_size(n, k, s, p, any(self.pad), self.ceil)
             for n, k, s, p in zip((height, width), kernel, self.stride, self.pad, strict=True)
         )
         if min(size) < 1:
@@ -132,7 +132,16 @@ def _average(x: Tensor, windows: Windows) -> Tensor:
         top = F.avg_pool2d(x, windows.kernel, windows.stride, windows.pad, windows.ceil)
     else:
         top = F.avg_pool2d(_padded(x, windows, 0.0), windows.kernel, windows.stride, 0, windows.ceil)
-    return _fit(top, windows.size, math.nan)
+    return _without_mean(_fit(top, windows.size, 0.0), windows, x)
+
+
+def _without_mean(top: Tensor, windows: Windows, x: Tensor) -> Tensor:
+    """Put NaN into windows that begin just behind the map: Caffe divides 0 by 0 there, farther away by less than 0."""
+    for axis, stride in zip((2, 3), windows.stride, strict=True):
+        place, rest = divmod(x.shape[axis], stride)
+        if rest == 0 and place < top.shape[axis] and windows.pad == (0, 0):
+            top = top.index_fill(axis, torch.tensor(place, device=top.device), math.nan)
+    return top
 
 
 def _maximum_with_place(x: Tensor, windows: Windows) -> tuple[Tensor, Tensor]:
@@ -199,5 +208,5 @@ def _bins(height: int, width: int, n_bins: int) -> Windows:
     pad = (kernel[0] * n_bins - height + 1) // 2, (kernel[1] * n_bins - width + 1) // 2
     if pad[0] >= kernel[0] or pad[1] >= kernel[1]:
         raise ValueError(f"a map of {height} x {width} is too small for {n_bins} x {n_bins} windows")
-    size = tuple(pooled_size(n, k, k, p) for n, k, p in zip((height, width), kernel, pad, strict=True))
+    size = tuple(pooled_size(n, k, k, p, any(pad)) for n, k, p in zip((height, width), kernel, pad, strict=True))
     return Windows(kernel, kernel, pad, size, ceil=True)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from prototxt.formats import schema
 from prototxt.formats.schema import LayerParameter, NetParameter, SolverParameter
 
 TOOL = runpy.run_path(str(Path(__file__).resolve().parents[3] / "tools/compile_schema.py"))
-FOLDER, compile_schema = TOOL["FOLDER"], TOOL["compile_schema"]
+FOLDER, compile_descriptors, compile_stub = (TOOL[name] for name in ("FOLDER", "compile_descriptors", "compile_stub"))
 
 # Fields of caffe.proto as real Caffe's own descriptors list them; printed by its Python.
 LIST_FIELDS = """
@@ -32,10 +32,11 @@ for name, enum in caffe_pb2.DESCRIPTOR.enum_types_by_name.items():
 
 
 def test_descriptor_set_and_stub_are_those_of_the_proto():
-    descriptor_set, stub = compile_schema(FOLDER / "caffe.proto")
-    compiled = descriptor_pb2.FileDescriptorSet.FromString(descriptor_set)
-    kept = descriptor_pb2.FileDescriptorSet.FromString((FOLDER / "caffe.desc").read_bytes())
-    assert compiled == kept, "run python tools/compile_schema.py"
+    for name in ("caffe", "extensions"):
+        compiled = descriptor_pb2.FileDescriptorSet.FromString(compile_descriptors(FOLDER / f"{name}.proto"))
+        kept = descriptor_pb2.FileDescriptorSet.FromString((FOLDER / f"{name}.desc").read_bytes())
+        assert compiled == kept, "run python tools/compile_schema.py"
+    stub = compile_stub(FOLDER / "caffe.proto", FOLDER / "extensions.proto")
     assert [line for line in stub.splitlines() if line.startswith("class ")] == [
         line for line in (FOLDER / "schema.pyi").read_text().splitlines() if line.startswith("class ")
     ]
@@ -88,7 +89,11 @@ def test_every_field_is_real_caffes(real_caffe):
     theirs = set(real_caffe.run_python(LIST_FIELDS).stdout.splitlines())
     ours = set()
     for message in schema.DESCRIPTOR.message_types_by_name.values():
+        if message.name in schema.EXTENSION_MESSAGES:
+            continue
         for f in message.fields:
+            if f.name in schema.EXTENSION_FIELDS:
+                continue
             kind = f.message_type or f.enum_type
             label = 3 if f.is_repeated else 2 if f.is_required else 1
             default = f.default_value if not f.is_repeated and not f.message_type else None

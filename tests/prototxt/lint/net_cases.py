@@ -48,6 +48,16 @@ CASES = [
     Case("known_type", one("Permute9"), "stock Caffe has no layer type 'Permute9'"),
     Case("known_type", one("Swish"), "Swish is not in Caffe 1.0, only in its master branch", aborts=False),
     Case("known_type", one("Clip", "clip_param { min: 0 max: 6 }"), "Clip is not in Caffe 1.0", aborts=False),
+    Case(
+        "stock_layers_only",
+        one("Permute", "permute_param { order: 0 order: 2 }"),
+        "no layer type 'Permute', which forks",
+    ),
+    Case(
+        "settings_of_extensions",
+        one("ReLU", "norm_param { eps: 1 }"),
+        "has norm_param, which stock Caffe does not know",
+    ),
     Case("named", 'layer { type: "ReLU" bottom: "data" top: "x" }', "has no name", aborts=False),
     Case("bottoms_and_tops", one("ReLU", 'bottom: "flat"'), "has 2 bottoms; ReLU takes 1"),
     Case("bottoms_and_tops", one("Eltwise"), "has 1 bottom; Eltwise takes at least 2"),

@@ -7,6 +7,7 @@ import pytest
 from prototxt.common.errors import NetError
 from prototxt.formats.schema import NetParameter
 from prototxt.net.build import input_layer, layer, net
+from prototxt.net.extension_types import EXTENSION_TYPES
 from prototxt.net.field_rules import FIELD_RULES
 from prototxt.net.graph import NetGraph, Value
 from prototxt.net.phases import filter_net
@@ -212,8 +213,8 @@ WindowData"""
 
 
 def test_every_type_of_caffe_has_its_rules():
-    assert set(SHAPE_RULES) == set(CAFFE_TYPES.split())
-    exempt = set(SEES_EVERYTHING) | set(NO_TOPS_OR_BOTTOMS.split())
+    assert set(SHAPE_RULES) == set(CAFFE_TYPES.split()) | EXTENSION_TYPES.keys()
+    exempt = set(SEES_EVERYTHING) | set(NO_TOPS_OR_BOTTOMS.split()) | EXTENSION_TYPES.keys()
     assert set(FIELD_RULES) == set(SHAPE_RULES) - exempt
 
 

@@ -1,0 +1,1 @@
+"""Caffe nets as PyTorch modules that a person could have written."""
