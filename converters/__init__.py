@@ -1,9 +1,10 @@
-"""PyTorch to Caffe, verified layer by layer."""
+"""PyTorch and ONNX to Caffe, verified layer by layer."""
 
 from converters.conversion import Conversion, convert
 from converters.engines import ENGINES
 from converters.errors import ConversionError, ParityError, UnsupportedOpsError
 from converters.files import read_conversion, write_conversion
+from converters.onnx import convert_onnx
 from converters.verdict import Verification, check
 from converters.verification import verify
 
@@ -16,6 +17,7 @@ __all__ = [
     "Verification",
     "check",
     "convert",
+    "convert_onnx",
     "read_conversion",
     "verify",
     "write_conversion",

@@ -25,9 +25,9 @@ class Verify:
     """Run two programs with the same inputs and compare what they compute; exit code 1 if they diverge.
 
     A program is the folder of a conversion, net.prototxt (with net.caffemodel beside it, or
-    net.prototxt,other.caffemodel), the folder of a bundled model, or package.module:factory or an architecture of
-    torchvision, both with @weights.pth behind. Values are paired by their names; those of a conversion by the modules
-    that its layers were made of.
+    net.prototxt,other.caffemodel), the folder of a bundled model, an ONNX model, or package.module:factory or an
+    architecture of torchvision, both with @weights.pth behind. Values are paired by names, those of a conversion by
+    the modules that its layers were made of.
     """
 
     first: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FIRST")]

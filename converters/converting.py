@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from converters.conversion import Conversion, convert
+from converters.conversion import Conversion
 from converters.errors import ParityError
 from converters.files import staged, write_record
 from converters.gradients import GradientVerification, check_gradients, summary, verify_gradients
@@ -68,14 +68,11 @@ def converting(
     ------
     InputError : if the model cannot be built or converted, an engine diverges, or ``out`` cannot be written to.
     """
-    preprocessing = description.preprocessing()
+    description.preprocessing()  # before the seconds of work: it refuses what does not fit
     yield Progress(0, 0, f"{stem}: load weights")
     source = build(description, random_seed)
     yield Progress(0, 0, f"{stem}: convert")
-    conversion = convert(
-        source.model, description.input_shapes, preprocessing, source.names, title=stem, softmax=softmax
-    )
-    conversion = form.of(conversion)
+    conversion = form.of(source.convert(description, stem, softmax))
     with staged(out) as stage:
         yield Progress(0, 0, f"{stem}: write")
         files = write_files(conversion, stage, stem)
@@ -83,7 +80,8 @@ def converting(
         if training:
             notes = write_training(stage, out, stem, conversion, training)
             conversion = replace(conversion, notes=(*conversion.notes, *notes))
-        verifications = yield from verifying(conversion, source.model, engines, files=files)
+        verifications = source.judged() if engines else []
+        verifications += yield from verifying(conversion, source.model, engines, files=files)
         if plot:
             draw_verifications(stage / "verification.png", verifications)
         _check(conversion, verifications, out)

@@ -14,9 +14,12 @@ import torch
 from torch import nn
 
 from converters.architectures import Architecture, architecture, architecture_names
+from converters.conversion import Conversion, convert
 from converters.errors import ConversionError
 from converters.importing import import_named
+from converters.onnx.file import OnnxFile, open_onnx
 from converters.state_dict import COUNTERS, Checkpoint, StateDict, fit, named_like, read_checkpoint, state_hash
+from converters.verdict import Verification
 from prototxt.common.errors import FormatError
 from prototxt.common.names import did_you_mean
 from prototxt.pixels.preprocess import Preprocessing
@@ -37,6 +40,7 @@ class Description:
     classes : text file of class names, one a line, or None.
     weights_key : where in the file the weights lie, "" to look under the usual ones.
     ignore_surplus : leave out weights that the model does not have.
+    onnx : the model, where it is an ONNX file.
     """
 
     arch: str
@@ -49,6 +53,7 @@ class Description:
     classes: Path | None = None
     weights_key: str = ""
     ignore_surplus: bool = False
+    onnx: OnnxFile | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -70,7 +75,7 @@ class Source:
     ----------
     model : float32, on the CPU.
     names : Caffe layer names by place in the model.
-    about : ``arch`` or ``module``, ``weights`` (file name or seed) and ``weights_hash``.
+    about : ``arch`` or ``module`` (or ``onnx``), ``weights`` (file name or seed) and ``weights_hash``.
     notes : what was guessed or left out, a sentence each.
     """
 
@@ -78,6 +83,15 @@ class Source:
     names: dict[str, str]
     about: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def convert(self, description: Description, title: str, softmax: bool) -> Conversion:
+        """Convert the model; parameters and errors are those of `converters.conversion.convert`."""
+        pixels = description.preprocessing()
+        return convert(self.model, description.input_shapes, pixels, self.names, title=title, softmax=softmax)
+
+    def judged(self) -> list[Verification]:
+        """What the program that the model comes from says of it, where that is another than PyTorch."""
+        return []
 
 
 def describe_folder(folder: Path) -> Description:
@@ -143,6 +157,23 @@ def describe_model(arch: str, module: str, weights: Path | None, input_shape: tu
     )
 
 
+def describe_onnx(path: Path, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> Description:
+    """Read an ONNX model and describe it, its pixels from 0 to 1.
+
+    Parameters
+    ----------
+    input_shapes : by name of the input, "" for the only one, as the file has the axes; for axes that it leaves open.
+
+    Raises
+    ------
+    ConversionError, FormatError : as `converters.onnx.file.open_onnx`.
+    """
+    file = open_onnx(path, input_shapes)
+    first = next(iter(file.shapes.values()))
+    channels = first[1] if len(first) > 1 else 1
+    return Description("", "", None, file.shapes, (0.0,) * channels, (1.0,) * channels, onnx=file)
+
+
 def fits(arch: str, state: StateDict) -> bool:
     """Whether weights have the names and shapes of a named network's; False for one that is not built in passing."""
     if not _architecture(arch).without_memory:
@@ -176,6 +207,10 @@ def build(description: Description, random_seed: int | None = None) -> Source:
     ConversionError : if the name or factory is unknown, there are no weights and no seed, or the weights do not fit.
     FormatError : if the file of weights cannot be read.
     """
+    if description.onnx is not None:
+        from converters.onnx.source import built_source  # whose class derives from `Source`
+
+        return built_source(description.onnx)
     if description.weights is None and random_seed is None and description.arch:
         raise ConversionError(f"{description.arch} has no weights; give --weights FILE, or --random-weights to try it")
     file, key = description.weights, description.weights_key

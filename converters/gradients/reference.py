@@ -81,9 +81,14 @@ def _matches(conversion: Conversion, parameters: Mapping[str, Tensor]) -> Iterat
         place = conversion.modules.get(layer, "")
         own = {name: value for name, value in parameters.items() if name.rpartition(".")[0] == place}
         for index, array in enumerate(arrays):
-            fits = [name for name, value in own.items() if _same(value, array)]
+            fits = _fitting(own, array) or _fitting(parameters, array)
             if len(fits) == 1:
                 yield (layer, index), fits[0]
+
+
+def _fitting(parameters: Mapping[str, Tensor], blob: np.ndarray) -> list[str]:
+    """Names of the parameters whose values a blob holds; more than one where they are alike, such as all zero."""
+    return [name for name, value in parameters.items() if _same(value, blob)]
 
 
 def _same(parameter: Tensor, blob: np.ndarray) -> bool:

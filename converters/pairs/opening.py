@@ -10,11 +10,12 @@ from converters.files import RECORD, read_conversion
 from converters.pairs.caffe import CaffeProgram
 from converters.pairs.program import Program
 from converters.pairs.pytorch import PyTorchProgram
-from converters.source import build, describe_folder, describe_model
+from converters.source import build, describe_folder, describe_model, describe_onnx
 
 FORMS = (
     "the folder of a conversion, net.prototxt (with net.caffemodel beside it, or net.prototxt,other.caffemodel), "
-    "the folder of a bundled model, package.module:factory or an architecture of torchvision, both with @weights.pth"
+    "the folder of a bundled model, an ONNX model, package.module:factory or an architecture of torchvision, "
+    "both with @weights.pth"
 )
 
 
@@ -38,6 +39,9 @@ def open_program(text: str, engine: str = "torchcaffe") -> Program:
     if (path / "model.json").exists():
         description = describe_folder(path)
         return PyTorchProgram(text, build(description).model, description.input_shapes)
+    if path.suffix.lower() == ".onnx":
+        described = describe_onnx(path, {})
+        return PyTorchProgram(text, build(described).model, described.input_shapes)
     name, _, weights = text.partition("@")
     if ":" not in name and name not in architecture_names():
         raise ConversionError(f"{text}: is none of: {FORMS}")

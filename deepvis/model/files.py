@@ -11,9 +11,11 @@ from deepvis.errors import ModelError
 from deepvis.model.pytorch import (
     BASELINE,
     CONVERSION,
+    ONNX,
     SUFFIXES,
     converted_baseline,
     converted_file,
+    converted_onnx,
     fitting_architecture,
     is_architecture,
     published,
@@ -53,13 +55,15 @@ class Building:
 def find_model(
     path: Path, weights: Path | None = None, cache: Path = CACHE, building: Building | None = None
 ) -> Generator[Progress, None, ModelFiles]:
-    """Find the files of a model; a PyTorch model is converted first, once.
+    """Find the files of a model; a PyTorch or ONNX model is converted first, once.
 
     Parameters and errors are those of `deepvis.model.model.open_model`.
     """
     cache, building = cache.expanduser(), building or Building()
     if path.is_dir() or path.name == BASELINE:
         path = yield from _in_folder(path if path.is_dir() else path.parent, cache)
+    elif path.suffix.lower() == ONNX:
+        path, weights = (yield from converted_onnx(path, building.input_shape, cache)) / CONVERSION, None
     elif path.suffix.lower() in SUFFIXES or not path.exists():
         path, weights = (yield from _of_pytorch(path, weights, cache, building)), None
     if path.name == CONVERSION:

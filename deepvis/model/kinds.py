@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from deepvis.model.files import BASELINE, CONVERSION, WEIGHTS
-from deepvis.model.pytorch import SUFFIXES
+from deepvis.model.pytorch import ONNX, SUFFIXES
 
 
 def _is_scan(path: Path) -> bool:
@@ -23,6 +23,7 @@ KINDS: dict[str, Callable[[Path], bool]] = {
     "model": _is_model,
     "weights": lambda path: path.name.endswith(WEIGHTS),
     "pytorch": lambda path: path.is_file() and path.suffix.lower() in SUFFIXES,
+    "onnx": lambda path: path.is_file() and path.suffix.lower() == ONNX,
     "scan": _is_scan,
     "plan": lambda path: path.suffix.lower() == ".json",
     "pictures": lambda path: True,

@@ -1,4 +1,4 @@
-"""PyTorch models on their way into the window: converted to Caffe's files once, verified, kept in a cache."""
+"""PyTorch and ONNX models on their way into the window: converted to Caffe's files once, verified, kept in a cache."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset({".pth", ".pt", ".safetensors", ".ckpt", ".bin"})
 """What files of PyTorch weights are called."""
+
+ONNX = ".onnx"
+"""What an ONNX model's file is called."""
 
 CONVERSION = "conversion.json"
 BASELINE = "model.json"
@@ -136,6 +139,47 @@ def converted_baseline(folder: Path, cache: Path) -> Generator[Progress, None, P
     name = folder.resolve().name
     files = [file for file in sorted(folder.iterdir()) if file.is_file()]
     return (yield from _converted(describe, name, cache / f"{name}-{_key('', (), *files)}"))
+
+
+def converted_onnx(file: Path, input_shape: Sequence[int], cache: Path) -> Generator[Progress, None, Path]:
+    """Convert an ONNX model into the cache, if it is not there yet.
+
+    Parameters
+    ----------
+    file : with its external data beside it.
+    input_shape : as the file has the axes; empty where it leaves none open but the batch.
+    cache : folder.
+
+    Raises
+    ------
+    ModelError : if there is no such file, or the cache cannot be written to.
+    InputError : from the converter: all that it cannot do is named.
+    """
+    if not file.is_file():
+        raise ModelError(f"{file}: does not exist; give an ONNX model")
+
+    def describe() -> Description:
+        from converters.source import describe_onnx
+
+        return describe_onnx(file, {"": tuple(input_shape)} if input_shape else None)
+
+    yield Progress(0, 0, f"read {file.name}")
+    from converters.onnx.read import external_files
+
+    files = (file, *external_files(file))
+    return (yield from _converted(describe, file.stem, cache / f"{file.stem}-{_key('', input_shape, *files)}"))
+
+
+def open_axes(file: Path) -> Generator[Progress, None, str]:
+    """The shape of an ONNX model's one input, written out, if it has axes beside the batch that may be of any size."""
+    yield Progress(0, 0, f"read {file.name}")
+    from converters.onnx.read import read_onnx
+
+    inputs = read_onnx(file).inputs
+    shape = inputs[0].shape if len(inputs) == 1 else ()
+    if shape is None:
+        return "?"
+    return ",".join(map(str, shape)) if any(isinstance(axis, str) for axis in shape[1:]) else ""
 
 
 def _converted(

@@ -22,7 +22,7 @@ from prototxt.net.phases import filter_net
 from prototxt.net.shapes import infer_shapes
 from prototxt.targets.target import STOCK, Target
 
-_OF_THE_BRANCH = ("known_type", "fields_of_master")  # rules of stock 1.0 that a target replaces by its own
+_TYPES = ("known_type", "stock_layers_only")  # rules of stock 1.0 that a target replaces by its own
 
 
 def lint_for(
@@ -48,7 +48,7 @@ def lint_for(
     except NetError as error:
         return [str(error)]
     master = target.branch == "master"
-    stock = lint_net(tested, path, ["TEST"], leave_out=_OF_THE_BRANCH if master else ("known_type",))
+    stock = lint_net(tested, path, ["TEST"], leave_out=(*_TYPES, *["fields_of_master"] * master))
     own = [finding for check in CHECKS for finding in check(target, tested)]
     types = {layer.name: layer.type for layer in reversed(tested.layer)}
     return [*stock, *(_sentence(target, finding, types, path) for finding in dict.fromkeys(own))]

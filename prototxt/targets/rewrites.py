@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from prototxt.common.registry import Registry
 from prototxt.formats.schema import LayerParameter, NetParameter, PoolingParameter
 from prototxt.formats.weights import Weights
 from prototxt.net.graph import NetGraph, Node, Value
@@ -14,16 +13,7 @@ from prototxt.net.shape_rules import Shape
 from prototxt.net.shapes import infer_shapes
 from prototxt.net.windows import pooled_size, pooling_windows
 from prototxt.rewrite.rewritten import Rewritten, Top, without_layers
-from prototxt.targets.target import Target
-
-Rewrite = Callable[[NetParameter, Weights], Rewritten]
-
-REWRITES: Registry[Rewrite] = Registry("rewrite")
-
-
-def rewrites_for(target: Target) -> list[Rewrite]:
-    """The rewrites that make a net fit a target, in order."""
-    return [REWRITES.find(name, f"target {target.name}") for name in target.rewrites]
+from prototxt.targets.registry import REWRITES
 
 
 @REWRITES.register("floor_pooling")

@@ -52,7 +52,7 @@ class Target(BaseModel):
     plain_names : whether names of layers and blobs must begin with a letter.
     unique_names : whether no two layers may have one name.
     fields : rules about fields.
-    rewrites : names of `prototxt.targets.rewrites.REWRITES`, which make a converted net of stock Caffe fit.
+    rewrites : names of `prototxt.targets.registry.REWRITES`, which make a converted net of stock Caffe fit.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,4 +1,4 @@
-"""How exact the conversion of a PyTorch model is: the largest difference of every layer in every engine."""
+"""How exact the conversion of a PyTorch or ONNX model is: the largest difference of every layer in every engine."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _number(values: Mapping[str, float | None], name: str) -> float | None:
 
 def _source(source: Mapping[str, Any]) -> str:
     weights = source.get("weights", "random weights")
-    return f"{source.get('arch') or source.get('module')} with {weights}"
+    return f"{source.get('arch') or source.get('module') or 'an ONNX model'} with {weights}"
 
 
 def _verdict(name: str, engine: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 from deepvis.controllers.lanes import Problem
 from deepvis.controllers.tasks import Task
 from deepvis.model.kinds import by_kind
-from deepvis.model.pytorch import SUFFIXES
+from deepvis.model.pytorch import ONNX, SUFFIXES
 from deepvis.session.links import Link, read_link, seen_again, settings_of
 from deepvis.session.model_of_scan import model_of_scan
 from deepvis.session.opening import Opened, bundled_models, for_model, opening_session, with_facts, with_neighbours
@@ -25,7 +25,14 @@ from deepvis.views.window_protocol import WindowProtocol
 from prototxt.common.progress import Progress
 
 _FILES = " ".join(
-    ["*.prototxt", "*.caffemodel", "*.caffemodel.h5", "*.json", "*.h5", *(f"*{suffix}" for suffix in sorted(SUFFIXES))]
+    [
+        "*.prototxt",
+        "*.caffemodel",
+        "*.caffemodel.h5",
+        "*.json",
+        "*.h5",
+        *(f"*{suffix}" for suffix in sorted({ONNX, *SUFFIXES})),
+    ]
 )
 
 

@@ -16,7 +16,7 @@ from deepvis.views.question_bar import Field, Question
 from deepvis.views.window_protocol import WindowProtocol
 from prototxt.common.progress import Progress
 
-_SHAPE = Field("input_shape", "Input", hint="1,3,224,224; empty: as the network", letters=34)
+SHAPE = Field("input_shape", "Input", hint="1,3,224,224; empty: as the network", letters=34)
 
 
 @window_action("open_pytorch")
@@ -37,7 +37,7 @@ def _ask_for_network(window: WindowProtocol, names: tuple[str, ...]) -> None:
     fields = (
         Field("arch", "Network", "alexnet", names),
         Field("weights", "Weights", hint="file; empty: what torchvision publishes", letters=36),
-        _SHAPE,
+        SHAPE,
     )
     sentence = "A network of torchvision by its name, or your own as package.module:factory with a file of weights."
     window.question_bar.ask(Question(sentence, fields, "Convert", partial(convert, window)))
@@ -65,7 +65,7 @@ def _ask_of_which_network(
     fitting, names = found
     known = f"{fitting} fits by names and shapes." if fitting else "None was found by names and shapes."
     sentence = f"{file.name} holds weights alone; of which network? {known} Your own: package.module:factory."
-    fields = (Field("arch", "Network", fitting, names, hint="package.module:factory"), _SHAPE)
+    fields = (Field("arch", "Network", fitting, names, hint="package.module:factory"), SHAPE)
     window.question_bar.ask(
         Question(
             sentence, fields, "Convert", lambda answers: convert(window, {**answers, "weights": str(file)}, beside)
@@ -85,10 +85,11 @@ def convert(window: WindowProtocol, answers: Mapping[str, str], beside: Mapping[
         if not arch:
             raise SettingsError("no network was named; give its name, or your own as package.module:factory")
         named = {"model": Path(weights).expanduser(), "arch": arch} if weights else {"model": Path(arch)}
-        open_given(window, {**named, "input_shape": _numbers(shape), **(beside or {})}, panes=("parity",))
+        open_given(window, {**named, "input_shape": numbers(shape), **(beside or {})}, panes=("parity",))
 
 
-def _numbers(text: str) -> tuple[int, ...] | None:
+def numbers(text: str) -> tuple[int, ...] | None:
+    """The numbers of a shape that was typed in, None for none."""
     try:
         return tuple(int(number) for number in text.split(",")) if text.strip() else None
     except ValueError:

@@ -16,6 +16,7 @@ from deepvis.views.actions.registry import OPENS
         ("a.caffemodel.h5", "weights"),
         ("a.pth", "pytorch"),
         ("a.safetensors", "pytorch"),
+        ("net.onnx", "onnx"),
         ("scan.h5", "scan"),
         ("plan.json", "plan"),
         ("cat.JPG", "pictures"),

@@ -9,10 +9,12 @@ import pytest
 
 from prototxt.__main__ import main
 from prototxt.common.errors import InputError
+from prototxt.formats.schema import NetParameter
 from prototxt.formats.text import parse_net
 from prototxt.net.layer_types import LAYER_TYPES
 from prototxt.net.shapes import infer_shapes
 from prototxt.targets import REWRITES, lint_for, target, target_names
+from torchcaffe.network import Network
 
 INPUT = """
 layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: 1 dim: 3 dim: {0} dim: {0} }} }} }}
@@ -128,6 +130,42 @@ def test_bias_as_scale() -> None:
     assert lint_for(target("tpu-mlir"), result.net) == []
 
 
+BOUNDED = """
+layer { name: "r" type: "ReLU" bottom: "data" top: "r" }
+layer { name: "c/negative" type: "Power" bottom: "r" top: "n" power_param { scale: -1 } }
+layer { name: "c/high" type: "Power" bottom: "n" top: "h" power_param { scale: 0 shift: -6 } }
+layer { name: "c/at_most" type: "Eltwise" bottom: "h" bottom: "n" top: "m" eltwise_param { operation: MAX } }
+layer { name: "c" type: "Power" bottom: "m" top: "c" power_param { scale: -1 } }
+layer { name: "t" type: "TanH" bottom: "c" top: "t" }
+"""
+
+
+def test_a_bounded_relu_is_one_layer() -> None:
+    clipped, six = (REWRITES[name](net(BOUNDED), {}) for name in ("clip", "relu6"))
+    assert [(layer.name, layer.type) for layer in clipped.net.layer] == [
+        *(("data", "Input"), ("c", "Clip"), ("t", "TanH"))
+    ]
+    assert (clipped.net.layer[1].clip_param.min, clipped.net.layer[1].clip_param.max) == (0, 6)
+    assert (list(clipped.net.layer[1].bottom), list(clipped.net.layer[1].top)) == (["data"], ["c"])
+    assert six.net.layer[1].type == "ReLU6"
+    assert lint_for(target("caffe-master"), clipped.net) == []
+    images = np.random.default_rng(0).normal(0, 6, (1, 3, 12, 12)).astype(np.float32)
+    ours, plain = (_run(each, images) for each in (clipped.net, net(BOUNDED)))
+    assert np.array_equal(ours, plain)
+
+
+def test_a_bounded_relu_that_is_read_in_between_stays() -> None:
+    read = net(BOUNDED, 'layer { name: "x" type: "TanH" bottom: "n" top: "x" }')
+    assert REWRITES["clip"](read, {}).net == read
+    assert REWRITES["relu6"](net(BOUNDED.replace("-6", "-5")), {}).net == net(BOUNDED.replace("-6", "-5"))
+
+
+def _run(of: NetParameter, images: np.ndarray) -> np.ndarray:
+    network = Network(of, seed=0)
+    (value,) = network.run({"data": images}, keep=["c"]).values()
+    return value.numpy()
+
+
 def test_the_command(tmp_path, capsys) -> None:
     path = tmp_path / "net.prototxt"
     path.write_text(INPUT.format(12) + POOL + SLICED)
@@ -143,3 +181,15 @@ def test_the_command(tmp_path, capsys) -> None:
         main(["lint", str(tmp_path / "none.prototxt")])
     assert exit_.value.code == 2
     assert "no such file" in capsys.readouterr().err
+
+
+def test_layers_of_forks_that_a_target_has() -> None:
+    forked = net('layer { name: "r" type: "ReLU6" bottom: "data" top: "r" }')
+    assert lint_for(target("rknn"), forked) == []
+    (finding,) = lint_for(target("nnie"), forked)
+    assert "HiSilicon NNIE: there is no layer type 'ReLU6'" in finding
+    turned = net(
+        'layer { name: "p" type: "Permute" bottom: "data" top: "p" permute_param { order: 0 order: 1 order: 3 order: 2 } }'
+    )
+    (finding,) = lint_for(target("nnie"), turned)
+    assert "has order [0, 1, 3, 2]; only the order 0, 2, 3, 1 is taken" in finding
