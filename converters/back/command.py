@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,12 +17,13 @@ from converters.back.source_net import SourceNet, source_net
 from converters.back.target import Target
 from converters.back.verification import refuse_divergence, verify
 from converters.errors import ConversionError
-from converters.files import RECORD, read_conversion, staged
+from converters.files import RECORD, Record, read_conversion, staged
 from converters.verdict import Verification
 from prototxt.common.errors import FormatError
 from prototxt.common.progress import Progress, with_bar
 from prototxt.formats.text import read_net
 from prototxt.formats.weights import read_weights
+from prototxt.pixels.field_types import PreprocessingError
 from prototxt.pixels.preprocess import Preprocessing
 from prototxt.pixels.preprocess_file import read_preprocessing
 
@@ -81,7 +82,8 @@ def exporting(options: Options, target: Target) -> Generator[Progress, None, Exp
     source = source_net(
         net, read_weights(options.caffemodel, net), _shapes(options.input_shape), str(options.caffemodel)
     )
-    preprocessing, classes = _preparation(options, source)
+    preprocessing, classes, said = _preparation(options, source)
+    source = replace(source, notes=(*source.notes, *said))
     with staged(options.out) as stage:
         yield Progress(0, 0, f"{stem}: write")
         written = target.write(source, stage, stem, about(source, preprocessing, classes))
@@ -97,26 +99,35 @@ def exporting(options: Options, target: Target) -> Generator[Progress, None, Exp
     return Exported((*written.files, RECORD), source.notes, verification)
 
 
-def _preparation(options: Options, source: SourceNet) -> tuple[Preprocessing | None, Path | None]:
-    """The preprocessing and the class names: given, beside the net, or said by its data layers."""
-    beside = options.prototxt.with_name(RECORD)
-    preprocessing, classes = None, options.classes
+def _preparation(options: Options, source: SourceNet) -> tuple[Preprocessing | None, Path | None, list[str]]:
+    """The preprocessing and the class names: given, beside the net, or said by its data layers; and what is amiss."""
+    if options.classes is not None and not options.classes.is_file():
+        raise ConversionError(f"--classes {options.classes}: no such file; give a text file of class names, one a line")
+    record, said = _record_beside(options.prototxt)
+    classes = options.classes or (record.classes if record else None)
     if options.preprocessing is not None:
-        preprocessing = read_preprocessing(options.preprocessing)
-    elif beside.is_file():
-        try:
-            record = read_conversion(beside)
-        except FormatError:  # of another kind
-            record = None
-        if record is not None and record.prototxt.name == options.prototxt.name:
-            preprocessing, classes = record.preprocessing, classes or record.classes
-    if preprocessing is None and options.preprocessing is None:
-        shape = next(iter(source.inputs.values()))
-        channels = shape[1] if len(shape) == 4 else 0
+        return read_preprocessing(options.preprocessing), classes, said
+    if record is not None and record.preprocessing is not None:
+        return record.preprocessing, classes, said
+    shape = next(iter(source.inputs.values()))
+    channels = shape[1] if len(shape) == 4 else 0
+    try:
         preprocessing = preprocessing_of(read_net(options.prototxt), channels, options.prototxt.parent)
-    if classes is not None and not classes.is_file():
-        raise ConversionError(f"--classes {classes}: no such file; give a text file of class names, one a line")
-    return preprocessing, classes
+    except (ConversionError, PreprocessingError) as error:
+        return None, classes, [*said, f"the preprocessing is not known: {error}"]
+    return preprocessing, classes, said
+
+
+def _record_beside(prototxt: Path) -> tuple[Record | None, list[str]]:
+    """The ``conversion.json`` of the net, if it lies beside it; and why one that is there is of no use."""
+    path = prototxt.with_name(RECORD)
+    if not path.is_file():
+        return None, []
+    try:
+        record = read_conversion(path)
+    except FormatError as error:
+        return None, [f"nothing was taken from {path}: {error}"]
+    return (record, []) if record.prototxt.name == prototxt.name else (None, [])
 
 
 def _shapes(options: tuple[str, ...]) -> dict[str, tuple[int, ...]]:

@@ -15,6 +15,7 @@ from converters import convert_caffe_to_onnx, convert_caffe_to_pytorch
 from converters.back.onnx.model import to_onnx, write_onnx
 from converters.back.onnx.running import program
 from converters.back.source_net import SourceNet
+from prototxt.formats.blob import write_blob
 from prototxt.formats.text import to_text, write_message
 from prototxt.formats.weights import write_weights
 from prototxt.pixels.preprocess import Preprocessing
@@ -140,6 +141,21 @@ def test_a_data_layer_without_a_shape_asks_for_it(files: Path, capsys) -> None:
     record = json.loads((files / "out/conversion.json").read_text())
     assert record["preprocessing"]["mean"] == [5, 5, 5]  # 10 of the data layer, times its scale
     assert record["preprocessing"]["raw_scale"] == 0.5
+
+
+def test_a_mean_file_that_is_gone_is_said(files: Path, capsys) -> None:
+    text = TRAINED.replace("mean_value: 10", 'mean_file: "gone/mean.binaryproto"')
+    source = with_random_weights(text, {"label": (2,)})
+    (files / "net.prototxt").write_text(text)
+    write_weights(files / "net.caffemodel", source.net, source.weights)
+    convert_caffe_to_onnx.main(arguments(files))
+    assert "note: the preprocessing is not known: layer 'test': its mean_file 'gone/mean.binaryproto' is not there" in (
+        capsys.readouterr().out
+    )
+    assert json.loads((files / "out/conversion.json").read_text())["preprocessing"] is None
+    write_blob(files / "mean.binaryproto", np.full((3, 8, 8), 4, np.float32))
+    convert_caffe_to_onnx.main(arguments(files, "--force"))
+    assert json.loads((files / "out/conversion.json").read_text())["preprocessing"]["mean_image"] is not None
 
 
 def test_what_a_converted_net_says_of_itself_goes_along(files: Path) -> None:
