@@ -26,7 +26,11 @@ _OF_THE_BRANCH = ("known_type", "fields_of_master")  # rules of stock 1.0 that a
 
 
 def lint_for(
-    target: Target, net: NetParameter, path: Path | str | None = None, phases: Iterable[str] = PHASES
+    target: Target,
+    net: NetParameter,
+    path: Path | str | None = None,
+    phases: Iterable[str] = PHASES,
+    extensions: bool = False,
 ) -> list[str]:
     """Say what a target would refuse in a net.
 
@@ -35,20 +39,22 @@ def lint_for(
     net : of any age.
     path : the net's file; findings then begin with ``file:line``.
     phases : the phases that the net is meant for; programs other than Caffe see the net of the phase TEST.
+    extensions : of stock Caffe, allow the layers of forks, as `lint_net` does; other programs have their own lists.
 
     Returns
     -------
     A sentence for each finding, naming the layer.
     """
     if target.name == STOCK:
-        return lint_net(net, path, phases)
+        return lint_net(net, path, phases, extensions)
     net = upgrade_net(net)
     try:
         tested = filter_net(net, "TEST")
     except NetError as error:
         return [str(error)]
     master = target.branch == "master"
-    stock = lint_net(tested, path, ["TEST"], leave_out=_OF_THE_BRANCH if master else ("known_type",))
+    leave_out = _OF_THE_BRANCH if master else ("known_type",)
+    stock = lint_net(tested, path, ["TEST"], extensions=True, leave_out=leave_out)
     own = [finding for check in CHECKS for finding in check(target, tested)]
     types = {layer.name: layer.type for layer in reversed(tested.layer)}
     return [*stock, *(_sentence(target, finding, types, path) for finding in dict.fromkeys(own))]
