@@ -28,6 +28,8 @@ class Lint:
     """The net."""
     target: Annotated[str, tyro.conf.arg(metavar="NAME")] = "caffe-1.0"
     """The program: caffe-1.0, caffe-master, rknn, atc, nnie, tpu-mlir or ncnn."""
+    extensions: bool = False
+    """Allow layers of forks that torchcaffe and the converters take (Permute, PriorBox, …) beside Caffe's own."""
     weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """A caffemodel, whose layers must have the types that they have in the net."""
 
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def lint(options: Lint) -> list[str]:
     """Print what is found; warnings are printed, but are no findings."""
     chosen, net = target(options.target), read_net(options.net)
-    findings = lint_for(chosen, net, options.net)
+    findings = lint_for(chosen, net, options.net, extensions=options.extensions)
     if options.weights:
         findings += types_disagree(net, read_model(options.weights)[0])
     warnings = [] if findings else [f"warning: {sentence}" for sentence in warn_net(net, options.net)]

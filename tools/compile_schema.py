@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+_EXTENSIONS = re.compile(r"message (\w+)Extensions \{\n(.*?)\n\}\n", re.DOTALL)  # of XParameter
 FOLDER = Path(__file__).resolve().parents[1] / "prototxt/formats"
 
 # What schema.py offers beside the messages; appended to the stub that protoc writes.
@@ -38,11 +39,11 @@ def compile_descriptors(proto: Path) -> bytes:
 def compile_stub(stock: Path, extensions: Path) -> str:
     """Make the text of the type stub for ``schema.py``: of one file in which the extensions are among the rest."""
     text, added = stock.read_text(), extensions.read_text()
-    fields = re.search(r"message LayerExtensions \{\n(.*?)\n\}\n", added, re.DOTALL)
-    assert fields is not None, "extensions.proto must have a message LayerExtensions"
-    text = text.replace("message LayerParameter {\n", f"message LayerParameter {{\n{fields[1]}\n")
+    added = added.partition('import "caffe.proto";')[2]
+    for fields in _EXTENSIONS.finditer(added):
+        text = text.replace(f"message {fields[1]}Parameter {{\n", f"message {fields[1]}Parameter {{\n{fields[2]}\n")
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, stock.name).write_text(text + added[fields.end() :])
+        Path(folder, stock.name).write_text(text + re.sub(_EXTENSIONS, "", added))
         _protoc(Path(folder), f"--pyi_out={folder}", stock.name)
         stub = Path(folder, f"{stock.stem}_pb2.pyi").read_text()
     return "from google.protobuf import descriptor_pool as _descriptor_pool\n" + stub + BESIDE_THE_MESSAGES

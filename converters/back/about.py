@@ -11,9 +11,9 @@ from prototxt.net.graph import Value
 from prototxt.pixels.preprocess import Preprocessing
 
 
-def about(source: SourceNet, preprocessing: Preprocessing | None, classes: Path | None) -> str:
+def about(source: SourceNet, batch_is_free: bool, preprocessing: Preprocessing | None, classes: Path | None) -> str:
     """Inputs, preprocessing, outputs, classes and what was left out; wrapped to lines."""
-    first = "N" if source.batch_is_free else ""
+    first = "N" if batch_is_free else ""
     lines = [_blob("Input", source, value, first) for value in source.inputs]
     lines.append(f"Preprocessing: {pixels(preprocessing)}" if preprocessing else "Preprocessing: not known.")
     lines += [_blob("Output", source, value, first) for value in source.outputs]

@@ -86,11 +86,12 @@ def exporting(options: Options, target: Target) -> Generator[Progress, None, Exp
     source = replace(source, notes=(*source.notes, *said))
     with staged(options.out) as stage:
         yield Progress(0, 0, f"{stem}: write")
-        written = target.write(source, stage, stem, about(source, preprocessing, classes))
+        free = target.batch_is_free(source)
+        written = target.write(source, stage, stem, about(source, free, preprocessing, classes))
         verification = None
         if options.verify:
             yield Progress(0, 0, f"{stem}: verify")
-            batches = example_batches(source, 2 if written.batch_is_free else None)
+            batches = example_batches(source, 2 if free else None)
             verification = verify(source, written.program(), batches)
             refuse_divergence(verification)
         write_record(

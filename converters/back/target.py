@@ -18,13 +18,11 @@ class Written:
     ----------
     files : names, the most important first.
     program : makes what runs it, to verify it.
-    batch_is_free : it takes any batch.
     modules : names in what was written by Caffe layer, where they differ from layer to layer.
     """
 
     files: tuple[str, ...]
     program: Callable[[], Program]
-    batch_is_free: bool
     modules: dict[str, str]
 
 
@@ -35,8 +33,10 @@ class Target:
     Attributes
     ----------
     name : for people.
+    batch_is_free : whether what is written of a net takes any batch.
     write : called with the net, a folder, the stem of files, and text about the net; writes into the folder.
     """
 
     name: str
+    batch_is_free: Callable[[SourceNet], bool]
     write: Callable[[SourceNet, Path, str, str], Written]

@@ -19,17 +19,20 @@ def _file(name):
 
 
 def _extended(stock, extensions):
-    """Caffe's file with the messages of extensions, whose first one holds further fields of LayerParameter."""
-    fields, *messages = extensions.message_type
-    (layer,) = (message for message in stock.message_type if message.name == "LayerParameter")
-    layer.field.extend(fields.field)
-    stock.message_type.extend(messages)
+    """Caffe's file with further messages, and further fields: those of LayerExtensions become LayerParameter's."""
+    messages = {message.name: message for message in stock.message_type}
+    for message in extensions.message_type:
+        extended = messages.get(message.name.replace("Extensions", "Parameter"))
+        if extended:
+            extended.field.extend(message.field)
+        else:
+            stock.message_type.append(message)
     return stock
 
 
 _EXTENSIONS = _file("extensions.desc")
 EXTENSION_FIELDS = frozenset(field.name for field in _EXTENSIONS.message_type[0].field)
-EXTENSION_MESSAGES = frozenset(message.name for message in _EXTENSIONS.message_type[1:])
+EXTENSION_MESSAGES = frozenset(message.name for message in _EXTENSIONS.message_type)
 
 _FILE = _extended(_file("caffe.desc"), _EXTENSIONS)
 POOL = DescriptorPool()

@@ -15,7 +15,6 @@ from prototxt.formats.text_places import layer_at, layer_blocks
 
 # Fields that people bring from other Caffes, and what stock Caffe has instead.
 FOREIGN_FIELDS = {
-    "ceil_mode": "ceil_mode belongs to forks of Caffe; stock Caffe always rounds a pooled size up, so delete the line",
     "relu6_param": "relu6_param belongs to forks of Caffe; write ReLU6 as ReLU(x) - ReLU(x - 6)",
 }
 

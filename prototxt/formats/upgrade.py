@@ -5,7 +5,13 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from prototxt.common.errors import FormatError
-from prototxt.formats.schema import LayerParameter, NetParameter, SolverParameter, V1LayerParameter
+from prototxt.formats.schema import (
+    LayerParameter,
+    NetParameter,
+    PoolingParameter,
+    SolverParameter,
+    V1LayerParameter,
+)
 from prototxt.formats.upgrade_v0 import is_v0, upgrade_v0
 
 TYPES = {
@@ -100,6 +106,7 @@ def upgrade_net(net: NetParameter, source: str = "the net") -> NetParameter:
         upgraded = _with_input_layer(upgraded, source)
     for new_layer in upgraded.layer:
         _freeze_batch_norm(new_layer)
+        _replace_ceil_mode(new_layer)
     return upgraded
 
 
@@ -118,6 +125,16 @@ def upgrade_solver(solver: SolverParameter, source: str = "the solver") -> Solve
         upgraded.type = SOLVER_TYPES[SolverParameter.SolverType.Name(solver.solver_type)]
         upgraded.ClearField("solver_type")
     return upgraded
+
+
+def _replace_ceil_mode(layer: LayerParameter) -> None:
+    """Say ``ceil_mode`` of forks as ``round_mode``, which Caffe's master has; rounding up is what Caffe always does."""
+    param = layer.pooling_param
+    if not param.HasField("ceil_mode"):
+        return
+    if not param.ceil_mode:
+        param.round_mode = PoolingParameter.FLOOR
+    param.ClearField("ceil_mode")
 
 
 def _move_transform(layer: V1LayerParameter) -> None:

@@ -26,7 +26,11 @@ _TYPES = ("known_type", "stock_layers_only")  # rules of stock 1.0 that a target
 
 
 def lint_for(
-    target: Target, net: NetParameter, path: Path | str | None = None, phases: Iterable[str] = PHASES
+    target: Target,
+    net: NetParameter,
+    path: Path | str | None = None,
+    phases: Iterable[str] = PHASES,
+    extensions: bool = False,
 ) -> list[str]:
     """Say what a target would refuse in a net.
 
@@ -35,13 +39,14 @@ def lint_for(
     net : of any age.
     path : the net's file; findings then begin with ``file:line``.
     phases : the phases that the net is meant for; programs other than Caffe see the net of the phase TEST.
+    extensions : of stock Caffe, allow the layers of forks, as `lint_net` does; other programs have their own lists.
 
     Returns
     -------
     A sentence for each finding, naming the layer.
     """
     if target.name == STOCK:
-        return lint_net(net, path, phases)
+        return lint_net(net, path, phases, extensions)
     net = upgrade_net(net)
     try:
         tested = filter_net(net, "TEST")

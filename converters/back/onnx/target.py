@@ -15,7 +15,7 @@ def write(source: SourceNet, folder: Path, stem: str, about: str) -> Written:
     path = folder / f"{stem}.onnx"
     write_onnx(to_onnx(source, about), path)
     names = tuple(file.name for file in (path, path.with_name(f"{path.name}.data")) if file.exists())
-    return Written(names, lambda: program(source, path), batch_is_free(source), {})
+    return Written(names, lambda: program(source, path), {})
 
 
-ONNX = Target("ONNX", write)
+ONNX = Target("ONNX", batch_is_free, write)

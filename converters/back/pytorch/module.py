@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,13 +50,13 @@ class Module:
         docstring = f'"""{name}, converted from Caffe.'
         about = ["", *map(_line, self.about.splitlines())] if self.about else []
         lines = [docstring, *about, '"""'] if about else [f'{docstring}"""']
-        functional = ["import torch.nn.functional as F"] if self._uses("F.") else []
+        functional = ["import torch.nn.functional as F"] if self._uses("F") else []
         return [
             *lines,
             "",
             "from pathlib import Path",
             "",
-            *(["import torch"] if self._uses("torch.") else []),
+            *(["import torch"] if self._uses("torch") else []),
             *functional,
             "from safetensors.torch import load_file",
             "from torch import nn",
@@ -67,7 +68,7 @@ class Module:
             each.text for each in self.parts.modules.values()
         ]
         texts += [HELPERS[name] for name in self.parts.helpers]
-        return any(text.startswith(prefix) or f"({prefix}" in text or f" {prefix}" in text for text in texts)
+        return any(re.search(rf"(?<![\w.]){prefix}\.", text) for text in texts)
 
     def _helpers(self) -> list[str]:
         return [

@@ -24,7 +24,7 @@ def write(source: SourceNet, folder: Path, stem: str, about: str) -> Written:
     with atomic_path(path.with_suffix(".safetensors")) as temporary:
         save_file({name: np.array(array, order="C") for name, array in module.state.items()}, temporary)
     names = (path.name, f"{stem}.safetensors")
-    return Written(names, lambda: program(module, path), source.batch_is_free, module.parts.attributes)
+    return Written(names, lambda: program(module, path), module.parts.attributes)
 
 
-PYTORCH = Target("PyTorch", write)
+PYTORCH = Target("PyTorch", lambda source: source.batch_is_free, write)

@@ -10,7 +10,7 @@ import pytest
 from prototxt.formats import wire
 from prototxt.formats.blob import to_proto
 from prototxt.formats.extensions import FORK_NUMBERS, with_our_numbers
-from prototxt.formats.schema import EXTENSION_FIELDS, LayerParameter, NetParameter
+from prototxt.formats.schema import EXTENSION_FIELDS, LayerParameter, NetParameter, PoolingParameter
 from prototxt.formats.text import parse_net, to_text
 from prototxt.formats.weights import read_model, write_weights
 from prototxt.lint import lint_net
@@ -49,6 +49,14 @@ def test_settings_of_every_fork_are_read(type: str, number: int, tmp_path: Path)
     assert found.SerializeToString() == body
     assert found.ListFields()
     np.testing.assert_array_equal(weights["it"], [np.ones(3)])
+
+
+@pytest.mark.parametrize(("given", "rounded"), [("true", PoolingParameter.CEIL), ("false", PoolingParameter.FLOOR)])
+def test_ceil_mode_is_read_as_round_mode(given: str, rounded: int) -> None:
+    net = parse_net(f'layer {{ name: "p" type: "Pooling" pooling_param {{ kernel_size: 2 ceil_mode: {given} }} }}')
+    assert net.layer[0].pooling_param.round_mode == rounded
+    assert "ceil_mode" not in to_text(net)
+    assert any("round_mode" in finding for finding in lint_net(net)) == (given == "false")
 
 
 def test_layers_of_stock_caffe_are_read_as_they_are() -> None:

@@ -39,7 +39,7 @@ def in_layer(inside):
         (in_layer("convolution_param { bias_term: maybe }"), "bias_term must be true or false"),
         (in_layer("bottom: data"), 'bottom must be text in quotes, as in "conv1"; got data'),
         (in_layer("convolution_param: 5"), "'convolution_param' holds fields: expected '{' after it"),
-        (in_layer("pooling_param { ceil_mode: false }"), "ceil_mode belongs to forks of Caffe"),
+        (in_layer("relu6_param { }"), "relu6_param belongs to forks of Caffe"),
     ],
 )
 def test_error_names_file_line_layer_and_what_is_allowed(text, sentence):

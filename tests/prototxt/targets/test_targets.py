@@ -166,6 +166,21 @@ def _run(of: NetParameter, images: np.ndarray) -> np.ndarray:
     return value.numpy()
 
 
+def test_layers_of_forks_are_judged_by_the_target(tmp_path, capsys) -> None:
+    permute = (
+        'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 4 dim: 4 } } }'
+        'layer { name: "p" type: "Permute" bottom: "data" top: "p" permute_param { order: 0 order: 2 order: 3 } }'
+    )
+    net = parse_net(permute)
+    assert lint_for(target("rknn"), net) == []
+    assert any("no layer type 'Permute'" in finding for finding in lint_for(target("caffe-1.0"), net))
+    assert any("no layer type 'Permute'" in finding for finding in lint_for(target("caffe-master"), net))
+    assert lint_for(target("caffe-1.0"), net, extensions=True) == []
+    (tmp_path / "net.prototxt").write_text(permute)
+    main(["lint", str(tmp_path / "net.prototxt"), "--extensions"])
+    assert "takes it" in capsys.readouterr().out
+
+
 def test_the_command(tmp_path, capsys) -> None:
     path = tmp_path / "net.prototxt"
     path.write_text(INPUT.format(12) + POOL + SLICED)
