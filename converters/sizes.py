@@ -12,8 +12,8 @@ from prototxt.common.errors import InputError
 from prototxt.net.graph import NetGraph
 from prototxt.net.shapes import infer_shapes
 
-OTHER_SIZES = (1, 32)
-"""By how much larger inputs are tried."""
+OTHER_SIZES = (16, 32, 33)
+"""By how much larger inputs are tried: so much that no stride makes the same maps of them."""
 
 
 def walk_for_sizes(make: Callable[[bool], Walk], inputs: Mapping[str, Sequence[int]]) -> tuple[Walk, list[LayerSpec]]:

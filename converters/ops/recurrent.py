@@ -43,6 +43,8 @@ def _recurrent(call: Call, states: Sequence[object], direction: Direction) -> Re
     """Every layer with its directions; results are all steps of the last layer, and the last step of every one."""
     if not all(isinstance(state, np.ndarray) and not state.any() for state in states):
         raise RefusedError("with a first state that is not zero")
+    if not set(call.wanted) <= {0, 1}:
+        raise RefusedError("the last states of its cells are read, which Caffe keeps to itself")
     x = call.blob("input", axes=3)
     steps = exchange_with_batch(call, x, 0) if call["batch_first"] else x
     cont = _cont(call, steps)

@@ -71,7 +71,7 @@ def test_alexnet_convolutions_at_sizes_that_need_a_cut_or_a_pool(size: int, tmp_
     model = models.alexnet(num_classes=10)
     model.classifier = nn.Sequential(nn.Linear(9216, 5))
     conversion = convert(model, (1, 3, size, size))
-    assert ("Slice" in {layer.type for layer in conversion.net.layer}) == (size == 227)
+    assert ("Crop" in {layer.type for layer in conversion.net.layer}) == (size == 227)
     assert ("avgpool" in conversion.modules) == (size == 256)
     assert_parity_in("caffe", {str(size): conversion}, tmp_path)
 

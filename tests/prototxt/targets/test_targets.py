@@ -204,7 +204,8 @@ def test_layers_of_forks_that_a_target_has() -> None:
     (finding,) = lint_for(target("nnie"), forked)
     assert "HiSilicon NNIE: there is no layer type 'ReLU6'" in finding
     turned = net(
-        'layer { name: "p" type: "Permute" bottom: "data" top: "p" permute_param { order: 0 order: 1 order: 3 order: 2 } }'
+        'layer { name: "p" type: "Permute" bottom: "data" top: "p"'
+        " permute_param { order: 0 order: 1 order: 3 order: 2 } }"
     )
     (finding,) = lint_for(target("nnie"), turned)
     assert "has order [0, 1, 3, 2]; only the order 0, 2, 3, 1 is taken" in finding
