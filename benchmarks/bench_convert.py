@@ -16,7 +16,7 @@ import torch
 import torchvision
 
 from converters.converting import converting
-from converters.source import describe_model
+from converters.describe import describe_model
 
 LIMITS = {"alexnet": 4.0, "vgg16": 8.0}
 MEMORY = 2.5

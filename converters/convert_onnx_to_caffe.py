@@ -13,8 +13,8 @@ if not __package__:  # started as a script: look for modules in the repository, 
 
 import tyro
 
+from converters.describe import describe_onnx
 from converters.shared_options import SharedOptions, engines_in, run_conversion, shapes_in, with_pixels
-from converters.source import describe_onnx
 from converters.verdict import Verification
 from prototxt.common.errors import errors_as_sentences
 

@@ -13,9 +13,10 @@ if not __package__:  # started as a script: look for modules in the repository, 
 
 import tyro
 
+from converters.describe import describe_folder, describe_model, describe_onnx
 from converters.errors import ConversionError
 from converters.shared_options import SharedOptions, engines_in, pixels_in, run_conversion, shapes_in, with_pixels
-from converters.source import Description, describe_folder, describe_model, describe_onnx
+from converters.source import Description
 from converters.verdict import Verification
 from prototxt.common.errors import errors_as_sentences
 

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from converters.build import build
 from converters.conversion import Conversion
 from converters.errors import ParityError
 from converters.files import staged, write_record
@@ -13,7 +14,7 @@ from converters.gradients import GradientVerification, check_gradients, summary,
 from converters.gradients.engines import GRADIENTS
 from converters.plot import draw_verifications
 from converters.rewriting import AS_CONVERTED, Form
-from converters.source import Description, build
+from converters.source import Description
 from converters.training import TrainingData, write_training
 from converters.verdict import Verification, check
 from converters.verification import Files, verifying, write_diverging, write_files

@@ -81,7 +81,9 @@ def _matches(conversion: Conversion, parameters: Mapping[str, Tensor]) -> Iterat
         place = conversion.modules.get(layer, "")
         own = {name: value for name, value in parameters.items() if name.rpartition(".")[0] == place}
         for index, array in enumerate(arrays):
-            fits = _fitting(own, array) or _fitting(parameters, array)
+            fits = _fitting(own, array)
+            if not fits and np.ptp(array) > 0:  # zeros or ones alone say nothing of where they come from
+                fits = _fitting(parameters, array)
             if len(fits) == 1:
                 yield (layer, index), fits[0]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from converters.architectures import architecture_names
+from converters.build import build
+from converters.describe import describe_folder, describe_model, describe_onnx
 from converters.errors import ConversionError
 from converters.files import RECORD, read_conversion
 from converters.pairs.caffe import CaffeProgram
 from converters.pairs.program import Program
 from converters.pairs.pytorch import PyTorchProgram
-from converters.source import build, describe_folder, describe_model, describe_onnx
 
 FORMS = (
     "the folder of a conversion, net.prototxt (with net.caffemodel beside it, or net.prototxt,other.caffemodel), "

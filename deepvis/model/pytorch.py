@@ -43,7 +43,7 @@ def fitting_architecture(weights: Path) -> Generator[Progress, None, str]:
     FormatError : if the file holds no weights by name.
     """
     from converters.architectures import architecture_names
-    from converters.source import fits
+    from converters.build import fits
     from converters.state_dict import read_state_dict
 
     what = f"which architecture fits {weights.name}?"
@@ -85,7 +85,7 @@ def converted_file(
         raise ModelError(f"{arch}: say what it takes, as input_shape (1, 3, 224, 224), batch first")
 
     def describe() -> Description:
-        from converters.source import describe_model
+        from converters.describe import describe_model
 
         return describe_model(arch if named else "", "" if named else arch, weights, tuple(input_shape))
 
@@ -106,7 +106,7 @@ def published(name: str, cache: Path) -> Generator[Progress, None, Path]:
     import torch
 
     from converters.architectures import published_weights
-    from converters.source import describe_model
+    from converters.describe import describe_model
 
     found = published_weights(name)
     if found is None:
@@ -132,7 +132,7 @@ def converted_baseline(folder: Path, cache: Path) -> Generator[Progress, None, P
     """Convert a PyTorch baseline (``model.json``, ``weights.safetensors``, ``classes.txt``) into the cache, once."""
 
     def describe() -> Description:
-        from converters.source import describe_folder
+        from converters.describe import describe_folder
 
         return describe_folder(folder)
 
@@ -159,7 +159,7 @@ def converted_onnx(file: Path, input_shape: Sequence[int], cache: Path) -> Gener
         raise ModelError(f"{file}: does not exist; give an ONNX model")
 
     def describe() -> Description:
-        from converters.source import describe_onnx
+        from converters.describe import describe_onnx
 
         return describe_onnx(file, {"": tuple(input_shape)} if input_shape else None)
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from converters.source import describe_folder
+from converters.describe import describe_folder
 from entropy.split_folder import folder as names
 from finetune.demo.comparing import DESCRIPTION, LOGS, TITLES, describe, write_report
 from finetune.demo.crop_task import refuse_small, write_task

@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from converters import ConversionError
-from converters.source import Description, build
+from converters.build import build
+from converters.source import Description
 from converters.state_dict import fit, read_checkpoint, read_state_dict, state_hash
 from prototxt.common.errors import FormatError
 

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import torch
 
+from converters.build import build
 from converters.convert_pytorch_to_caffe import main as convert
-from converters.source import build, describe_folder
+from converters.describe import describe_folder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BASELINES = ("indoor39", "flowers96")

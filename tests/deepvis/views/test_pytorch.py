@@ -35,9 +35,16 @@ def test_pytorch_weights_ask_for_their_architecture(qtbot, window, tmp_path):
 
 def test_the_wrong_architecture_and_what_cannot_be_converted_are_said(qtbot, window, tmp_path):
     torch.save(AlexNet64(num_classes=3, width=8).state_dict(), tmp_path / "rooms.pth")
-    torch.save(torch.nn.Sequential(torch.nn.GELU(), torch.nn.Conv2d(3, 2, 1)).state_dict(), tmp_path / "own.pth")
+    conv = torch.nn.Conv2d(3, 2, 1)
+    torch.save({"conv.weight": conv.weight, "conv.bias": conv.bias}, tmp_path / "own.pth")
     (tmp_path / "own_net_of_test.py").write_text(
-        "import torch\ndef make():\n    return torch.nn.Sequential(torch.nn.GELU(), torch.nn.Conv2d(3, 2, 1))\n"
+        "import torch\n"
+        "class Sorted(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.conv = torch.nn.Conv2d(3, 2, 1)\n"
+        "    def forward(self, images):\n"
+        "        return self.conv(images).sort(1)[0]\n"
     )
     before = opened(window)
     for file, arch, shape, words in (
@@ -45,8 +52,8 @@ def test_the_wrong_architecture_and_what_cannot_be_converted_are_said(qtbot, win
         ("rooms.pth", "", "", "no network was named"),
         ("rooms.pth", "alexnet65", "", "did you mean 'alexnet64'"),
         ("rooms.pth", "alexnet64", "1,three", "must be whole numbers"),
-        ("own.pth", "own_net_of_test:make", "", "say what it takes"),
-        ("own.pth", "own_net_of_test:make", "1,3,8,8", "gelu"),
+        ("own.pth", "own_net_of_test:Sorted", "", "say what it takes"),
+        ("own.pth", "own_net_of_test:Sorted", "1,3,8,8", "sort"),
     ):
         with pytest.MonkeyPatch.context() as patch:
             patch.syspath_prepend(str(tmp_path))
