@@ -11,7 +11,7 @@ from torch import Tensor
 
 from prototxt.common.errors import NetError
 from torchcaffe.layer import Layer, Shape
-from torchcaffe.memory import SyncedMemory
+from torchcaffe.memory import SyncedMemory, see_as_array
 
 
 class Blob:
@@ -130,7 +130,7 @@ class Activation(Blob):
     def write_diff(self, gradient: Tensor, add: bool) -> None:
         """Take a gradient, or add it to what is there."""
         target = self.diff_tensor()
-        target.add_(gradient.view(self.shape)) if add else target.copy_(gradient.view(self.shape))
+        target.add_(gradient.reshape(self.shape)) if add else target.copy_(gradient.reshape(self.shape))
 
     def _allocate(self) -> None:
         self._capacity = self.count
@@ -167,6 +167,6 @@ class ParameterBlob(Blob):
         """The memory of a tensor, which a solver or ``share_with`` may have put in the place of another."""
         known, memory = self._memories.get(which, (None, None))
         if known is not tensor or memory is None:
-            memory = SyncedMemory(tensor)
+            memory = see_as_array(tensor)
             self._memories[which] = tensor, memory
         return memory

@@ -43,3 +43,14 @@ class SyncedMemory:
             self._tensor.data.copy_(self._host)
             self._host_is_newer = False
         return self._tensor
+
+
+def see_as_array(parameter: Tensor) -> SyncedMemory:
+    """The memory of a parameter, into which a program may write from now on without torch's counting it."""
+    parameter.__dict__["seen_as_array"] = True
+    return SyncedMemory(parameter)
+
+
+def is_seen_as_array(parameter: Tensor) -> bool:
+    """Whether `see_as_array` was asked of a parameter."""
+    return "seen_as_array" in parameter.__dict__

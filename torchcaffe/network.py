@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -19,20 +18,12 @@ from prototxt.net.graph import NetGraph, Node, Value
 from prototxt.net.input_size import check_input_size, fixed_input_size
 from prototxt.net.phases import filter_net
 from prototxt.net.shapes import Shapes, infer_shapes
+from torchcaffe.fusion import fuse
 from torchcaffe.layer import Layer, Shape
+from torchcaffe.layers.convolution import filters_images
+from torchcaffe.plan import Function, Step, make_plan
 from torchcaffe.registry import LAYERS
 from torchcaffe.sharing import Learnable, share_parameters
-
-Function = Callable[..., "Tensor | tuple[Tensor, ...]"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One layer's turn: what it reads (and where gradients are cut), and the values that nobody needs after it."""
-
-    node: Node
-    bottoms: tuple[tuple[Value, bool], ...]
-    frees: tuple[Value, ...]
 
 
 class Network(nn.Module):
@@ -93,7 +84,8 @@ class Network(nn.Module):
             for value, weight in zip(node.tops, layer.loss_weights, strict=True)
             if weight
         }
-        self._plans: dict[tuple[frozenset[Value], tuple[Value, ...] | None], tuple[_Step, ...]] = {}
+        self._plans: dict[tuple[frozenset[Value], tuple[Value, ...] | None, bool, bool], tuple[Step, ...]] = {}
+        self._channels_last = any(filters_images(layer) for layer in self.layers)
         self.to(device)
         if weights:
             self.load(weights)
@@ -122,9 +114,11 @@ class Network(nn.Module):
     ) -> dict[Value, Tensor]:
         """Run the net, or the part of it that leads to the wanted values.
 
-        Every layer computes on the sizes that it is given: the batch need not be the prototxt's. Nothing is written
-        in place, and a value is let go of as soon as no later layer needs it. Whether a gradient is recorded is the
-        caller's choice (``torch.no_grad``, ``torch.inference_mode``).
+        Every layer computes on the sizes that it is given: the batch need not be the prototxt's. No value that is
+        given or wanted is written in place, and a value is let go of as soon as no later layer needs it. Whether a
+        gradient is recorded is the caller's choice (``torch.no_grad``, ``torch.inference_mode``). Layers between which
+        nobody looks may run as one (`torchcaffe.fusion`). Images and maps lie in memory with their channels
+        last where the net has filters for images: `torch.Tensor.contiguous` gives Caffe's order.
 
         Parameters
         ----------
@@ -144,16 +138,22 @@ class Network(nn.Module):
         NetError : an input is missing, or has a size that the net is not right for (`prototxt.net.input_size`); a blob
             is unknown, or a layer fails; the sentence names layer and shapes.
         """
-        given = {self._first(key): self._tensor(array) for key, array in (inputs or {}).items()}
+        given = {self._first(key): self._in_fast_layout(self._tensor(array)) for key, array in (inputs or {}).items()}
         if self._fixed_size is not None:
             for value in given.keys() & set(self.graph.inputs):
                 check_input_size(self._fixed_size, value.blob, self.shapes.values[value], given[value].shape)
         wanted = None if keep is None else tuple(self._last(key) for key in keep)
         values = dict(given)
-        for step in self._plan(frozenset(given), wanted):
+        for step in self._plan(frozenset(given), wanted, torch.is_grad_enabled(), fused=not overrides):
             bottoms = [values[value].detach() if cut else values[value] for value, cut in step.bottoms]
-            tops = self.call_layer(step.node, bottoms, overrides)
-            values |= {v: top for v, top in zip(step.node.tops, tops, strict=True) if v not in given}
+            tops = (
+                self._call(step.node, step.function, bottoms)
+                if step.function
+                else (self.call_layer(step.node, bottoms, overrides))
+            )
+            if not bottoms:
+                tops = tuple(self._in_fast_layout(top) for top in tops)
+            values |= {v: top for v, top in zip(step.tops, tops, strict=True) if v not in given}
             for value in step.frees:
                 del values[value]
         return {value: values[value] for value in (self._results() if wanted is None else wanted)}
@@ -193,6 +193,9 @@ class Network(nn.Module):
         """
         layer = self.layers[node.index]
         function = partial(overrides[node.type], layer) if overrides and node.type in overrides else layer
+        return self._call(node, function, bottoms)
+
+    def _call(self, node: Node, function: Function, bottoms: Sequence[Tensor]) -> tuple[Tensor, ...]:
         try:
             tops = function(*bottoms)
         except InputError:
@@ -270,39 +273,15 @@ class Network(nn.Module):
         seed = None if node.name in loaded else self.seed
         return layer_class.from_param(node.layer, bottom_shapes, self.phase, seed)
 
-    def _plan(self, given: frozenset[Value], wanted: tuple[Value, ...] | None) -> tuple[_Step, ...]:
-        key = given, wanted
+    def _plan(
+        self, given: frozenset[Value], wanted: tuple[Value, ...] | None, gradient: bool, fused: bool
+    ) -> tuple[Step, ...]:
+        key = given, wanted, gradient, fused
         if key not in self._plans:
-            self._plans[key] = self._make_plan(given, wanted)
+            kept = frozenset(self._results() if wanted is None else wanted)
+            plan = make_plan(self.graph, self.layers, given, kept, wanted is None, self.net.force_backward)
+            self._plans[key] = fuse(plan, self.layers, gradient) if fused else plan
         return self._plans[key]
-
-    def _make_plan(self, given: frozenset[Value], wanted: tuple[Value, ...] | None) -> tuple[_Step, ...]:
-        kept = set(self._results() if wanted is None else wanted)
-        needed = kept - given
-        last_reader: dict[Value, Node] = {}
-        nodes: list[Node] = []
-        for node in reversed(self.graph.layers):
-            runs_for_itself = wanted is None and not node.tops
-            if runs_for_itself or not needed.isdisjoint(node.tops):
-                nodes.append(node)
-                needed.update(set(node.bottoms) - given)
-                for value in (*node.bottoms, *node.tops):
-                    last_reader.setdefault(value, node)
-        frees: dict[Node, list[Value]] = {}
-        for value, node in last_reader.items():
-            if value not in kept:
-                frees.setdefault(node, []).append(value)
-        return tuple(self._step(node, frees.get(node, [])) for node in reversed(nodes))
-
-    def _step(self, node: Node, frees: Iterable[Value]) -> _Step:
-        layer = self.layers[node.index]
-        return _Step(
-            node,
-            tuple(
-                (value, layer.cuts_gradient(place, self.net.force_backward)) for place, value in enumerate(node.bottoms)
-            ),
-            tuple(frees),
-        )
 
     def _results(self) -> tuple[Value, ...]:
         return tuple(dict.fromkeys((*self.graph.outputs, *self.loss_weights)))
@@ -321,6 +300,12 @@ class Network(nn.Module):
                 f"blob {value.blob!r} is written {last.version + 1} times; there is no version {value.version}"
             )
         return value
+
+    def _in_fast_layout(self, tensor: Tensor) -> Tensor:
+        """Channels last in memory, which convolutions and pooling of torch are fastest on, for a batch of images."""
+        if not self._channels_last or tensor.ndim != 4:
+            return tensor
+        return tensor.contiguous(memory_format=torch.channels_last)
 
     def _tensor(self, array: Tensor | np.ndarray) -> Tensor:
         if isinstance(array, np.ndarray):

@@ -42,7 +42,7 @@ class HDF5Output(Layer):
         try:
             with h5py.File(self.path, "a" if self.written else "w") as file:
                 for name, blob in zip(DATASETS, blobs, strict=True):
-                    _append(file, name, blob.detach().view(*blob.shape, *(1,) * (4 - blob.ndim)))
+                    _append(file, name, blob.detach().reshape(*blob.shape, *(1,) * (4 - blob.ndim)))
         except OSError as error:
             raise NetError(f"layer {self.name!r} (HDF5Output): {self.path} cannot be written: {error}") from error
         self.written = True

@@ -117,7 +117,7 @@ class ArgMax(Layer):
         values, places = _largest(x.reshape(x.shape[0], -1), 1, self.top_k)
         rows = (places.to(x.dtype), values) if self.values else (places.to(x.dtype),)
         top = torch.stack(rows, 1)
-        return (top.view(top.shape + (1,) * (max(3, x.ndim) - 3)),)
+        return (top.reshape(top.shape + (1,) * (max(3, x.ndim) - 3)),)
 
 
 def _largest(x: Tensor, axis: int, count: int) -> tuple[Tensor, Tensor]:

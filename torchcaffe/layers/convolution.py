@@ -130,6 +130,11 @@ class Deconvolution(_Filters):
         return _DECONVOLVE[self.n_spatial](x, weight, bias, self.stride, self.pad, 0, self.group, self.dilation)
 
 
+def filters_images(layer: Layer) -> bool:
+    """Whether a layer has filters over height and width of a batch of images."""
+    return isinstance(layer, _Filters) and layer.axis == 1 and layer.n_spatial == 2
+
+
 @layer("Im2col")
 class Im2col(Layer):
     """The patch under every position of a convolution kernel as a column of channels."""
@@ -152,4 +157,4 @@ class Im2col(Layer):
             (n + 2 * p - (d * (k - 1) + 1)) // s + 1
             for n, k, s, p, d in zip(x.shape[2:], self.kernel, self.stride, self.pad, self.dilation, strict=True)
         ]
-        return (columns.view(x.shape[0], -1, *size),)
+        return (columns.reshape(x.shape[0], -1, *size),)

@@ -121,7 +121,7 @@ class SoftmaxWithLoss(Loss):
         loss = self.normalizer.mean(losses, rows.long())
         if len(self.param.top) < 2:
             return (loss,)
-        return loss, log_p.detach().exp().view(x.shape)
+        return loss, log_p.detach().exp().reshape(x.shape)
 
 
 @layer("InfogainLoss")
@@ -195,7 +195,7 @@ class EuclideanLoss(Loss):
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, ...]:
         """(N, ...) and as many numbers → ()."""
-        return ((a - b.view(a.shape)).square().sum() / (2 * a.shape[0]),)
+        return ((a - b.reshape(a.shape)).square().sum() / (2 * a.shape[0]),)
 
 
 @layer("SigmoidCrossEntropyLoss")
@@ -210,7 +210,7 @@ class SigmoidCrossEntropyLoss(Loss):
 
     def forward(self, x: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
         """(N, ...) and as many targets → ()."""
-        targets = targets.view(x.shape)
+        targets = targets.reshape(x.shape)
         losses = F.binary_cross_entropy_with_logits(x, targets, reduction="none")
         return (self.normalizer.mean(losses, targets if self.normalizer.ignore_label is None else targets.trunc()),)
 

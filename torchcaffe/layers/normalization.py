@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from prototxt.formats.schema import LRNParameter
@@ -34,31 +35,52 @@ class LRN(Layer):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """(N, C, H, W) → the same."""
-        squares, size = x * x, self.local_size
         if self.across:
-            scale = _sum_over_channels(squares, size).mul_(self.alpha / size).add_(self.k)
-        else:
-            scale = F.avg_pool2d(squares, size, 1, size // 2).mul_(self.alpha).add_(self.k)
-        return (x * _negative_power(scale, self.beta),)
+            top: Tensor = _AcrossChannels.apply(x, self.local_size, self.alpha / self.local_size, self.beta, self.k)
+            return (top,)
+        scale = F.avg_pool2d(x * x, self.local_size, 1, self.local_size // 2).mul_(self.alpha).add_(self.k)
+        return (x * scale.pow(-self.beta),)
 
 
-def _sum_over_channels(squares: Tensor, size: int) -> Tensor:
+class _AcrossChannels(torch.autograd.Function):
+    """``y = x · s ** -beta`` with ``s = k + alpha · Σ x²``; dx = dy · s ** -beta - 2 · alpha · beta · x · Σ dy · y / s.
+
+    By hand, because autograd keeps and passes over every step of the sum again (``lrn_layer.cpp`` keeps s alone too).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+        scale = _sum_over_channels(x * x, size).mul_(alpha).add_(k)
+        top = _negative_power(scale, beta).mul_(x)
+        ctx.save_for_backward(x, scale, top)
+        ctx.size, ctx.factor, ctx.beta = size, 2 * alpha * beta, beta
+        return top
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, scale, top = ctx.saved_tensors
+        shared = _sum_over_channels((gradient * top).div_(scale), ctx.size).mul_(x).mul_(ctx.factor)
+        return _negative_power(scale, ctx.beta).mul_(gradient).sub_(shared), None, None, None, None
+
+
+def _sum_over_channels(values: Tensor, size: int) -> Tensor:
     """Sum over a window of channels around each: (N, C, H, W) → the same.
 
     Shifted maps are added up, because torch's average pooling over channels takes several times as long.
     """
-    total = squares.clone()
-    for shift in range(1, size // 2 + 1):
-        total[:, shift:] += squares[:, :-shift]
-        total[:, :-shift] += squares[:, shift:]
+    total = values.clone()
+    for shift in range(1, min(size // 2 + 1, values.shape[1])):
+        total[:, shift:] += values[:, :-shift]
+        total[:, :-shift] += values[:, shift:]
     return total
 
 
 def _negative_power(x: Tensor, beta: float) -> Tensor:
-    """``x ** -beta``; 0.75, which every net uses, by two roots, which is several times as fast."""
+    """``x ** -beta``, a new tensor; 0.75, which every net uses, by two roots, which is several times as fast."""
     if beta == 0.75:
         root = x.rsqrt()
-        return root * root.sqrt()
+        return root.mul_(root.sqrt())
     return x.pow(-beta)
 
 
@@ -87,23 +109,32 @@ class BatchNorm(Layer):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """(N, C, ...) → the same; (C,) counts as one channel."""
-        rows = x if x.ndim > 1 else x.view(-1, 1)
-        top = self._by_global_stats(rows) if self.global_stats else self._by_batch(rows)
-        return (top.view(x.shape),)
+        return (self.normalize(x),)
 
-    def _by_global_stats(self, x: Tensor) -> Tensor:
+    def normalize(self, x: Tensor, factor: Tensor | None = None, summand: Tensor | None = None) -> Tensor:
+        """(N, C, ...) → the same, times ``factor`` (C,) plus ``summand`` (C,) where a Scale layer follows."""
+        rows = x if x.ndim > 1 else x.view(-1, 1)
+        if self.global_stats:
+            top = F.batch_norm(rows, *self.statistics(), factor, summand, eps=self.eps)
+        else:
+            top = self._by_batch(rows, factor, summand)
+        return top.reshape(x.shape)
+
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and variance of every channel: the sums by their divisor, 0 where that is 0."""
         mean, variance, divisor = (self.blob(i).detach() for i in range(3))
         scale = torch.where(divisor == 0, 0.0, 1 / divisor)
-        return F.batch_norm(x, mean * scale, variance * scale, eps=self.eps)
+        return mean * scale, variance * scale
 
-    def _by_batch(self, x: Tensor) -> Tensor:
+    def _by_batch(self, x: Tensor, factor: Tensor | None, summand: Tensor | None) -> Tensor:
         count = x.numel() // x.shape[1]
         if count == 1:
             # torch refuses a batch of one value for every channel; its variance is 0.
-            self._remember(x.detach().view(-1), torch.zeros_like(x).view(-1))
-            return (x - x) / math.sqrt(self.eps)
+            zeros = x.new_zeros(x.shape[1])
+            self._remember(x.detach().reshape(-1), zeros)
+            return F.batch_norm(x - x, zeros, zeros, factor, summand, eps=self.eps)
         mean, variance = x.new_zeros(x.shape[1]), x.new_zeros(x.shape[1])
-        top = F.batch_norm(x, mean, variance, training=True, momentum=1.0, eps=self.eps)
+        top = F.batch_norm(x, mean, variance, factor, summand, training=True, momentum=1.0, eps=self.eps)
         self._remember(mean, variance)
         return top
 
@@ -132,4 +163,4 @@ class MVN(Layer):
         rows = rows - rows.mean(dim=-1, keepdim=True)
         if self.normalize_variance:
             rows = rows / (rows.square().mean(dim=-1, keepdim=True).sqrt() + self.eps)
-        return (rows.view(x.shape + (1,) * (4 - x.ndim)),)
+        return (rows.reshape(x.shape + (1,) * (4 - x.ndim)),)

@@ -113,10 +113,10 @@ class Pooling(Layer):
         total = patches.sum(dim=2, keepdim=True)
         if not self.training_phase:
             mean = (patches.square().sum(dim=2) / total.squeeze(2)).nan_to_num(0.0)
-            return mean.view(*x.shape[:2], *windows.size)
+            return mean.reshape(*x.shape[:2], *windows.size)
         draw = torch.rand(total.shape, generator=self.generator, device=x.device) * total
         place = (patches.cumsum(dim=2) < draw).sum(dim=2, keepdim=True).clamp(max=patches.shape[2] - 1)
-        return patches.gather(2, place).view(*x.shape[:2], *windows.size)
+        return patches.gather(2, place).reshape(*x.shape[:2], *windows.size)
 
 
 def _maximum(x: Tensor, windows: Windows) -> Tensor:
@@ -174,7 +174,7 @@ def _patches(x: Tensor, windows: Windows) -> Tensor:
     columns = F.unfold(
         F.pad(x, (0, right, 0, bottom))[:, :, : reach[0], : reach[1]], windows.kernel, 1, 0, windows.stride
     )
-    return columns.view(*x.shape[:2], -1, columns.shape[-1])
+    return columns.reshape(*x.shape[:2], -1, columns.shape[-1])
 
 
 _POOL: dict[str, Callable[[Tensor, Windows], Tensor]] = {"MAX": _maximum, "AVE": _average}
