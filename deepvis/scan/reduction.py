@@ -34,25 +34,61 @@ def reduce_maps(maps: Tensor) -> Reduced:
     Sums and sums of squares are those of float64 copies, and the same bits in a batch of any size. A NaN in a map is
     the maximum of that map.
     """
+    if _has_channels_last(maps):
+        return _reduce_images(maps)
     batch, units = maps.shape[:2]
     rows = _two_or_more(maps.reshape(batch * units, -1))
     positions = rows.shape[1]
     height = max(2, PIECE.get(maps.device.type, LARGE_PIECE) // positions)
-    wide = torch.empty(min(height, len(rows)), positions, dtype=torch.float64, device=maps.device)
-    is_zero = torch.empty(wide.shape, dtype=torch.float32, device=maps.device)
+    reduce = _Piece((min(height, len(rows)), positions), maps.device)
     extremes = torch.empty(2, len(rows), dtype=torch.float32, device=maps.device)
     sums = torch.empty(3, len(rows), dtype=torch.float64, device=maps.device)
     for start in range(0, len(rows), height):
         piece = slice(min(start, len(rows) - 2), min(start + height, len(rows)))
-        part = rows[piece]
-        copy, flags = wide[: len(part)], is_zero[: len(part)]
-        torch.sum(copy.copy_(part), 1, out=sums[0, piece])
-        torch.sum(copy.square_(), 1, out=sums[1, piece])
-        torch.amax(part, 1, out=extremes[0, piece])
-        torch.amin(part, 1, out=extremes[1, piece])
-        sums[2, piece] = torch.eq(part, 0, out=flags).sum(1)
+        reduce(rows[piece], 1, extremes[:, piece], sums[:, piece])
     number = batch * units  # one less than there are rows, if that is one
     return Reduced(*extremes[:, :number].view(2, batch, units), *sums[:, :number].view(3, batch, units))
+
+
+def _has_channels_last(maps: Tensor) -> bool:
+    """Whether maps lie in memory as (B, positions, C), as `torchcaffe.network.Network` leaves them."""
+    last = maps.ndim == 4 and maps.is_contiguous(memory_format=torch.channels_last)
+    return last and not maps.is_contiguous() and maps.device.type == "cpu"
+
+
+def _reduce_images(maps: Tensor) -> Reduced:
+    """Reduce maps with their channels last, image by image: another order in memory would take as long as the rest."""
+    batch, units = maps.shape[:2]
+    images = maps.permute(0, 2, 3, 1).reshape(batch, -1, units)
+    reduce = _Piece(images.shape[1:], maps.device)
+    extremes = torch.empty(2, batch, units, dtype=torch.float32)
+    sums = torch.empty(3, batch, units, dtype=torch.float64)
+    for index, image in enumerate(images):
+        reduce(image, 0, extremes[:, index], sums[:, index])
+    return Reduced(*extremes, *sums)
+
+
+class _Piece:
+    """Reduces one piece after the other in the same memory.
+
+    Parameters
+    ----------
+    shape : of the largest piece.
+    device : where the maps are.
+    """
+
+    def __init__(self, shape: Sequence[int], device: torch.device) -> None:
+        self._wide = torch.empty(*shape, dtype=torch.float64, device=device)
+        self._flags = torch.empty(*shape, dtype=torch.float32, device=device)
+
+    def __call__(self, part: Tensor, positions: int, extremes: Tensor, sums: Tensor) -> None:
+        """Reduce over the axis of ``positions`` into (2, …) maximum and minimum and (3, …) sums."""
+        copy, flags = self._wide[: len(part)], self._flags[: len(part)]
+        torch.sum(copy.copy_(part), positions, out=sums[0])
+        torch.sum(copy.square_(), positions, out=sums[1])
+        torch.amax(part, positions, out=extremes[0])
+        torch.amin(part, positions, out=extremes[1])
+        sums[2] = torch.eq(part, 0, out=flags).sum(positions)
 
 
 def _two_or_more(rows: Tensor) -> Tensor:

@@ -30,9 +30,37 @@ def test_reduction_equals_numpy(shape: tuple[int, ...], piece: int, monkeypatch:
 
 
 def test_maps_in_any_memory_order() -> None:
-    maps = torch.randn(2, 3, 4, 5)
-    other = maps.to(memory_format=torch.channels_last)
-    torch.testing.assert_close(reduce_maps(other).sum, reduce_maps(maps).sum, rtol=0, atol=0)
+    maps = torch.randn(5, 3, 40, 50).relu_()
+    last, other = maps.to(memory_format=torch.channels_last), maps.transpose(2, 3).contiguous().transpose(2, 3)
+    expected = reduce_maps(maps)
+    for found in (reduce_maps(last), reduce_maps(other)):
+        for field in ("max", "min", "zeros"):
+            assert torch.equal(getattr(found, field), getattr(expected, field))
+        for field in ("sum", "squares"):
+            torch.testing.assert_close(getattr(found, field), getattr(expected, field), rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 1, 1), (3, 1, 5, 5), (1, 4, 3, 3), (2, 4, 1, 7)])
+def test_maps_with_their_channels_last_are_numpys(shape: tuple[int, ...]) -> None:
+    maps = torch.randn(shape).relu_().to(memory_format=torch.channels_last)
+    flat = maps.numpy().reshape(*shape[:2], -1).astype(np.float64)
+    found = reduce_maps(maps)
+    np.testing.assert_array_equal(found.max, flat.max(2))
+    np.testing.assert_allclose(found.sum, flat.sum(2), rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(found.squares, (flat**2).sum(2), rtol=1e-13)
+    np.testing.assert_array_equal(found.zeros, (flat == 0).sum(2))
+
+
+def test_images_with_channels_last_have_the_same_sums_alone_and_in_company() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        for units in (1, 2, 3, 40):
+            maps = torch.exp(10 * torch.randn(3, units, 200, 201)).to(memory_format=torch.channels_last)
+            alone = torch.cat([reduce_maps(own).sum for own in maps.split(1)])
+            assert torch.equal(reduce_maps(maps).sum, alone), units
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("reduce", [lambda maps: reduce_maps(maps).sum, mean_maps])
