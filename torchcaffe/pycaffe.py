@@ -28,7 +28,9 @@ from torchcaffe.layer import Layer
 from torchcaffe.mode import TEST, TRAIN, current_device
 from torchcaffe.network import Network
 from torchcaffe.registry import LAYERS
+from torchcaffe.snapshot import load_weights, warn_of_fillers
 from torchcaffe.solver_nets import share_trained_layers
+from torchcaffe.stored import Stored
 from torchcaffe.tape import Tape
 
 Callback = Callable[[int], Any]
@@ -229,8 +231,8 @@ class Net:
     # -- weights and shapes -----------------------------------------------------------------------------------------
 
     def copy_from(self, path: str | Path) -> None:
-        """Load weights into the layers of the same names."""
-        self.network.load(read_weights(path, self.network.net))
+        """Load weights into the layers of the same names; layers that the file leaves out are named in the log."""
+        warn_of_fillers(load_weights(Stored(self.network), [path]), path)
 
     def share_with(self, other: Net) -> None:
         """Use the parameters of another net's layers of the same names: the same memory from then on."""
@@ -248,7 +250,9 @@ class Net:
 
     def load_hdf5(self, path: str | Path) -> None:
         """Load weights from HDF5, whatever the file's name."""
-        self.network.load(read_hdf5(path, self.network.net))
+        weights = read_hdf5(path, self.network.net)
+        self.network.load(weights)
+        warn_of_fillers(Stored(self.network).without_weights(weights), path)
 
     def reshape(self) -> None:
         """Give all blobs the shapes that follow from those of the inputs now.
@@ -375,10 +379,13 @@ def _read_network(
     net = read_net(path)
     loaded = None if weights is None else read_weights(weights, net)
     try:
-        return Network(net, PHASES[phase], current_device(), loaded, None, level, stages or ())
+        network = Network(net, PHASES[phase], current_device(), loaded, None, level, stages or ())
     except NetError as error:
         source = f"{path} with {weights}" if weights else str(path)
         raise type(error)(f"{source}: {error}") from error
+    if loaded is not None:
+        warn_of_fillers(Stored(network).without_weights(loaded), weights)
+    return network
 
 
 def _without_padding(collected: dict[str, list[np.ndarray]], given: Arrays) -> Arrays:

@@ -20,7 +20,7 @@ from torchcaffe.narrowing import narrow, widen
 from torchcaffe.passes import Pass, run_engine, run_net
 from torchcaffe.pycaffe import Net
 from torchcaffe.scores import MeanScores, Score
-from torchcaffe.snapshot import check_writable, load_weights, restore_snapshot, write_snapshot
+from torchcaffe.snapshot import check_writable, load_weights, restore_snapshot, warn_of_fillers, write_snapshot
 from torchcaffe.solver_settings import check_settings, read_settings
 from torchcaffe.solvers import RULES, Rate
 from torchcaffe.stored import make_stored
@@ -263,8 +263,7 @@ class Solver:
         paths = [name.strip() for name in files.split(",") if name.strip()]
         log.info("Finetuning from %s", ", ".join(paths))
         without = dict.fromkeys(name for stored in self.stored for name in load_weights(stored, paths))
-        for name in without:
-            log.warning("Layer %s has no weights in %s; it starts from its filler", name, ", ".join(paths))
+        warn_of_fillers(without, ", ".join(paths))
 
     def share_weights(self, net: Net) -> None:
         """Use the parameters of another net's layers of the same names, and update those from then on."""

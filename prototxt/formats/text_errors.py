@@ -112,6 +112,11 @@ def unclosed_string(string: str) -> str:
     return f"the text in quotes {shown(string)} does not end on its line; add the closing quote"
 
 
+def path_with_control_characters(field: str, string: str) -> str:
+    """A path in which a backslash and the letter behind it are a line break or the like."""
+    return f"{field} {shown(string)} has a control character, as a backslash begins an escape; {BACKSLASHES}"
+
+
 def _open_string(line: str) -> str:
     """The string of a line that does not end on it, with its quote."""
     rest = _CLOSED.sub("", line, count=1)

@@ -25,6 +25,18 @@ from prototxt.formats.text_tokens import (
 _CLOSING = {"{": "}", "<": ">"}
 _BOOLS = {"true": True, "True": True, "t": True, "false": False, "False": False, "f": False}
 _SPECIAL_FLOATS = {"inf": float("inf"), "infinity": float("inf"), "nan": float("nan")}
+_PATHS = {
+    "net",
+    "train_net",
+    "test_net",
+    "weights",
+    "snapshot_prefix",
+    "source",
+    "mean_file",
+    "meanfile",
+    "root_folder",
+}
+"""Fields that name files. Caffe takes ``"C:\\new"``, whose ``\\n`` is a line break, and then finds no such file."""
 _RANGES = {
     FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),
     FieldDescriptor.TYPE_UINT32: (0, 2**32 - 1),
@@ -166,7 +178,11 @@ class _Parser:
         return value
 
     def _string(self, field: FieldDescriptor) -> str:
-        return decoded(self._bytes(field))
+        start = self.place
+        text = decoded(self._bytes(field))
+        if field.name in _PATHS and any(character < " " for character in text):
+            raise self._error(say.path_with_control_characters(field.name, self.tokens[start].text), start)
+        return text
 
     def _bytes(self, field: FieldDescriptor) -> bytes:
         start = self.place

@@ -13,7 +13,7 @@ from torchcaffe.commands.device import choose_device
 from torchcaffe.commands.flags import Flags
 from torchcaffe.network import Network
 from torchcaffe.scores import MeanScores, scores
-from torchcaffe.snapshot import load_weights
+from torchcaffe.snapshot import load_weights, warn_of_fillers
 from torchcaffe.stored import Stored
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,7 @@ def test(flags: Flags) -> None:
     weights = flags.required("weights", "model weights to score")
     network = open_network(model, flags, "TEST")
     missing = load_weights(Stored(network), weights.split(","))
-    for name in missing:
-        log.warning("Layer %s has no weights in %s; it keeps what its filler gave", name, weights)
+    warn_of_fillers(missing, weights)
     log.info("Running for %d iterations.", flags.iterations)
     means = MeanScores()
     for index in trange(flags.iterations, unit="batch", disable=None):

@@ -8,7 +8,7 @@ from google.protobuf import text_format
 from prototxt.common.errors import FormatError
 from prototxt.formats.forks import fork_fields
 from prototxt.formats.schema import DESCRIPTOR, POOL, NetParameter
-from prototxt.formats.text import parse_net, read_net
+from prototxt.formats.text import parse_net, read_net, read_solver
 from tests.conftest import RealCaffe
 from tests.prototxt.formats.oddities import BOOLS, FLOATS, REFUSED, SIGNED, STRINGS, TAKEN, UNSIGNED, net
 
@@ -106,6 +106,25 @@ def test_backslashes_of_windows_are_one_sentence_about_escaping(value):
         FormatError, match=r":2: .* (has a backslash that begins no escape|escapes it).* writes a backslash as"
     ):
         parse_net(f'name: "n"\nlayer {{ name: {value}\n}}')
+
+
+@pytest.mark.parametrize("case", ["windows_path_in_net", "windows_path_trailing", "windows_path_unicode_escape"])
+def test_a_windows_path_in_a_solver(case, tmp_path):
+    text = {
+        "windows_path_in_net": r'net: "C:\data\net.prototxt"',
+        "windows_path_trailing": 'net: "D:\\"',
+        "windows_path_unicode_escape": r'net: "C:\Users\me\net.prototxt"',
+    }[case]
+    path = tmp_path / "solver.prototxt"
+    path.write_text(f'{text}\nbase_lr: 0.1 lr_policy: "fixed" max_iter: 1\n')
+    with pytest.raises(FormatError, match=r"solver\.prototxt:1: .* writes a backslash as"):
+        read_solver(path)
+
+
+def test_a_line_break_in_a_path_is_a_backslash_that_was_not_written_twice():
+    with pytest.raises(FormatError, match=r":3: layer 'd': source .*new\" has a control character, as a backslash"):
+        parse_net('name: "n"\nlayer { name: "d"\n  image_data_param { source: "C:\\new" } }')
+    assert parse_net(r'layer { name: "a\nb" image_data_param { source: "C:\\new" } }').layer[0].name == "a\nb"
 
 
 def test_one_byte_of_another_encoding_leaves_the_others_alone(tmp_path):

@@ -118,6 +118,14 @@ def test_both_spellings_of_flags(arguments):
     assert (found.command, found.solver, found.weights, found.iterations) == ("train", "s", "a,b", 50)
 
 
+@pytest.mark.parametrize(("field", "said"), [("ceil_mode: false", 1), ("ceil_mode: true", 0), ("round_mode: FLOOR", 1)])
+def test_sizes_that_stock_caffe_cannot_round_down_are_said(run, field, said):
+    pool = f'layer {{ name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param {{ kernel_size: 2 {field} }} }}'
+    Path("net.prototxt").write_text(NET + pool)
+    log = messages(run("time", "-model", "net.prototxt", "-iterations", "1"))
+    assert log.count("Layer p rounds its size down (round_mode or ceil_mode), which stock Caffe cannot") == said
+
+
 def test_train_writes_log_and_snapshots(run):
     log = messages(run("train", "-solver", "solver.prototxt"))
     assert "Solving small" in log
@@ -181,8 +189,8 @@ layer { name: "conv" type: "Convolution" bottom: "front\""""
         "These are not the scores of a trained net: no weights for front, new_ip",
     ]
     assert warnings(run("train", "-solver", "solver.prototxt", "-weights", "first.caffemodel")) == [
-        "Layer front has no weights in first.caffemodel; it starts from its filler",
-        "Layer new_ip has no weights in first.caffemodel; it starts from its filler",
+        "Layer front has no weights in first.caffemodel; it keeps what its filler gave",
+        "Layer new_ip has no weights in first.caffemodel; it keeps what its filler gave",
     ]
     both = "first.caffemodel,out/run_iter_6.caffemodel"
     assert warnings(run("test", "-model", "net.prototxt", "-weights", both, "-iterations", "1")) == []
@@ -205,7 +213,7 @@ def test_parts_of_a_split_layer_have_their_own_weights(run):
     parts = split_weights(read_weights("first.caffemodel"), split.layers)
     write_weights("some.caffemodel", split.net, {name: parts[name] for name in ("conv__g0_lr0", "ip")})
     found = warnings(run("train", "-solver", "solver.prototxt", "-weights", "some.caffemodel"))
-    assert found == ["Layer conv__g1_lr1 has no weights in some.caffemodel; it starts from its filler"]
+    assert found == ["Layer conv__g1_lr1 has no weights in some.caffemodel; it keeps what its filler gave"]
     write_weights("split.caffemodel", split.net, parts)
     assert warnings(run("train", "-solver", "solver.prototxt", "-weights", "split.caffemodel")) == []
 
