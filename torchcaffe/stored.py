@@ -119,11 +119,18 @@ def make_stored(
         phase = Phase.Name(net.state.phase)
         log.info("Creating %s net from %s", phase, source.source)
         made.append(Stored(Network(whole.net, phase, device, seed=seed), Split(net, whole.layers)))
+        say_zeros(made[-1].network)
         if whole.layers:
             parts = sum(len(layer.parts) for layer in whole.layers)
             log.info("Running %d layers of one learning rate each as %d layers", parts, len(whole.layers))
             made[-1].network.load(_filled(made[-1]))
     return made, joined[0].lr_mults
+
+
+def say_zeros(network: Network) -> None:
+    """Name, in the log, inputs of a net that no layer fills."""
+    for value in network.graph.inputs:
+        log.warning("Blob %s is an input of the net: it holds zeros, as no layer fills it", value.blob)
 
 
 def _filled(stored: Stored) -> Weights:

@@ -14,7 +14,7 @@ from torchcaffe.commands.flags import Flags
 from torchcaffe.network import Network
 from torchcaffe.scores import MeanScores, scores
 from torchcaffe.snapshot import load_weights, warn_of_fillers
-from torchcaffe.stored import Stored
+from torchcaffe.stored import Stored, say_zeros
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +31,12 @@ def test(flags: Flags) -> None:
     network = open_network(model, flags, "TEST")
     missing = load_weights(Stored(network), weights.split(","))
     warn_of_fillers(missing, weights)
+    zeros = network.zeros()
     log.info("Running for %d iterations.", flags.iterations)
     means = MeanScores()
     for index in trange(flags.iterations, unit="batch", disable=None):
         with torch.no_grad():
-            values = network.run()
+            values = network.run(zeros)
             batch = scores(network, values)
             means.add(float(network.loss(values)), batch)
         for score in batch:
@@ -58,4 +59,6 @@ def open_network(model: str, flags: Flags, default_phase: str) -> Network:
         raise InputError(f"-iterations must be at least 1; got {flags.iterations}")
     device = choose_device(flags.gpu)
     net = read_net(model)
-    return Network(net, flags.phase or default_phase, device, level=flags.level, stages=flags.stages)
+    network = Network(net, flags.phase or default_phase, device, level=flags.level, stages=flags.stages)
+    say_zeros(network)
+    return network

@@ -241,6 +241,69 @@ def test_time_lists_every_layer_both_ways(run):
     assert backward["conv"] > backward["data"], "the way back is timed, not only walked"
 
 
+DEPLOY = """name: "deploy"
+layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 8 dim: 16 dim: 32 dim: 32 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param { num_output: 64 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+layer { name: "pool" type: "Pooling" bottom: "conv" top: "pool" pooling_param { kernel_size: 2 stride: 2 } }
+layer { name: "conv2" type: "Convolution" bottom: "pool" top: "conv2"
+  convolution_param { num_output: 64 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "prob" type: "Softmax" bottom: "conv2" top: "prob" }
+"""
+
+
+def times(log: list[str]) -> dict[tuple[str, str], float]:
+    """Milliseconds of every layer and way."""
+    lines = [re.fullmatch(r" *(\S+)\t(forward|backward): (\S+) ms\.", line) for line in log]
+    return {(line[1], line[2]): float(line[3]) for line in lines if line}
+
+
+def test_time_of_a_deploy_net(run):
+    """Input layers hold zeros; without a loss only parameters get gradients, of zeros: so it is in Caffe."""
+    Path("deploy.prototxt").write_text(DEPLOY)
+    found = times(messages(run("time", "-model", "deploy.prototxt", "-iterations", "2")))
+    assert list(dict.fromkeys(name for name, _ in found)) == ["in", "conv", "relu", "pool", "conv2", "prob"]
+    for name in ("conv", "conv2"):
+        assert found[name, "backward"] > 10 * max(found[other, "backward"] for other in ("in", "relu", "pool", "prob"))
+    Path("deploy.prototxt").write_text("force_backward: true " + DEPLOY)
+    forced = times(messages(run("time", "-model", "deploy.prototxt", "-iterations", "2")))
+    assert forced["relu", "backward"] > found["relu", "backward"]
+
+
+@pytest.mark.caffe
+@pytest.mark.parametrize("text", [NET, DEPLOY, "force_backward: true " + DEPLOY], ids=["train", "deploy", "forced"])
+def test_time_prints_what_real_caffe_prints(run, real_caffe, text):
+    """The same lines in the same order; in a net without a loss the way back of the same layers takes time."""
+    Path("net.prototxt").write_text(text)
+    arguments = ("time", "-model", "net.prototxt", "-iterations", "2")
+    logs = [run(*arguments), real_caffe.run(*arguments).stdout]
+    ours, theirs = ([line.split("] ", 1)[1] for line in log.splitlines() if "] " in line] for log in logs)
+    begin = "Performing Forward"
+    shapes = [
+        [re.sub(r"-?\d[\d.e+-]*", "#", line.rstrip()) for line in log[log.index(begin) :] if "_split" not in line]
+        for log in (ours, theirs)
+    ]
+    assert shapes[0] == shapes[1]
+    if text == DEPLOY:
+        for found in map(times, (ours, theirs)):
+            assert min(found["conv", "backward"], found["conv2", "backward"]) > 3 * found["relu", "backward"]
+
+
+def test_a_solver_whose_test_net_has_an_input(run):
+    data = NET.index("layer {"), NET.index('layer { name: "conv"')
+    test_input = """layer { name: "zeros" type: "Input" top: "data" top: "label" include { phase: TEST }
+      input_param { shape { dim: 4 dim: 2 dim: 9 dim: 9 } shape { dim: 4 } } }"""
+    only_train = NET[data[0] : data[1]].rstrip()[:-1] + " include { phase: TRAIN } }"
+    Path("net.prototxt").write_text(only_train + test_input + NET[data[1] :])
+    log = messages(run("train", "-solver", "solver.prototxt"))
+    assert "Blob data is an input of the net: it holds zeros, as no layer fills it" in log
+    assert [line for line in log if "Test net output #1: loss" in line]
+    Path("solver.prototxt").write_text(SOLVER.replace("max_iter: 6", "max_iter: 0"))
+    log = run("test", "-model", "net.prototxt", "-weights", "first.caffemodel", "-iterations", "1")
+    assert "Blob label is an input of the net" in log
+
+
 def test_minloglevel(run, monkeypatch):
     arguments = ("time", "-model", "net.prototxt", "-iterations", "1")
     assert run(*arguments, "-minloglevel=1") == ""
