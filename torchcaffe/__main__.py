@@ -1,19 +1,17 @@
-"""``torchcaffe train|test|time``: Caffe's command line."""
+"""``torchcaffe train|test|time``: Caffe's command line; ``torchcaffe run|path``: other people's programs."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from prototxt.common.errors import errors_as_sentences
 from prototxt.common.heap import keep_freed_memory
-from torchcaffe.commands.flags import Flags, parse_flags
-from torchcaffe.commands.glog import log_to_stderr
-from torchcaffe.commands.test import test
-from torchcaffe.commands.time import time
-from torchcaffe.commands.train import train
+from torchcaffe.commands.run import path, run
 
-COMMANDS: dict[str, Callable[[Flags], None]] = {"train": train, "test": test, "time": time}
+PROGRAMS: dict[str, Callable[[Sequence[str]], None]] = {"run": run, "path": path}
+"""Commands that take no flags of Caffe's, and for which nothing of torch is loaded."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,11 +21,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ----------
     arguments : without the program's name; by default those of the process.
     """
-    keep_freed_memory()
+    given = sys.argv[1:] if arguments is None else list(arguments)
     with errors_as_sentences("torchcaffe", exit_code=1):
-        flags = parse_flags(sys.argv[1:] if arguments is None else arguments)
-        with log_to_stderr(flags.minloglevel):
-            COMMANDS[flags.command](flags)  # Ctrl-C reaches us only outside training, which makes a request of it
+        if given and given[0] in PROGRAMS:
+            PROGRAMS[given[0]](given[1:])
+        else:
+            _run_caffe(given)
+
+
+def _run_caffe(arguments: Sequence[str]) -> None:
+    """Run ``train``, ``test`` or ``time``."""
+    keep_freed_memory()
+    flags = import_module("torchcaffe.commands.flags").parse_flags(arguments)
+    command = getattr(import_module(f"torchcaffe.commands.{flags.command}"), flags.command)
+    with import_module("torchcaffe.commands.glog").log_to_stderr(flags.minloglevel):
+        command(flags)  # Ctrl-C reaches us only outside training, which makes a request of it
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 
 from torchcaffe.network import Network
-from torchcaffe.pycaffe import Net
+from torchcaffe.pycaffe.net import Net
 from torchcaffe.scores import Score, scores
 
 

@@ -1,4 +1,4 @@
-"""Training: Caffe's ``Solver`` and ``SGDSolver`` (solver.cpp, sgd_solver.cpp) and their kin, by pycaffe's names."""
+"""Training: Caffe's ``Solver`` and ``SGDSolver`` (solver.cpp, sgd_solver.cpp), by pycaffe's names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torchcaffe import policies, solver_nets
 from torchcaffe.mode import current_device
 from torchcaffe.narrowing import narrow, widen
 from torchcaffe.passes import Pass, run_engine, run_net
-from torchcaffe.pycaffe import Net
+from torchcaffe.pycaffe.net import Net
 from torchcaffe.scores import MeanScores, Score
 from torchcaffe.snapshot import check_writable, load_weights, restore_snapshot, warn_of_fillers, write_snapshot
 from torchcaffe.solver_settings import check_settings, read_settings
@@ -326,61 +326,3 @@ class Solver:
         self._timer, self._iterations_shown = time.perf_counter(), self.iter
         for number, score in enumerate(found):
             log.info("    Train net output #%d: %s", number, score)
-
-
-class SGDSolver(Solver):
-    """Stochastic gradient descent with momentum, whatever ``type`` says."""
-
-    type = "SGD"
-
-
-class NesterovSolver(Solver):
-    """Nesterov's accelerated gradient."""
-
-    type = "Nesterov"
-
-
-class AdaGradSolver(Solver):
-    """AdaGrad."""
-
-    type = "AdaGrad"
-
-
-class RMSPropSolver(Solver):
-    """RMSProp."""
-
-    type = "RMSProp"
-
-
-class AdaDeltaSolver(Solver):
-    """AdaDelta."""
-
-    type = "AdaDelta"
-
-
-class AdamSolver(Solver):
-    """Adam."""
-
-    type = "Adam"
-
-
-SOLVERS: dict[str, type[Solver]] = {
-    "SGD": SGDSolver,
-    "Nesterov": NesterovSolver,
-    "AdaGrad": AdaGradSolver,
-    "RMSProp": RMSPropSolver,
-    "AdaDelta": AdaDeltaSolver,
-    "Adam": AdamSolver,
-}
-"""Solver classes by Caffe's type string."""
-
-
-def get_solver(path: Path | str) -> Solver:
-    """Pycaffe's ``caffe.get_solver``: the solver of the type that a prototxt names.
-
-    Raises
-    ------
-    FormatError, NetError : as `Solver`.
-    """
-    param = read_settings(path)
-    return SOLVERS[param.type](param)

@@ -11,7 +11,7 @@ import numpy as np
 from prototxt.formats.schema import NetParameter, SolverParameter
 from prototxt.formats.weights import Weights
 from torchcaffe.network import Network
-from torchcaffe.solver import SGDSolver
+from torchcaffe.solver import Solver
 from torchcaffe.solvers import RULES
 
 
@@ -71,7 +71,7 @@ def first_loss(net: NetParameter, weights: Weights, folder: Path, seed: int) -> 
         net_param=net, base_lr=0, lr_policy="fixed", max_iter=1, random_seed=seed, snapshot_after_train=False
     )
     with chdir(folder):
-        solver = SGDSolver(param, device="cpu")
+        solver = Solver(param, device="cpu")
         solver.network.load(weights)
         loss = next(iter(solver.steps(1)))
     return float(loss), solver.network.weights()

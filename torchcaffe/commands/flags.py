@@ -16,6 +16,10 @@ COMMANDS = {
     "test": "score a model",
     "time": "benchmark model execution time",
 }
+PROGRAMS = {
+    "run": "run a script whose import caffe gives torchcaffe: torchcaffe run script.py arguments",
+    "path": "print the folder for PYTHONPATH that does the same for any program",
+}
 
 EFFECTS = tuple(action.value for action in Action)
 
@@ -78,7 +82,7 @@ def _make_parser() -> argparse.ArgumentParser:
         prog="torchcaffe",
         usage="torchcaffe <command> <flags>",
         description="Caffe's command line on PyTorch.",
-        epilog="commands: " + "; ".join(f"{name}: {what}" for name, what in COMMANDS.items()),
+        epilog="commands: " + "; ".join(f"{name}: {what}" for name, what in (COMMANDS | PROGRAMS).items()),
         allow_abbrev=False,
         add_help=False,
     )

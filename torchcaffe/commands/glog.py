@@ -39,13 +39,13 @@ def log_to_stderr(lowest: int = 0) -> Iterator[logging.Logger]:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(GlogFormatter())
     handler.setLevel(LEVELS[max(0, min(lowest, 3))])
-    level, propagate = logger.level, logger.propagate
-    logger.addHandler(handler)
+    level, propagate, others = logger.level, logger.propagate, logger.handlers
+    logger.handlers = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
         yield logger
     finally:
-        logger.removeHandler(handler)
+        logger.handlers = others
         logger.setLevel(level)
         logger.propagate = propagate

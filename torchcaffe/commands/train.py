@@ -14,7 +14,7 @@ from prototxt.formats.schema import SolverParameter
 from torchcaffe.commands.device import choose_device
 from torchcaffe.commands.flags import Flags
 from torchcaffe.commands.signals import signal_requests
-from torchcaffe.solver import SOLVERS, Action, Solver
+from torchcaffe.solver import Action, Solver
 from torchcaffe.solver_settings import read_settings
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def train(flags: Flags) -> None:
         raise InputError("give -snapshot to resume training or -weights to finetune, not both")
     _take_flags(param, flags)
     wanted = param.HasField("solver_mode") and param.solver_mode == SolverParameter.GPU
-    solver = SOLVERS[param.type](param, choose_device(flags.gpu, wanted, param.device_id), join=flags.split == "joined")
+    solver = Solver(param, choose_device(flags.gpu, wanted, param.device_id), join=flags.split == "joined")
     if flags.snapshot:
         log.info("Resuming from %s", flags.snapshot)
         solver.restore(flags.snapshot)

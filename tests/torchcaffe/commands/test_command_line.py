@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from prototxt.common.errors import InputError
 from prototxt.formats.text import parse_net, write_message
 from prototxt.formats.weights import read_weights, write_weights
 from prototxt.split import split_net, split_weights
-from torchcaffe.__main__ import COMMANDS, main
+from torchcaffe.__main__ import PROGRAMS, main
 from torchcaffe.commands import flags as flags_module
 from torchcaffe.commands.flags import parse_flags
 from torchcaffe.network import Network
@@ -100,7 +101,9 @@ def messages(log: str) -> list[str]:
 
 
 def test_every_command_is_described():
-    assert COMMANDS.keys() == flags_module.COMMANDS.keys()
+    assert PROGRAMS.keys() == flags_module.PROGRAMS.keys()
+    for name in flags_module.COMMANDS:
+        assert callable(getattr(import_module(f"torchcaffe.commands.{name}"), name))
 
 
 @pytest.mark.parametrize(
@@ -449,7 +452,7 @@ def test_help(capsys):
         main(["-help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in (*COMMANDS, "-sigint_effect", "--solver"))
+    assert all(name in text for name in (*flags_module.COMMANDS, *PROGRAMS, "-sigint_effect", "--solver"))
 
 
 def test_as_a_program(workplace):
