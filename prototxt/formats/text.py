@@ -48,6 +48,16 @@ def read_solver(path: Path | str) -> SolverParameter:
     return upgrade_solver(parse_message(_read_text(path), SolverParameter, str(path)), str(path))
 
 
+def read_message(path: Path | str, message_class: type[M]) -> M:
+    """Read any message of ``caffe.proto`` from a prototxt, as it stands (nothing is upgraded).
+
+    Raises
+    ------
+    FormatError : as `read_net`.
+    """
+    return parse_message(_read_text(path), message_class, str(path))
+
+
 def parse_message(text: str, message_class: type[M], source: str = "<text>") -> M:
     """Parse any message of ``caffe.proto`` from text, as it stands (nothing is upgraded).
 

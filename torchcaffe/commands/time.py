@@ -11,21 +11,21 @@ from torch import Tensor
 from tqdm import trange
 
 from prototxt.net.graph import Node, Value
-from torchcaffe.commands.flags import Flags
+from torchcaffe.commands.flags import Call
 from torchcaffe.commands.test import open_network
 from torchcaffe.network import Network
 
 log = logging.getLogger(__name__)
 
 
-def time(flags: Flags) -> None:
+def time(call: Call) -> None:
     """Time ``-iterations`` passes forward and backward, layer by layer, in milliseconds.
 
     Raises
     ------
     InputError : anything that is wrong with the flags or the net.
     """
-    network = open_network(flags.required("model", "a model definition to time"), flags, "TRAIN")
+    network = open_network(call.required("model", "a model definition to time"), call, "TRAIN")
     timer = LayerTimer(network)
     log.info("Performing Forward")
     log.info("Initial loss: %g", timer.forward())
@@ -33,14 +33,14 @@ def time(flags: Flags) -> None:
     timer.backward()
     timer.reset()
     log.info("*** Benchmark begins ***")
-    log.info("Testing for %d iterations.", flags.iterations)
+    log.info("Testing for %d iterations.", call.number("iterations"))
     start = timer.now()
-    for index in trange(flags.iterations, unit="pass", disable=None):
+    for index in trange(call.number("iterations"), unit="pass", disable=None):
         before = timer.now()
         timer.forward()
         timer.backward()
         log.info("Iteration: %d forward-backward time: %g ms.", index + 1, timer.now() - before)
-    _report(timer, flags.iterations, timer.now() - start)
+    _report(timer, call.number("iterations"), timer.now() - start)
 
 
 def _report(timer: LayerTimer, iterations: int, total: float) -> None:
