@@ -15,6 +15,7 @@ import torch
 
 from prototxt.formats.schema import SolverParameter
 from torchcaffe import policies, solver_nets
+from torchcaffe.echo import echo_solver
 from torchcaffe.mode import current_device
 from torchcaffe.narrowing import narrow, widen
 from torchcaffe.passes import Pass, run_engine, run_net
@@ -73,6 +74,7 @@ class Solver:
         source = "solver" if isinstance(param, SolverParameter) else str(param)
         self.param = param if isinstance(param, SolverParameter) else read_settings(param)
         check_settings(self.param, source)
+        echo_solver(self.param)
         if self.param.snapshot:
             check_writable(self.param.snapshot_prefix)
         nets = [solver_nets.training_net(self.param, source), *solver_nets.testing_nets(self.param, source)]
@@ -95,6 +97,7 @@ class Solver:
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
         self._timer = time.perf_counter()
         self._iterations_shown = 0
+        log.info("Solver scaffolding done.")
 
     # -- training ---------------------------------------------------------------------------------------------------
 

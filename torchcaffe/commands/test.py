@@ -11,6 +11,7 @@ from prototxt.common.errors import InputError
 from prototxt.formats.text import read_net
 from torchcaffe.commands.device import choose_device
 from torchcaffe.commands.flags import Call
+from torchcaffe.echo import echo_layers, echo_net
 from torchcaffe.network import Network
 from torchcaffe.scores import MeanScores, scores
 from torchcaffe.snapshot import load_weights, warn_of_fillers
@@ -61,5 +62,7 @@ def open_network(model: str, call: Call, default_phase: str) -> Network:
     device = choose_device(call.text("gpu"))
     net = read_net(model)
     network = Network(net, phase, device, level=call.number("level"), stages=call.words("stage"))
+    echo_net(network.net)
+    echo_layers(network)
     say_zeros(network)
     return network

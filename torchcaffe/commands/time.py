@@ -14,6 +14,7 @@ from prototxt.net.graph import Node, Value
 from torchcaffe.commands.flags import Call
 from torchcaffe.commands.test import open_network
 from torchcaffe.network import Network
+from torchcaffe.tape import nodes_under_loss
 
 log = logging.getLogger(__name__)
 
@@ -121,13 +122,3 @@ class LayerTimer:
         force = self.network.net.force_backward
         wanted = force or (value.requires_grad and node in self._under_loss)
         return value.detach().requires_grad_(wanted and not self.network.layers[node.index].cuts_gradient(place, force))
-
-
-def nodes_under_loss(network: Network) -> frozenset[Node]:
-    """Layers that a loss depends on: Caffe hands no gradient down through the other ones (``Net::Init``)."""
-    counting, found = set(network.loss_weights), set()
-    for node in reversed(network.graph.layers):
-        if not counting.isdisjoint(node.tops):
-            found.add(node)
-            counting.update(node.bottoms)
-    return frozenset(found)

@@ -238,6 +238,26 @@ def times(log: list[str]) -> dict[tuple[str, str], float]:
     return {(line[1], line[2]): float(line[3]) for line in lines if line}
 
 
+@pytest.mark.caffe
+def test_the_log_echoes_solver_and_nets_as_real_caffe_does(run, real_caffe):
+    """All lines up to the optimisation, but for Caffe's copies of blobs, its factory, and the empty stage of -stage."""
+    Path("solver.prototxt").write_text(SOLVER + "solver_mode: CPU\n")
+    ours = _before_training(run("train", "-solver", "solver.prototxt"))
+    theirs = _before_training(real_caffe.run("train", "-solver", "solver.prototxt").stdout)
+    assert ours == theirs
+
+
+def _before_training(log: str) -> list[str]:
+    log = log[: log.index("Starting Optimization")].replace('  stage: ""\n', "")
+    lines = [re.sub(r"^[IW]\d{4} .*?\] ", "", line) for line in log.splitlines()]
+    kept, copying = [], False
+    for line in lines:
+        copying = (copying and not line.startswith("Memory")) or re.search("Creating Layer .*_split", line) is not None
+        if not copying and not line.startswith(("Memory", "Creating layer", "The NetState", "WARNING: Logging")):
+            kept.append(re.sub(r"(_\w+)?_\d_split_\d", "", line).rstrip())
+    return [line for line in kept if "_split" not in line]
+
+
 def test_time_of_a_deploy_net(run):
     """Input layers hold zeros; without a loss only parameters get gradients, of zeros: so it is in Caffe."""
     Path("deploy.prototxt").write_text(DEPLOY)
