@@ -189,7 +189,7 @@ def open_database(source: Path, backend: str = "lmdb") -> Database:
     path = source.resolve()
     database = Database.open_ones.get((path, backend)) or Database(path, backend)
     if not len(database):
-        raise FormatError(f"{source}: the database is empty; fill it with convert_imageset")
+        raise FormatError(f"{source}: the database holds no record; fill it with convert_imageset")
     return Database.open_ones.setdefault((path, backend), database)
 
 
