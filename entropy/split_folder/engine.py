@@ -92,14 +92,23 @@ def first_batch(net: NetParameter, folder: Path, seed: int) -> dict[str, dict[st
     return {node.name: {top.blob: values[top].numpy() for top in node.tops} for node in sources}
 
 
-def gradients(net: NetParameter, weights: Weights, seed: int) -> Weights:
-    """Gradients of all parameters on the first batch of a training net, as `in_layers` gives them."""
+def gradients(net: NetParameter, weights: Weights, seed: int) -> tuple[Weights, frozenset[str]]:
+    """Gradients of all parameters on the first batch of a training net.
+
+    Returns
+    -------
+    As `in_layers` gives them; and the layers that learn, and that no gradient can reach from a loss.
+    """
     network = Network(net, "TRAIN", weights=weights, seed=seed)
     loss = network.loss(network.run())
     if loss.requires_grad:
         loss.backward()
     found = [(entry.parameter, entry.parameter.grad) for entry in network.learnable]
-    return _in_layers(network, [np.zeros(p.shape, np.float32) if grad is None else grad.numpy() for p, grad in found])
+    cut = frozenset(
+        entry.layer for entry in network.learnable if entry.parameter.requires_grad and entry.parameter.grad is None
+    )
+    arrays = [np.zeros(p.shape, np.float32) if grad is None else grad.numpy() for p, grad in found]
+    return _in_layers(network, arrays), cut
 
 
 def in_layers(net: NetParameter, arrays: Sequence[np.ndarray], seed: int) -> Weights:

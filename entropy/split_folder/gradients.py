@@ -78,14 +78,18 @@ def comparing_gradients(
 
     Raises
     ------
-    CheckError : they differ, or none of a layer's free filters gets a gradient; names engine and layer.
+    CheckError : they differ, or none reaches a layer of the plan; names engine and layer.
     """
     from entropy.split_folder import engine
 
     batches = engine.first_batch(plain.net, folder, seed)
     with tempfile.TemporaryDirectory(prefix="entropy-gradients-") as name:
         sides = [Side(_on_batches(side.net, batches, Path(name)), side.weights, side.file) for side in (plain, split)]
-        ours = [engine.gradients(side.net, side.weights, seed) for side in sides]
+        ours = []
+        for side in sides:
+            found, cut = engine.gradients(side.net, side.weights, seed)
+            _refuse_cut(plan, cut, side.file)
+            ours.append(found)
         yield _compared("torchcaffe", plan, *ours)
         if caffe is None:
             return
@@ -97,19 +101,24 @@ def comparing_gradients(
         yield _compared("caffe", plan, *theirs)
 
 
+def _refuse_cut(plan: Plan, cut: frozenset[str], path: Path) -> None:
+    """Refuse layers of the plan that no gradient reaches; one that is 0 on this batch, as of a dead filter, is one."""
+    owners = {part.name: layer.layer for layer in plan.split for part in layer.parts}
+    for name in sorted(cut):
+        if owners.get(name, name) in plan.multipliers:
+            raise CheckError(
+                f"the net of {path}: no gradient reaches layer {name!r}, so that its free filters would not learn; "
+                "look for what cuts it off (propagate_down, a loss_weight of 0)"
+            )
+
+
 def _compared(engine: str, plan: Plan, plain: Weights, split: Weights) -> Gradients:
     merged = merge_weights(split, plan.split)
     filters, idle = 0, 0
-    for name, blobs in merged.items():
+    for blobs in merged.values():
         rows = blobs[0].reshape(len(blobs[0]) if blobs[0].ndim else 1, -1)
         free = rows[~np.isnan(rows).all(1)]
-        without = int((np.nan_to_num(free) == 0).all(1).sum())
-        if len(free) and without == len(free):
-            raise CheckError(
-                f"{engine}: none of the {len(free)} free filters of layer {name!r} gets a gradient, so that none would "
-                "learn; look for what cuts it off (python -m prototxt lint, propagate_down, a loss_weight of 0)"
-            )
-        filters, idle = filters + len(free), idle + without
+        filters, idle = filters + len(free), idle + int((np.nan_to_num(free) == 0).all(1).sum())
     return Gradients(engine, _compare(f"{engine}: the split net", "the plain net", merged, plain), filters, idle)
 
 
