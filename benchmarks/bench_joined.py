@@ -23,7 +23,7 @@ from prototxt.net.build import layer
 from prototxt.net.build import net as make_net
 from prototxt.split import fill_param_specs, split_net
 from prototxt.templates.parts import convolution, dropout, gaussian, inner_product, pool, relu
-from torchcaffe.solver import SGDSolver
+from torchcaffe.pycaffe.solvers import SGDSolver
 
 BATCH, CLASSES, THREADS = 16, 96, 2
 UNITS = {"conv1": 64, "conv2": 192, "conv3": 384, "conv4": 256, "conv5": 256}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from prototxt.common.errors import NetError
 from torchcaffe.layer import Layer, Shape
-from torchcaffe.memory import SyncedMemory, see_as_array
+from torchcaffe.memory import SyncedMemory, mark_as_seen
 
 
 class Blob:
@@ -87,8 +87,7 @@ class Activation(Blob):
         ------
         NetError : an axis is negative.
         """
-        if any(size < 0 for size in shape):
-            raise NetError(f"a blob cannot have shape {shape}: axes are 0 or more")
+        _check_axes(shape)
         self.shape = tuple(int(size) for size in shape)
         if self.count > self._capacity:
             self._allocate()
@@ -145,7 +144,27 @@ class ParameterBlob(Blob):
         self._layer = layer
         self._index = index
         self.shape = layer.blob_shapes[index]
-        self._memories: dict[str, tuple[Tensor, SyncedMemory]] = {}
+        self._memories: dict[str, tuple[tuple[int, int], SyncedMemory]] = {}
+
+    def reshape(self, *shape: int) -> None:
+        """Give the parameter another shape, for a program that writes its numbers next.
+
+        A smaller shape keeps the memory, a larger one than ever gets new of zeros, as in Caffe. The gradient becomes 0.
+        The layer computes with what the shape says then, and weights are written in it. Solvers that are there already
+        keep the history of the old one, so make them afterwards.
+
+        Raises
+        ------
+        NetError : an axis is negative.
+        """
+        _check_axes(shape)
+        parameter = self._layer.blobs[self._index]
+        count = math.prod(shape)
+        memory = torch.empty(0, device=parameter.device).set_(parameter.detach().contiguous().untyped_storage())
+        numbers = memory[:count] if count <= len(memory) else torch.zeros(count, device=parameter.device)
+        parameter.data = numbers.view(shape)
+        parameter.grad = None
+        self._layer.blob_shapes[self._index] = self.shape = shape
 
     def data_memory(self) -> SyncedMemory:
         """Where the numbers are."""
@@ -165,8 +184,15 @@ class ParameterBlob(Blob):
 
     def _memory(self, which: str, tensor: Tensor) -> SyncedMemory:
         """The memory of a tensor, which a solver or ``share_with`` may have put in the place of another."""
+        place = tensor.data_ptr(), tensor.numel()
         known, memory = self._memories.get(which, (None, None))
-        if known is not tensor or memory is None:
-            memory = see_as_array(tensor)
-            self._memories[which] = tensor, memory
+        if known != place or memory is None:
+            memory = SyncedMemory(tensor)
+            self._memories[which] = place, memory
+        mark_as_seen(tensor)
         return memory
+
+
+def _check_axes(shape: Shape) -> None:
+    if any(size < 0 for size in shape):
+        raise NetError(f"a blob cannot have shape {shape}: axes are 0 or more")

@@ -45,12 +45,11 @@ class SyncedMemory:
         return self._tensor
 
 
-def see_as_array(parameter: Tensor) -> SyncedMemory:
-    """The memory of a parameter, into which a program may write from now on without torch's counting it."""
+def mark_as_seen(parameter: Tensor) -> None:
+    """Note that a program has a parameter as an array, and may write into it without torch's counting that."""
     parameter.__dict__["seen_as_array"] = True
-    return SyncedMemory(parameter)
 
 
 def is_seen_as_array(parameter: Tensor) -> bool:
-    """Whether `see_as_array` was asked of a parameter."""
+    """Whether a program has a parameter as an array."""
     return "seen_as_array" in parameter.__dict__

@@ -1,4 +1,4 @@
-"""pycaffe's global state: where nets compute, and the seed of what is random in them."""
+"""pycaffe's global state: where nets compute, the seed of what is random in them, and which of several solvers runs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ TRAIN, TEST = 0, 1
 class _Mode:
     device: str = "cpu"
     device_id: int = 0
+    solver_count: int = 1
+    solver_rank: int = 0
+    multiprocess: bool = False
 
 
 _mode = _Mode()
@@ -52,5 +55,40 @@ def current_device() -> torch.device:
     return torch.device("cpu") if _mode.device == "cpu" else torch.device("cuda", _mode.device_id)
 
 
-def init_log(level: int = 0, stderr: bool = False) -> None:
-    """Do nothing: pycaffe scripts call it to set up glog, which is not used here."""
+def solver_count() -> int:
+    """How many solvers train together."""
+    return _mode.solver_count
+
+
+def set_solver_count(count: int) -> None:
+    """Say how many solvers train together, one in each process.
+
+    Raises
+    ------
+    NetError : it is not positive.
+    """
+    if count < 1:
+        raise NetError(f"set_solver_count: must be at least 1; got {count}")
+    _mode.solver_count = count
+
+
+def solver_rank() -> int:
+    """Which of them runs here, from 0."""
+    return _mode.solver_rank
+
+
+def set_solver_rank(rank: int) -> None:
+    """Say which of the solvers runs here.
+
+    Raises
+    ------
+    NetError : it is negative.
+    """
+    if rank < 0:
+        raise NetError(f"set_solver_rank: must be at least 0; got {rank}")
+    _mode.solver_rank = rank
+
+
+def set_multiprocess(multiprocess: bool) -> None:
+    """Take note that every solver has a process of its own; here that is always so."""
+    _mode.multiprocess = multiprocess

@@ -1,4 +1,4 @@
-"""Training: Caffe's ``Solver`` and ``SGDSolver`` (solver.cpp, sgd_solver.cpp) and their kin, by pycaffe's names."""
+"""Training: Caffe's ``Solver`` and ``SGDSolver`` (solver.cpp, sgd_solver.cpp), by pycaffe's names."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ import torch
 
 from prototxt.formats.schema import SolverParameter
 from torchcaffe import policies, solver_nets
+from torchcaffe.echo import echo_solver
 from torchcaffe.mode import current_device
 from torchcaffe.narrowing import narrow, widen
 from torchcaffe.passes import Pass, run_engine, run_net
-from torchcaffe.pycaffe import Net
+from torchcaffe.pycaffe.net import Net
 from torchcaffe.scores import MeanScores, Score
-from torchcaffe.snapshot import check_writable, load_weights, restore_snapshot, write_snapshot
+from torchcaffe.snapshot import check_writable, load_weights, restore_snapshot, warn_of_fillers, write_snapshot
 from torchcaffe.solver_settings import check_settings, read_settings
 from torchcaffe.solvers import RULES, Rate
 from torchcaffe.stored import make_stored
@@ -73,6 +74,7 @@ class Solver:
         source = "solver" if isinstance(param, SolverParameter) else str(param)
         self.param = param if isinstance(param, SolverParameter) else read_settings(param)
         check_settings(self.param, source)
+        echo_solver(self.param)
         if self.param.snapshot:
             check_writable(self.param.snapshot_prefix)
         nets = [solver_nets.training_net(self.param, source), *solver_nets.testing_nets(self.param, source)]
@@ -95,6 +97,7 @@ class Solver:
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
         self._timer = time.perf_counter()
         self._iterations_shown = 0
+        log.info("Solver scaffolding done.")
 
     # -- training ---------------------------------------------------------------------------------------------------
 
@@ -263,8 +266,7 @@ class Solver:
         paths = [name.strip() for name in files.split(",") if name.strip()]
         log.info("Finetuning from %s", ", ".join(paths))
         without = dict.fromkeys(name for stored in self.stored for name in load_weights(stored, paths))
-        for name in without:
-            log.warning("Layer %s has no weights in %s; it starts from its filler", name, ", ".join(paths))
+        warn_of_fillers(without, ", ".join(paths))
 
     def share_weights(self, net: Net) -> None:
         """Use the parameters of another net's layers of the same names, and update those from then on."""
@@ -327,61 +329,3 @@ class Solver:
         self._timer, self._iterations_shown = time.perf_counter(), self.iter
         for number, score in enumerate(found):
             log.info("    Train net output #%d: %s", number, score)
-
-
-class SGDSolver(Solver):
-    """Stochastic gradient descent with momentum, whatever ``type`` says."""
-
-    type = "SGD"
-
-
-class NesterovSolver(Solver):
-    """Nesterov's accelerated gradient."""
-
-    type = "Nesterov"
-
-
-class AdaGradSolver(Solver):
-    """AdaGrad."""
-
-    type = "AdaGrad"
-
-
-class RMSPropSolver(Solver):
-    """RMSProp."""
-
-    type = "RMSProp"
-
-
-class AdaDeltaSolver(Solver):
-    """AdaDelta."""
-
-    type = "AdaDelta"
-
-
-class AdamSolver(Solver):
-    """Adam."""
-
-    type = "Adam"
-
-
-SOLVERS: dict[str, type[Solver]] = {
-    "SGD": SGDSolver,
-    "Nesterov": NesterovSolver,
-    "AdaGrad": AdaGradSolver,
-    "RMSProp": RMSPropSolver,
-    "AdaDelta": AdaDeltaSolver,
-    "Adam": AdamSolver,
-}
-"""Solver classes by Caffe's type string."""
-
-
-def get_solver(path: Path | str) -> Solver:
-    """Pycaffe's ``caffe.get_solver``: the solver of the type that a prototxt names.
-
-    Raises
-    ------
-    FormatError, NetError : as `Solver`.
-    """
-    param = read_settings(path)
-    return SOLVERS[param.type](param)

@@ -10,11 +10,12 @@ INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended, as shells have it."""
 
 
-class InputError(Exception):
+class InputError(RuntimeError):
     """Something that the user gave (a file, a setting, an argument) cannot be used.
 
     The message is one sentence that says what is wrong and where (file:line, layer), what was found, what is allowed,
-    and what to do. Every package derives its own errors from this one.
+    and what to do. Every package derives its own errors from this one. It is a ``RuntimeError``, because that is what
+    pycaffe raises, and what scripts written for it catch.
     """
 
 

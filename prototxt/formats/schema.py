@@ -121,3 +121,5 @@ InterpParameter = _message("InterpParameter")
 UpsampleParameter = _message("UpsampleParameter")
 ReorgParameter = _message("ReorgParameter")
 ShuffleChannelParameter = _message("ShuffleChannelParameter")
+
+__all__ = ["DESCRIPTOR", "TEST", "TRAIN", "Phase", *DESCRIPTOR.message_types_by_name]

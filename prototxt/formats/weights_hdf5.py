@@ -41,6 +41,8 @@ def read_hdf5(path: Path | str, net: NetParameter | None = None) -> dict[str, li
                 name: {int(key): np.asarray(group[key], np.float32) for key in keys}
                 for name, group, keys in _layer_groups(file["data"], "")
             }
+    except FormatError:
+        raise
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise FormatError(f"{path}: is truncated or damaged HDF5 ({error}); copy or make it again") from None
     if net is not None:

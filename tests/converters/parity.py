@@ -21,7 +21,7 @@ from converters.verification import write_files
 from prototxt.common.real_caffe import need_caffe, run_caffe
 from prototxt.formats.text import write_message
 from torchcaffe.network import Network
-from torchcaffe.pycaffe import Net
+from torchcaffe.pycaffe.net import Net
 
 GRADIENT_BAR = 1e-4
 """Largest relative difference of gradients; the reference is float64."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,20 @@ from torchcaffe.blob import Activation, Blob, ParameterBlob
 from torchcaffe.layer import Layer, Shape
 from torchcaffe.mode import TEST, TRAIN
 from torchcaffe.registry import layer
+from torchcaffe.serving import served_as_caffe
+
+
+class UserCodeError(NetError):
+    """A user's layer raised something; the sentence says what, and where.
+
+    Attributes
+    ----------
+    raised : the exception itself.
+    """
+
+    def __init__(self, sentence: str, raised: Exception) -> None:
+        super().__init__(sentence)
+        self.raised = raised
 
 
 class Parameters(list[ParameterBlob]):
@@ -45,15 +57,21 @@ class Parameters(list[ParameterBlob]):
 class UserLayer:
     """Pycaffe's ``caffe.Layer``, which a user's class derives from. Its blobs are `torchcaffe.blob.Blob`.
 
+    ``forward(bottom, top)`` writes ``data`` of the tops. ``backward(top, propagate_down, bottom)`` writes ``diff`` of
+    the bottoms that want one, and adds to that of the parameters. Both are the user's to write: as in pycaffe there
+    are none here, and a layer that lacks the one that is needed raises AttributeError.
+
     Attributes
     ----------
     param_str : as in ``python_param``.
     phase : ``caffe.TRAIN`` or ``caffe.TEST``.
+    type : "Python".
     blobs : its parameters.
     """
 
     param_str: str
     phase: int
+    type = "Python"
     blobs: Parameters
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -61,12 +79,6 @@ class UserLayer:
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Give the tops their shapes, before every pass."""
-
-    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Write ``data`` of the tops."""
-
-    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        """Write ``diff`` of the bottoms that want one, and add to that of the parameters."""
 
 
 @layer("Python")
@@ -131,30 +143,32 @@ class Python(Layer):
 
         Raises
         ------
-        NetError : it raises something; the sentence says what, and where.
+        UserCodeError : it raises something.
         """
         try:
-            with _served_as_caffe():
+            with served_as_caffe():
                 getattr(self.user, method)(*arguments)
                 self.user.blobs.upload()
         except InputError:
             raise
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
-            raise NetError(
+            raise UserCodeError(
                 f"layer {self.name!r} (Python): {type(self.user).__name__}.{method} failed with "
-                f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+                f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})",
+                error,
             ) from error
 
     def _find_class(self) -> Callable[[], UserLayer]:
         param = self.param.python_param
         try:
-            with _served_as_caffe():
+            with served_as_caffe():
                 found = getattr(importlib.import_module(param.module), param.layer)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise NetError(
+        except Exception as error:  # importing runs the user's code, which may raise anything
+            raise UserCodeError(
                 f"layer {self.name!r} (Python): module {param.module!r} with a class {param.layer!r} cannot be loaded "
-                f"({error}); set PYTHONPATH to the folder of the module"
+                f"({error}); set PYTHONPATH to the folder of the module",
+                error,
             ) from error
         if not (isinstance(found, type) and issubclass(found, UserLayer)):
             raise NetError(
@@ -186,17 +200,3 @@ class _UserFunction(torch.autograd.Function):
         diffs = layer.run_back(context.saved_tensors, gradients, wanted)
         given = (diff if want else None for diff, want in zip(diffs, wanted, strict=True))
         return None, *given, *(None for _ in layer.blobs)
-
-
-@contextmanager
-def _served_as_caffe() -> Iterator[None]:
-    """Let ``import caffe`` give torchcaffe."""
-    before = sys.modules.get("caffe")
-    sys.modules["caffe"] = sys.modules["torchcaffe"]
-    try:
-        yield
-    finally:
-        if before is None:
-            del sys.modules["caffe"]
-        else:
-            sys.modules["caffe"] = before

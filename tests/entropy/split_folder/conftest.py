@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from entropy import SolverSettings, Task, measure, plan, write
-from torchcaffe.solver import get_solver
+from torchcaffe.pycaffe.solvers import get_solver
 
 
 @pytest.fixture(scope="session")

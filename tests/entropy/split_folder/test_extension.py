@@ -18,7 +18,7 @@ from entropy.split_folder.task import Task
 from prototxt.formats.text import read_net
 from prototxt.formats.weights import read_weights, write_weights
 from tests.entropy.surgery.proofs import assert_same_bits, caffe_values, images, values
-from torchcaffe.solver import SGDSolver
+from torchcaffe.pycaffe.solvers import SGDSolver
 from torchcaffe.solver_settings import read_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore::entropy.FewImagesWarning")

@@ -14,7 +14,7 @@ from prototxt.formats.solverstate import read_solverstate
 from prototxt.formats.text import parse_net, read_net, read_solver, write_message
 from prototxt.formats.weights import read_weights, weights_hash, write_weights
 from prototxt.split import filter_rows
-from torchcaffe.solver import get_solver
+from torchcaffe.pycaffe.solvers import get_solver
 
 HALF, END = 3, 6
 DATA = """

@@ -21,7 +21,7 @@ from prototxt.net.graph import NetGraph
 from prototxt.net.shapes import infer_shapes
 from prototxt.split import Split, merge_weights, split_net, split_weights
 from torchcaffe.network import Network
-from torchcaffe.solver import SGDSolver
+from torchcaffe.pycaffe.solvers import SGDSolver
 
 CLASS = 1
 

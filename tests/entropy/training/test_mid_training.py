@@ -30,7 +30,7 @@ from prototxt.formats.text import read_net
 from prototxt.formats.weights import read_weights, weights_hash
 from prototxt.split import filter_rows
 from torchcaffe.network import Network
-from torchcaffe.solver import get_solver
+from torchcaffe.pycaffe.solvers import get_solver
 
 EVERY, END = 3, 9
 pytestmark = pytest.mark.filterwarnings("ignore::entropy.FewImagesWarning")

@@ -23,7 +23,7 @@ from prototxt.split import (
     split_weights,
 )
 from torchcaffe.network import Network
-from torchcaffe.solver import get_solver
+from torchcaffe.pycaffe.solvers import get_solver
 
 pytestmark = pytest.mark.caffe
 

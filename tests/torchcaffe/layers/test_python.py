@@ -14,7 +14,7 @@ from prototxt.common.errors import NetError
 from prototxt.formats.text import parse_net
 from torchcaffe.__main__ import main
 from torchcaffe.network import Network
-from torchcaffe.pycaffe import Net
+from torchcaffe.pycaffe.net import Net
 
 MODULE = '''
 import caffe
@@ -223,7 +223,7 @@ def test_layers_without_tops_run_every_time(users_module):
 def test_import_caffe_is_torchcaffe_for_the_users_code_only(users_module):
     before = sys.modules.get("caffe")
     Network(parse_net(one("Gain")))
-    assert sys.modules["users_layers"].caffe is torchcaffe
+    assert sys.modules["users_layers"].caffe.Layer is torchcaffe.Layer
     assert sys.modules.get("caffe") is before
 
 

@@ -12,7 +12,7 @@ from prototxt.formats.schema import LayerParameter
 from prototxt.formats.text import parse_message, parse_net
 from torchcaffe.layers.recurrent import LSTM, RNN, Recurrent
 from torchcaffe.network import Network
-from torchcaffe.pycaffe import Net
+from torchcaffe.pycaffe.net import Net
 
 X, CONT = (3, 2, 4), (3, 2)
 NET = """

@@ -13,7 +13,8 @@ from prototxt.formats.solverstate import read_solverstate
 from prototxt.formats.text import parse_net, to_text
 from prototxt.formats.weights import read_weights, write_weights
 from prototxt.split import filter_rows, merge_weights, split_net
-from torchcaffe.solver import SOLVERS, Solver
+from torchcaffe.pycaffe.solvers import SOLVERS
+from torchcaffe.solver import Solver
 
 FILLER = 'weight_filler { type: "msra" variance_norm: FAN_OUT } bias_filler { type: "uniform" min: -0.1 max: 0.1 }'
 # Grouped and depthwise convolution, deconvolution, LRN, BatchNorm + Scale, PReLU, residual addition, dropout.

@@ -5,7 +5,7 @@ import pytest
 from google.protobuf import text_format
 
 from prototxt.formats.schema import POOL, SolverParameter
-from torchcaffe.solver import SOLVERS
+from torchcaffe.pycaffe.solvers import SOLVERS
 
 NET = """
 layer { name: "data" type: "DummyData" top: "data" top: "label" dummy_data_param {

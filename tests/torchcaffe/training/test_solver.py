@@ -12,7 +12,8 @@ from prototxt.common.errors import FormatError, NetError
 from prototxt.formats.schema import POOL, SolverParameter
 from prototxt.formats.text import parse_net
 from prototxt.formats.weights import read_weights, write_weights
-from torchcaffe.solver import SOLVERS, Action, Solver, get_solver
+from torchcaffe.pycaffe.solvers import SOLVERS, get_solver
+from torchcaffe.solver import Action, Solver
 from torchcaffe.solvers import RULES
 
 DATA = """

@@ -14,7 +14,8 @@ from prototxt.formats.schema import POOL, SolverParameter
 from prototxt.split.blobs import to_rows
 from prototxt.split.layouts import group_count, layouts_of
 from torchcaffe import partial
-from torchcaffe.solver import SOLVERS, Solver
+from torchcaffe.pycaffe.solvers import SOLVERS
+from torchcaffe.solver import Solver
 
 LAYERS = {
     "Convolution": "convolution_param { num_output: 8 kernel_size: 3 group: %d weight_filler { type: 'xavier' } }",

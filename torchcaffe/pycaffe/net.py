@@ -1,4 +1,4 @@
-"""pycaffe's ``Net`` on the engine: the same names, arguments and behaviour as Caffe 1.0's ``caffe.Net``.
+"""``caffe.Net`` on the engine: the same names, arguments and behaviour as Caffe 1.0's.
 
 Two differences show: Caffe splits a blob that several layers read into ``…_split_…`` blobs and layers, which are not
 here; and ``backward`` of a net without a loss and without ``force_backward: true``, which in Caffe silently does
@@ -8,7 +8,6 @@ nothing, warns before it does so.
 from __future__ import annotations
 
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import zip_longest
@@ -18,30 +17,23 @@ from typing import Any
 import numpy as np
 
 from prototxt.common.errors import NetError
-from prototxt.formats.text import read_net
-from prototxt.formats.weights import read_weights, write_weights
+from prototxt.formats.weights import write_weights
 from prototxt.formats.weights_hdf5 import read_hdf5, write_hdf5
 from prototxt.net.graph import Value
 from torchcaffe.blob import Activation, ParameterBlob
 from torchcaffe.data.memory_data import MemoryData
-from torchcaffe.layer import Layer
-from torchcaffe.mode import TEST, TRAIN, current_device
 from torchcaffe.network import Network
-from torchcaffe.registry import LAYERS
+from torchcaffe.pycaffe.batches import Arrays, Collected, batches
+from torchcaffe.pycaffe.constructor import argument_names, read_network
+from torchcaffe.pycaffe.named import Named
+from torchcaffe.pycaffe.users_errors import users_errors
+from torchcaffe.pycaffe.views import BlobPlaces, LayerView
+from torchcaffe.snapshot import load_weights, warn_of_fillers
 from torchcaffe.solver_nets import share_trained_layers
+from torchcaffe.stored import Stored
 from torchcaffe.tape import Tape
 
 Callback = Callable[[int], Any]
-Arrays = dict[str, np.ndarray]
-PHASES = {TRAIN: "TRAIN", TEST: "TEST"}
-
-
-class LayerView:
-    """A layer as pycaffe shows it."""
-
-    def __init__(self, layer: Layer) -> None:
-        self.type = layer.type
-        self.blobs = [ParameterBlob(layer, index) for index in range(len(layer.blobs))]
 
 
 class Net:
@@ -62,6 +54,7 @@ class Net:
     FormatError, NetError : a file is missing or damaged, the net is wrong, or the weights do not fit it.
     """
 
+    @users_errors()
     def __init__(
         self,
         network_file: str | Path | Network,
@@ -74,11 +67,12 @@ class Net:
         if isinstance(network_file, Network):
             self.network = network_file
         else:
-            given = dict(zip(_argument_names(arguments), arguments, strict=False))
+            given = dict(zip(argument_names(arguments), arguments, strict=False))
             options = {"phase": phase, "level": level, "stages": stages, "weights": weights} | given
-            self.network = _read_network(network_file, **options)
+            self.network = read_network(network_file, **options)
         graph = self.network.graph
-        self.blobs: OrderedDict[str, Activation] = OrderedDict()
+        self._places = BlobPlaces(graph)
+        self.blobs: Named[Activation] = Named()
         for value in graph.values:
             if value.blob not in self.blobs:
                 self.blobs[value.blob] = Activation(self.network.shapes.values[value], self.network.device)
@@ -94,41 +88,67 @@ class Net:
     # -- what there is ----------------------------------------------------------------------------------------------
 
     @cached_property
-    def params(self) -> OrderedDict[str, list[ParameterBlob]]:
+    def params(self) -> Named[list[ParameterBlob]]:
         """Parameters of every layer that has any."""
         named = zip(self._layer_names, self.layers, strict=True)
-        return OrderedDict((name, layer.blobs) for name, layer in named if layer.blobs)
+        return Named((name, layer.blobs) for name, layer in named if layer.blobs)
 
     @cached_property
-    def layer_dict(self) -> OrderedDict[str, LayerView]:
+    def layer_dict(self) -> Named[LayerView]:
         """Layers by name, in order."""
-        return OrderedDict(zip(self._layer_names, self.layers, strict=True))
+        return Named(zip(self._layer_names, self.layers, strict=True))
 
     @cached_property
     def inputs(self) -> list[str]:
         """Blobs of Input layers."""
-        return [value.blob for value in self.network.graph.inputs]
+        return [self._blob_names[place] for place in self._inputs]
 
     @cached_property
     def outputs(self) -> list[str]:
         """Blobs that no layer reads, in the order of their names, as Caffe has them."""
-        return sorted(value.blob for value in self.network.graph.outputs)
+        return [self._blob_names[place] for place in self._outputs]
 
     @cached_property
-    def top_names(self) -> OrderedDict[str, list[str]]:
+    def top_names(self) -> Named[list[str]]:
         """Blobs that every layer writes."""
-        return OrderedDict((node.name, [v.blob for v in node.tops]) for node in self.network.graph.layers)
+        return Named((node.name, [v.blob for v in node.tops]) for node in self.network.graph.layers)
 
     @cached_property
-    def bottom_names(self) -> OrderedDict[str, list[str]]:
+    def bottom_names(self) -> Named[list[str]]:
         """Blobs that every layer reads."""
-        return OrderedDict((node.name, [v.blob for v in node.bottoms]) for node in self.network.graph.layers)
+        return Named((node.name, [v.blob for v in node.bottoms]) for node in self.network.graph.layers)
 
     @cached_property
-    def blob_loss_weights(self) -> OrderedDict[str, float]:
+    def blob_loss_weights(self) -> Named[float]:
         """With what weight every blob counts for the loss."""
         weights = {value.blob: weight for value, weight in self.network.loss_weights.items()}
-        return OrderedDict((name, weights.get(name, 0.0)) for name in self.blobs)
+        return Named((name, weights.get(name, 0.0)) for name in self.blobs)
+
+    @property
+    def _blob_names(self) -> list[str]:
+        return self._places.names
+
+    @property
+    def _blobs(self) -> list[Activation]:
+        return list(self.blobs.values())
+
+    @property
+    def _blob_loss_weights(self) -> list[float]:
+        return list(self.blob_loss_weights.values())
+
+    @property
+    def _inputs(self) -> list[int]:
+        return self._places.inputs
+
+    @property
+    def _outputs(self) -> list[int]:
+        return self._places.outputs
+
+    def _bottom_ids(self, layer: int) -> list[int]:
+        return self._places.bottoms(layer)
+
+    def _top_ids(self, layer: int) -> list[int]:
+        return self._places.tops(layer)
 
     # -- passes -----------------------------------------------------------------------------------------------------
 
@@ -152,7 +172,7 @@ class Net:
         if kwargs:
             self._fill("data", self.inputs, kwargs)
         self._forward(first, last)
-        return {name: self._blob(name).data for name in dict.fromkeys([*outputs, *(blobs or ())])}
+        return Named((name, self._blob(name).data) for name in dict.fromkeys([*outputs, *(blobs or ())]))
 
     def backward(
         self, diffs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: np.ndarray
@@ -176,15 +196,14 @@ class Net:
         if kwargs:
             self._fill("diff", self.outputs, kwargs)
         self._backward(first, last)
-        return {name: self._blob(name).diff for name in dict.fromkeys([*outputs, *(diffs or ())])}
+        return Named((name, self._blob(name).diff) for name in dict.fromkeys([*outputs, *(diffs or ())]))
 
     def forward_all(self, blobs: Iterable[str] | None = None, **kwargs: np.ndarray) -> Arrays:
         """`forward` on any number of items, batch after batch; the last batch is filled up with zeros."""
-        collected: dict[str, list[np.ndarray]] = {}
+        collected = Collected()
         for batch in self._batch(kwargs):
-            for name, array in self.forward(blobs, None, None, **batch).items():
-                collected.setdefault(name, []).extend(array.copy())
-        return _without_padding(collected, kwargs)
+            collected.add(self.forward(blobs, None, None, **batch))
+        return collected.arrays(kwargs)
 
     def forward_backward_all(
         self, blobs: Iterable[str] | None = None, diffs: Iterable[str] | None = None, **kwargs: np.ndarray
@@ -192,16 +211,14 @@ class Net:
         """`forward` and `backward` on any number of items; ``kwargs`` for inputs and for outputs' diffs."""
         forward = {name: kwargs[name] for name in self.inputs if name in kwargs}
         backward = {name: kwargs[name] for name in self.outputs if name in kwargs}
-        all_blobs: dict[str, list[np.ndarray]] = {}
-        all_diffs: dict[str, list[np.ndarray]] = {}
+        all_blobs, all_diffs = Collected(), Collected()
         nothing: Arrays = {}
         for inputs, tops in zip_longest(self._batch(forward), self._batch(backward), fillvalue=nothing):
-            for name, array in self.forward(blobs, None, None, **inputs).items():
-                all_blobs.setdefault(name, []).extend(array.copy())
-            for name, array in self.backward(diffs, None, None, **tops).items():
-                all_diffs.setdefault(name, []).extend(array.copy())
-        return _without_padding(all_blobs, kwargs), _without_padding(all_diffs, kwargs)
+            all_blobs.add(self.forward(blobs, None, None, **inputs))
+            all_diffs.add(self.backward(diffs, None, None, **tops))
+        return all_blobs.arrays(kwargs), all_diffs.arrays(kwargs)
 
+    @users_errors()
     def _forward(self, first: int, last: int) -> float:
         """Run layers by their places; returns the loss."""
         self._upload()
@@ -212,12 +229,13 @@ class Net:
             self._tell("after_forward", index)
         return loss
 
+    @users_errors()
     def _backward(self, first: int, last: int) -> None:
         """Run layers backward by their places."""
         if not self._tape.records_gradients:
             warnings.warn(
                 "backward does nothing: the net has no loss; write force_backward: true into its prototxt",
-                stacklevel=3,
+                stacklevel=5,
             )
         self._upload()
         written: set[Value] = set()
@@ -229,8 +247,8 @@ class Net:
     # -- weights and shapes -----------------------------------------------------------------------------------------
 
     def copy_from(self, path: str | Path) -> None:
-        """Load weights into the layers of the same names."""
-        self.network.load(read_weights(path, self.network.net))
+        """Load weights into the layers of the same names; layers that the file leaves out are named in the log."""
+        warn_of_fillers(load_weights(Stored(self.network), [path]), path)
 
     def share_with(self, other: Net) -> None:
         """Use the parameters of another net's layers of the same names: the same memory from then on."""
@@ -248,8 +266,11 @@ class Net:
 
     def load_hdf5(self, path: str | Path) -> None:
         """Load weights from HDF5, whatever the file's name."""
-        self.network.load(read_hdf5(path, self.network.net))
+        weights = read_hdf5(path, self.network.net)
+        self.network.load(weights)
+        warn_of_fillers(Stored(self.network).without_weights(weights), path)
 
+    @users_errors()
     def reshape(self) -> None:
         """Give all blobs the shapes that follow from those of the inputs now.
 
@@ -342,45 +363,4 @@ class Net:
             (blob.data if what == "data" else blob.diff)[...] = array
 
     def _batch(self, arrays: Arrays) -> Iterator[Arrays]:
-        if not arrays:
-            return
-        size = next(iter(self.blobs.values())).shape[0]
-        count = len(next(iter(arrays.values())))
-        for begin in range(0, count, size):
-            batch = {name: np.asarray(array[begin : begin + size]) for name, array in arrays.items()}
-            missing = size - min(size, count - begin)
-            yield {
-                name: np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)]) if missing else array
-                for name, array in batch.items()
-            }
-
-
-def layer_type_list() -> list[str]:
-    """Types of all layers that can be run, sorted."""
-    return sorted(LAYERS)
-
-
-def _argument_names(arguments: Sequence[Any]) -> tuple[str, ...]:
-    """Names of positional arguments, of Caffe's two constructors."""
-    if arguments and isinstance(arguments[0], str | Path):
-        return ("weights", "phase")
-    return ("phase", "level", "stages", "weights")
-
-
-def _read_network(
-    path: str | Path, phase: int | None, level: int, stages: Sequence[str] | None, weights: str | Path | None
-) -> Network:
-    if phase not in PHASES:
-        raise NetError(f"Net({str(path)!r}): the phase must be caffe.TRAIN (0) or caffe.TEST (1), got {phase!r}")
-    net = read_net(path)
-    loaded = None if weights is None else read_weights(weights, net)
-    try:
-        return Network(net, PHASES[phase], current_device(), loaded, None, level, stages or ())
-    except NetError as error:
-        source = f"{path} with {weights}" if weights else str(path)
-        raise type(error)(f"{source}: {error}") from error
-
-
-def _without_padding(collected: dict[str, list[np.ndarray]], given: Arrays) -> Arrays:
-    count = len(next(iter(given.values())))
-    return {name: np.asarray(rows)[:count] for name, rows in collected.items()}
+        return batches(arrays, next(iter(self.blobs.values())).shape[0])
