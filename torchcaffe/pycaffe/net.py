@@ -358,5 +358,5 @@ class Net:
                 )
             (blob.data if what == "data" else blob.diff)[...] = array
 
-    def _batch(self, arrays: Arrays) -> Iterator[Arrays]:
-        return batches(arrays, next(iter(self.blobs.values())).shape[0])
+    def _batch(self, blobs: Arrays) -> Iterator[Arrays]:
+        return batches(blobs, next(iter(self.blobs.values())).shape[0])
