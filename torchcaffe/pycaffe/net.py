@@ -304,6 +304,8 @@ class Net:
             raise NetError(f"set_input_arrays: the first layer must be MemoryData; it is {first.type}")
         first.reset(data, labels)
 
+    _set_input_arrays = set_input_arrays
+
     # -- callbacks --------------------------------------------------------------------------------------------------
 
     def before_forward(self, callback: Callback) -> None:
