@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+import lmdb
 import numpy as np
 import pytest
 
@@ -71,6 +73,42 @@ def test_two_processes_are_one_with_twice_the_batch(tmp_path):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
     before = [blob.data for blobs in first.params.values() for blob in blobs]
     assert np.abs(together[0] - before[0]).max() > 0.1
+
+
+@pytest.fixture
+def of_three():
+    """This is the second of three solvers."""
+    caffe.set_solver_count(3)
+    caffe.set_solver_rank(1)
+    yield
+    caffe.set_solver_rank(0)
+    caffe.set_solver_count(1)
+
+
+@pytest.mark.parametrize("kind", ["HDF5Data", "Data"])
+@pytest.mark.parametrize(("phase", "rows"), [(caffe.TRAIN, [1, 4, 0, 3, 6]), (caffe.TEST, [0, 1, 2, 3, 4])])
+def test_each_solver_reads_its_share(tmp_path, of_three, kind, phase, rows):
+    """Of seven records, over and over, every third."""
+    sources = {"HDF5Data": write_rows, "Data": write_records}
+    net = tmp_path / "net.prototxt"
+    net.write_text(f'layer {{ name: "data" type: "{kind}" top: "data" {sources[kind](tmp_path, 7)} }}')
+    made = caffe.Net(net, phase)
+    assert made.forward()["data"].ravel().tolist() == rows
+
+
+def write_rows(folder: Path, count: int) -> str:
+    with h5py.File(folder / "rows.h5", "w") as file:
+        file["data"] = np.arange(count, dtype=np.float32).reshape(count, 1)
+    (folder / "list.txt").write_text(str(folder / "rows.h5"))
+    return f'hdf5_data_param {{ source: "{folder}/list.txt" batch_size: 5 }}'
+
+
+def write_records(folder: Path, count: int) -> str:
+    with lmdb.open(str(folder / "records")) as database, database.begin(write=True) as transaction:
+        for number in range(count):
+            datum = caffe.io.array_to_datum(np.full((1, 1, 1), number, np.uint8))
+            transaction.put(f"{number:08}".encode(), datum.SerializeToString())
+    return f'data_param {{ source: "{folder}/records" backend: LMDB batch_size: 5 }}'
 
 
 def test_state_of_the_training():
