@@ -17,7 +17,7 @@ FOLDER = Path(__file__).absolute().parent / "served"
 
 
 def install(replace: bool = False) -> ModuleType:
-    """Let ``import caffe`` give torchcaffe in this program from now on.
+    """Let ``import caffe`` give torchcaffe in this program from now on: `FOLDER` comes first on ``sys.path``.
 
     Parameters
     ----------
@@ -37,11 +37,10 @@ def install(replace: bool = False) -> ModuleType:
             f"torchcaffe.install(): there is another Caffe, {other}; torchcaffe.install(replace=True) takes its place "
             "in this program"
         )
-    if other is not None or "caffe" not in sys.modules:
+    if not _is_ours(sys.modules.get("caffe")):
         _taken_out()
-        sys.modules["caffe"] = _package()
-        import_module("torchcaffe.pycaffe.log").show_log()
-    return sys.modules["caffe"]
+        sys.path.insert(0, str(FOLDER))
+    return import_module("caffe")
 
 
 @contextmanager
@@ -51,16 +50,12 @@ def served_as_caffe() -> Iterator[None]:
         yield
         return
     before = _taken_out()
-    sys.modules["caffe"] = _package()
+    sys.modules["caffe"] = import_module("torchcaffe.served.caffe")
     try:
         yield
     finally:
         _taken_out()
         sys.modules.update(before)
-
-
-def _package() -> ModuleType:
-    return import_module("torchcaffe.served.caffe")
 
 
 def _is_ours(module: ModuleType | None) -> bool:

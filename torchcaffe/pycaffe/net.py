@@ -308,6 +308,8 @@ class Net:
             raise NetError(f"set_input_arrays: the first layer must be MemoryData; it is {first.type}")
         first.reset(data, labels)
 
+    _set_input_arrays = set_input_arrays
+
     # -- callbacks --------------------------------------------------------------------------------------------------
 
     def before_forward(self, callback: Callback) -> None:
@@ -362,5 +364,5 @@ class Net:
                 )
             (blob.data if what == "data" else blob.diff)[...] = array
 
-    def _batch(self, arrays: Arrays) -> Iterator[Arrays]:
-        return batches(arrays, next(iter(self.blobs.values())).shape[0])
+    def _batch(self, blobs: Arrays) -> Iterator[Arrays]:
+        return batches(blobs, next(iter(self.blobs.values())).shape[0])

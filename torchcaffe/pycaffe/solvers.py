@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -39,6 +40,18 @@ class SGDSolver(Solver):
     def test_all(self) -> list[MeanScores]:
         """Test all test nets in turn; as `Solver.test_all`."""
         return super().test_all()
+
+    def add_callback(self, on_start: Any, on_gradients_ready: Callable[[], object] | None = None) -> None:
+        """Call back before every forward pass of training, and before every update.
+
+        Parameters
+        ----------
+        on_start, on_gradients_ready : functions; or one object that has both as methods, such as `caffe.NCCL`.
+        """
+        if on_gradients_ready is None:
+            super().add_callback(on_start.on_start, on_start.on_gradients_ready)
+        else:
+            super().add_callback(on_start, on_gradients_ready)
 
 
 class NesterovSolver(SGDSolver):
