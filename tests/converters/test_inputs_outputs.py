@@ -73,7 +73,7 @@ def test_two_inputs_and_a_nest_of_outputs(tmp_path) -> None:
 
 
 def test_inputs_by_name_in_the_command(tmp_path, capsys) -> None:
-    arguments = ["--module", f"{__name__}:Siamese", "--random-weights", "--out", str(tmp_path / "out")]
+    arguments = ["--module", f"{__name__}:Siamese", "--random-weights", "--force", "--out", str(tmp_path / "out")]
     main([*arguments, "--input-shape", "left=1,3,6,6", "--input-shape", "right=1,3,6,6"])
     assert "note: output 'nothing.0' has no blob: it is None" in capsys.readouterr().out
     record = read_conversion(tmp_path / "out")
@@ -121,6 +121,35 @@ def test_several_inputs_are_verified_in_batches() -> None:
     assert conversion.captured.pictures == 2
     (verification,) = verify(conversion, model, inputs=example_inputs(SHAPE)[:3])
     assert verification.inputs == 3
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda net, x: x.view(1, -1, 2) * 2,
+        lambda net, x: x.flip(0) * 2,
+        lambda net, x: x[0] * 2,
+        lambda net, x: x[0:1] * 2,
+    ],
+)
+def test_a_model_of_one_picture_says_so(function) -> None:
+    model = Net(function)
+    conversion = convert(model, SHAPE, softmax=False)
+    assert conversion.captured.pictures == 1
+    assert any(note.startswith("the batch is fixed to 1, since with more layer") for note in conversion.notes)
+    assert_parity(model, conversion)
+
+
+class ByName(nn.Module):
+    """Takes its input by name alone."""
+
+    def forward(self, *, images: Tensor) -> Tensor:
+        return images * 2
+
+
+def test_an_input_that_is_taken_by_name_alone() -> None:
+    model = ByName()
+    assert_parity(model, convert(model, SHAPE))
 
 
 def write_a_buffer(net: Net, x: Tensor) -> Tensor:
