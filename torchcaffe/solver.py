@@ -75,7 +75,8 @@ class Solver:
         self.param = param if isinstance(param, SolverParameter) else read_settings(param)
         check_settings(self.param, source)
         echo_solver(self.param)
-        if self.param.snapshot:
+        self._is_first = solver_rank() == 0  # of several, which alone tests, shows and writes (``Caffe::root_solver``)
+        if self._is_first and self.param.snapshot:
             check_writable(self.param.snapshot_prefix)
         nets = [solver_nets.training_net(self.param, source), *solver_nets.testing_nets(self.param, source)]
         # Each of several solvers has random numbers of its own (``Solver::Init``).
@@ -140,13 +141,13 @@ class Solver:
         log.info("Solving %s", self.network.net.name)
         log.info("Learning Rate Policy: %s", self.param.lr_policy)
         self._stopped = False
-        if self.param.snapshot_after_train:
+        if self._is_first and self.param.snapshot_after_train:
             check_writable(self.param.snapshot_prefix)
         if resume_file is not None:
             log.info("Restoring previous solver status from %s", resume_file)
             self.restore(resume_file)
         yield from self.steps(self.param.max_iter - self.iter)
-        if self.param.snapshot_after_train and not self._snapshot_is_due():
+        if self._is_first and self.param.snapshot_after_train and not self._snapshot_is_due():
             self.snapshot()
         if self._stopped:
             log.info("Optimization stopped early.")
@@ -302,7 +303,7 @@ class Solver:
         return run_engine(self.test_networks[index], backward=False)
 
     def _act(self, action: Action, snapshot_is_due: bool = False) -> None:
-        if action is Action.SNAPSHOT or snapshot_is_due:
+        if self._is_first and (action is Action.SNAPSHOT or snapshot_is_due):
             self.snapshot()
         if action is Action.STOP:
             self._stopped = True
@@ -313,10 +314,10 @@ class Solver:
         return sum(self._losses) / len(self._losses)
 
     def _test_is_due(self) -> bool:
-        return bool(self.param.test_interval) and self.iter % self.param.test_interval == 0
+        return self._is_first and bool(self.param.test_interval) and self.iter % self.param.test_interval == 0
 
     def _display_is_due(self) -> bool:
-        return bool(self.param.display) and self.iter % self.param.display == 0
+        return self._is_first and bool(self.param.display) and self.iter % self.param.display == 0
 
     def _snapshot_is_due(self) -> bool:
         return bool(self.param.snapshot) and self.iter % self.param.snapshot == 0

@@ -11,9 +11,17 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from prototxt.common.errors import InputError
 from prototxt.formats.schema import SolverParameter
-from torchcaffe.commands.device import choose_device
+from torchcaffe.commands.device import choose_devices
 from torchcaffe.commands.flags import Call
 from torchcaffe.commands.signals import signal_requests
+from torchcaffe.commands.together import (
+    place_here,
+    process_group,
+    processes_here,
+    same_for_all,
+    start_processes,
+    train_as_one,
+)
 from torchcaffe.solver import Action, Solver
 from torchcaffe.solver_settings import read_settings
 
@@ -31,18 +39,22 @@ def train(call: Call) -> None:
     snapshot = call.text("snapshot")
     if snapshot and call.text("weights"):
         raise InputError("give -snapshot to resume training or -weights to finetune, not both")
-    _take_flags(param, call)
     wanted = param.HasField("solver_mode") and param.solver_mode == SolverParameter.GPU
-    device = choose_device(call.text("gpu"), wanted, param.device_id)
-    solver = Solver(param, device, join=call.text("split") == "joined")
-    if snapshot:
-        log.info("Resuming from %s", snapshot)
-        solver.restore(snapshot)
-    log.info("Starting Optimization")
-    with signal_requests(Action(call.text("sigint_effect")), Action(call.text("sighup_effect"))) as requested:
-        solver.request = requested
-        _show_progress(solver)
-    log.info("Optimization Done.")
+    devices = choose_devices(call.text("gpu"), wanted, param.device_id)
+    if len(devices) > 1 and processes_here() == 1:
+        raise SystemExit(start_processes(call, len(devices)))
+    device = devices[place_here() % len(devices)]
+    with process_group(device):
+        _take_flags(param, call)
+        solver = Solver(param, device, join=call.text("split") == "joined")
+        if snapshot:
+            log.info("Resuming from %s", snapshot)
+            solver.restore(snapshot)
+        log.info("Starting Optimization")
+        with signal_requests(Action(call.text("sigint_effect")), Action(call.text("sighup_effect"))) as requested:
+            train_as_one(solver, requested)
+            _show_progress(solver)
+        log.info("Optimization Done.")
 
 
 def _take_flags(param: SolverParameter, call: Call) -> None:
@@ -53,13 +65,13 @@ def _take_flags(param: SolverParameter, call: Call) -> None:
     if call.text("weights"):
         param.weights.append(call.text("weights"))
     if param.random_seed < 0:
-        param.random_seed = secrets.randbelow(2**31)
+        param.random_seed = same_for_all(secrets.randbelow(2**31))
         log.info("random_seed is not given; this run has %d", param.random_seed)
 
 
 def _show_progress(solver: Solver) -> None:
     """Run the solver; on a terminal with a progress bar, and the log above it."""
-    hidden = not sys.stderr.isatty()
+    hidden = not sys.stderr.isatty() or place_here() > 0
     total = solver.param.max_iter
     loggers = [logging.getLogger("torchcaffe")]
     with tqdm(total=total, initial=solver.iter, unit="iter", disable=hidden) as bar, logging_redirect_tqdm(loggers):

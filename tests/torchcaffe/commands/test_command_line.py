@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prototxt.common.errors import InputError
 from prototxt.formats.text import parse_net, write_message
 from prototxt.formats.weights import read_weights, write_weights
 from prototxt.split import split_net, split_weights
@@ -375,7 +374,10 @@ def test_a_terminal_gets_a_bar_below_the_log(run, monkeypatch):
         (["train", "-solver", "solver.prototxt", "-weights", "gone.caffemodel"], "gone.caffemodel: no such file"),
         (["train", "-solver", "solver.prototxt", "-snapshot", "gone.solverstate"], "gone.solverstate: no such file"),
         (["train", "-solver", "solver.prototxt", "-snapshot", "a", "-weights", "b"], "not both"),
-        (["train", "-solver", "solver.prototxt", "-gpu", "x"], "-gpu must be a device number or 'all'; got 'x'"),
+        (
+            ["train", "-solver", "solver.prototxt", "-gpu", "x"],
+            "-gpu must be device numbers, each once, with commas between them, or 'all'; got 'x'",
+        ),
         (
             ["train", "-solver", "solver.prototxt", "-sigint_effect", "x"],
             "-sigint_effect must be one of stop, snapshot, none; got 'x'",
@@ -431,19 +433,6 @@ def test_an_image_that_is_none_ends_training_with_its_line(capsys, workplace):
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("torchcaffe: error: list.txt:31: the image 30.ppm is not a picture that OpenCV can read")
     assert not list(Path("out").glob("*"))
-
-
-def test_several_gpus(monkeypatch):
-    import torch
-
-    from torchcaffe.commands.device import choose_device
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(InputError, match="-gpu 0,1 names 2 devices; torchcaffe runs on one"):
-        choose_device("0,1")
-    with pytest.raises(InputError, match="there is no GPU 7; PyTorch finds 2"):
-        choose_device("7")
 
 
 def test_as_a_program(workplace):
