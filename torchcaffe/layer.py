@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -104,6 +105,23 @@ class Layer(nn.Module):
 
     def setup(self, bottom_shapes: list[Shape]) -> None:
         """Read the layer's fields and add its blobs; a ``ValueError`` from here becomes a `NetError`."""
+
+    def run_state(self) -> dict[str, np.ndarray]:
+        """What the next passes depend on beside blobs and bottoms: the stream of random numbers, once it was begun."""
+        if self._generator is None:
+            return {}
+        return {"generator": self._generator.get_state().numpy()}
+
+    def restore_run_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where `run_state` was taken, on a device of the same kind.
+
+        Raises
+        ------
+        ValueError, RuntimeError : the state is none of this layer.
+        """
+        self._generator = None
+        if "generator" in state:
+            self.generator.set_state(torch.from_numpy(np.array(state["generator"], np.uint8)))
 
     def reset_state(self) -> None:
         """Forget what was carried over from earlier passes; only recurrent layers carry anything."""

@@ -18,8 +18,10 @@ from torchcaffe import policies, solver_nets
 from torchcaffe.echo import echo_solver
 from torchcaffe.mode import current_device, solver_rank
 from torchcaffe.narrowing import narrow, widen
+from torchcaffe.network import Network
 from torchcaffe.passes import Pass, run_engine, run_net
 from torchcaffe.pycaffe.net import Net
+from torchcaffe.run_state import restore_run_state, write_run_state
 from torchcaffe.scores import MeanScores, Score
 from torchcaffe.snapshot import check_writable, load_weights, restore_snapshot, warn_of_fillers, write_snapshot
 from torchcaffe.solver_settings import check_settings, read_settings
@@ -252,16 +254,22 @@ class Solver:
 
     def snapshot(self) -> tuple[Path, Path]:
         """Write ``<prefix>_iter_<N>.caffemodel`` and ``.solverstate`` (or ``.h5``); returns the two paths."""
-        return write_snapshot(self.param, self.stored[0], self.iter, self.current_step, self.updater.history)
+        written = write_snapshot(self.param, self.stored[0], self.iter, self.current_step, self.updater.history)
+        if self.param.random_seed >= 0:
+            write_run_state(written[1], self._networks, self.param.random_seed)
+        return written
 
     def restore(self, state_file: Path | str) -> None:
         """Go on from a ``.solverstate`` or ``.solverstate.h5`` of this program or of Caffe.
+
+        Where this program wrote it with a ``random_seed``, data and random numbers go on too (`torchcaffe.run_state`).
 
         Raises
         ------
         FormatError, NetError : it cannot be read, or belongs to another net or solver type.
         """
         self.iter, self.current_step = restore_snapshot(state_file, self.stored[0], self.updater.history)
+        restore_run_state(state_file, self._networks, self.param.random_seed, self._is_first)
 
     def load_weights(self, files: str) -> None:
         """Copy the weights of one or several caffemodels, separated by commas, into all nets."""
@@ -277,6 +285,10 @@ class Solver:
     def add_callback(self, on_start: Callable[[], object], on_gradients_ready: Callable[[], object]) -> None:
         """Call back before every forward pass of training, and before every update."""
         self._callbacks.append((on_start, on_gradients_ready))
+
+    @property
+    def _networks(self) -> list[Network]:
+        return [self.network, *self.test_networks]
 
     # -- internal ---------------------------------------------------------------------------------------------------
 

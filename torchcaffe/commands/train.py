@@ -22,6 +22,7 @@ from torchcaffe.commands.together import (
     start_processes,
     train_as_one,
 )
+from torchcaffe.run_state import saved_seed
 from torchcaffe.solver import Action, Solver
 from torchcaffe.solver_settings import read_settings
 
@@ -64,6 +65,9 @@ def _take_flags(param: SolverParameter, call: Call) -> None:
         del param.weights[:]
     if call.text("weights"):
         param.weights.append(call.text("weights"))
+    if param.random_seed < 0 and call.text("snapshot"):
+        seed = saved_seed(call.text("snapshot"))
+        param.random_seed = -1 if seed is None else seed
     if param.random_seed < 0:
         param.random_seed = same_for_all(secrets.randbelow(2**31))
         log.info("random_seed is not given; this run has %d", param.random_seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -29,6 +29,10 @@ class Batches(Protocol):
         """One float32 array for every top."""
         ...
 
+    def skip(self, batches: int) -> None:
+        """Pass over so many batches, before the first one is asked for."""
+        ...
+
     def close(self) -> None:
         """End the threads that read ahead."""
         ...
@@ -46,6 +50,7 @@ class BatchLayer(Layer):
     def setup(self, bottom_shapes: list[Shape]) -> None:
         """Open the source; its first item gives the shapes."""
         self.batches = self.open()
+        self._handed_out = 0
         self.top_shapes = list(self.batches.shapes[: len(self.param.top)])
 
     @abstractmethod
@@ -55,11 +60,25 @@ class BatchLayer(Layer):
     def forward(self, *bottoms: Tensor) -> tuple[Tensor, ...]:
         """The next batch, on the layer's device."""
         batch = self.batches.next_batch()[: len(self.param.top)]
+        self._handed_out += 1
         return tuple(torch.from_numpy(array).to(self.device) for array in batch)
 
     def close(self) -> None:
         """End the threads that read ahead; the next `forward` starts them again."""
         self.batches.close()
+
+    def run_state(self) -> dict[str, np.ndarray]:
+        """The number of batches so far; order, crops and mirrors follow from it and the seed."""
+        return super().run_state() | {"batches": np.array(self._handed_out)}
+
+    def restore_run_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Open the source anew, and pass over the batches that were."""
+        super().restore_run_state(state)
+        if self._handed_out:
+            self.batches.close()
+            self.batches = self.open()
+        self._handed_out = int(state["batches"])
+        self.batches.skip(self._handed_out)
 
     @property
     def where(self) -> str:

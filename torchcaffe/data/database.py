@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 from weakref import WeakValueDictionary
@@ -75,7 +76,8 @@ class DatumBatches:
         self._database = open_database(Path(param.source), BACKENDS[param.backend])
         first, _ = decode_datum(next(self._database.records()), self._decode)
         self.shapes: list[Shape] = [(param.batch_size, *transform.output_shape(first.shape)), (param.batch_size,)]
-        self._prefetch = Prefetch(self._plans(param.batch_size, share), self.load, param.prefetch)
+        self._share, self._first = share, 0
+        self._prefetch = Prefetch(self._plans(param.batch_size), self.load, param.prefetch)
 
     def next_batch(self) -> tuple[np.ndarray, np.ndarray]:
         """Pictures (N, C, H, W) float32 and labels (N,) float32.
@@ -86,6 +88,13 @@ class DatumBatches:
         NetError : records of one batch differ in size, or one is too small for the crop.
         """
         return self._prefetch.next_batch()
+
+    def skip(self, batches: int) -> None:
+        """Pass over so many batches, before the first one is asked for: their records are not read."""
+        count = batches * self.shapes[0][0]
+        for _ in range(count):
+            self._transform.draw(self._random)
+        self._first = count * (self._share.step or 1) % len(self._database)
 
     def close(self) -> None:
         """End the threads."""
@@ -105,12 +114,13 @@ class DatumBatches:
                 )
         return np.stack(pictures), np.array(labels, dtype=np.float32)
 
-    def _plans(self, size: int, share: slice) -> Iterator[Plan]:
+    def _plans(self, size: int) -> Iterator[Plan]:
         def endless() -> Iterator[Record]:
+            yield from self._database.records(self._first)
             while True:
                 yield from self._database.records()
 
-        for batch in batched(endless(), size, share):
+        for batch in batched(endless(), size, self._share):
             yield [(record, self._transform.draw(self._random)) for record in batch]
 
 
@@ -174,9 +184,9 @@ class Database:
     def __len__(self) -> int:
         return len(self._records)
 
-    def records(self) -> Iterator[Record]:
-        """All records in the order of their keys."""
-        for key, value in self._records.items():
+    def records(self, first: int = 0) -> Iterator[Record]:
+        """All records from one on, in the order of their keys."""
+        for key, value in islice(self._records.items(), first, None):
             yield f"{self.path}, key {key.decode(errors='replace')!r}", bytes(value)
 
     def items(self) -> Iterator[tuple[bytes, bytes | memoryview]]:

@@ -71,6 +71,10 @@ class RowBatches:
         """One float32 array for every top, of `shapes`; errors as in the constructor, for later files."""
         return self._prefetch.next_batch()
 
+    def skip(self, batches: int) -> None:
+        """Pass over so many batches, before the first one is asked for."""
+        self._prefetch.skip(batches)
+
     def close(self) -> None:
         """End the threads."""
         self._prefetch.close()

@@ -6,6 +6,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import Generic, TypeVar
 
 from prototxt.common.errors import InputError
@@ -58,6 +59,10 @@ class Prefetch(Generic[Plan, Batch]):
         if not self._ahead and self._failure is not None:
             raise self._failure
         return self._ahead.popleft().result()
+
+    def skip(self, batches: int) -> None:
+        """Pass over plans, before the first batch is asked for; nothing is loaded for them."""
+        deque(islice(self._plans, batches), maxlen=0)
 
     def close(self) -> None:
         """Stop reading ahead and wait for the threads to end; batches that were read ahead are lost."""

@@ -92,6 +92,10 @@ class WindowBatches:
         """
         return self._prefetch.next_batch()
 
+    def skip(self, batches: int) -> None:
+        """Pass over so many batches, before the first one is asked for."""
+        self._prefetch.skip(batches)
+
     def close(self) -> None:
         """End the threads."""
         self._prefetch.close()

@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import math
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -59,6 +61,16 @@ class Recurrent(Layer):
     def reset_state(self) -> None:
         """Forget the hidden state: the next batch begins with zeros."""
         self._memory = [torch.zeros(0) for _ in range(self.states)]
+
+    def run_state(self) -> dict[str, np.ndarray]:
+        """The hidden state."""
+        memory = {f"memory{index}": each.detach().cpu().numpy() for index, each in enumerate(self._memory)}
+        return super().run_state() | memory
+
+    def restore_run_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on with a hidden state."""
+        super().restore_run_state(state)
+        self._memory = [torch.from_numpy(np.array(state[f"memory{index}"])) for index in range(self.states)]
 
     def cuts_gradient(self, place: int, force_backward: bool = False) -> bool:
         """Whether no gradient flows into a bottom: only x and x_static get one."""
