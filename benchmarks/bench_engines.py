@@ -1,6 +1,6 @@
 """The reference nets in torchcaffe, beside real Caffe, PyTorch, ONNX Runtime and OpenVINO.
 
-``python benchmarks/bench_engines.py [nets …] [--threads 1] [--rounds 7] [--batch 10] [--write FILE]``
+``python benchmarks/bench_engines.py [nets …] [--threads 1] [--rounds 7] [--batch 10]``
 
 PyTorch's twin is what ``convert_caffe_to_pytorch`` writes of the same net: torch's own modules and functions, eager, in
 channels-last memory. The twin of a forward and backward pass ends in ``cross_entropy``, Caffe's nets in
@@ -274,7 +274,7 @@ def rows(nets: Sequence[str], batch: int, rounds: int) -> Iterator[str]:
 
 
 def main() -> None:
-    """Measure and print, and write the table where that is asked for."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("nets", nargs="*", default=NETS)
     parser.add_argument("--threads", type=int, default=1)
