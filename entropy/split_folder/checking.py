@@ -51,9 +51,9 @@ def check(folder: Path | str, weights: Path | str | None = None, *, use_caffe: b
     from random weights and exit with 0. So this makes sure that every layer's weights really come from the file, that
     they are the plain net's cut in pieces, and that one iteration at learning rate 0 gives both nets the same loss
     (without dropout, whose random numbers the two nets draw differently). On that batch the gradients of all free
-    filters must be the plain net's too, and those of real Caffe torchcaffe's; a layer with free filters that no gradient
-    reaches is refused. Where the old net keeps its head, it makes sure too that every top of every old layer of the deploy
-    net is the old net's, bit for bit, on a random image.
+    filters must be the plain net's too, and those of real Caffe torchcaffe's; a layer with free filters that no
+    gradient reaches is refused. Where the old net keeps its head, it makes sure too that every top of every old layer
+    of the deploy net is the old net's, bit for bit, on a random image.
 
     Parameters
     ----------
