@@ -34,7 +34,10 @@ def detect(call: Call) -> None:
     if target.suffix not in (".csv", ".h5"):
         raise InputError(f"{target}: results are written as .csv or .h5; give such a name")
     choose_mode(call)
-    detector = Detector(*net_files(call), context_pad=call.number("context_pad"), **pixel_options(call))
+    options = pixel_options(call)
+    if options["mean"] is not None and options["mean"].ndim == 3:
+        options["mean"] = options["mean"].mean((1, 2))  # one number a channel, as windows have no place in it
+    detector = Detector(*net_files(call), context_pad=call.number("context_pad"), **options)
     start = time.perf_counter()
     if call.text("crop_mode") == "list":
         found = detector.detect_windows(list(read_windows(source).items()))
