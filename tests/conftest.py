@@ -61,6 +61,7 @@ def _run(command: list[str | Path], cwd: Path | None, timeout: float) -> subproc
         env=environment,
         timeout=timeout,
         text=True,
+        errors="replace",
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,

@@ -172,6 +172,10 @@ class Network(nn.Module):
         """
         return infer_shapes(self.graph, given, lambda node, bottoms: self.layers[node.index].shapes_of_tops(bottoms))
 
+    def zeros(self) -> dict[str | Value, Tensor]:
+        """Zeros for all inputs, in the prototxt's shapes: what Caffe's programs run a net on that has Input layers."""
+        return {value: torch.zeros(self.shapes.values[value], device=self.device) for value in self.graph.inputs}
+
     def loss(self, values: Mapping[Value, Tensor]) -> Tensor:
         """The sum of all losses by their weights, a scalar; ``values`` come from `run` with ``keep=None``."""
         terms = [values[value].sum() * weight for value, weight in self.loss_weights.items()]

@@ -19,9 +19,9 @@ class Pass(NamedTuple):
 
 
 def run_engine(network: Network, backward: bool) -> Pass:
-    """Run a net; with ``backward`` gradients are added to those of its parameters."""
+    """Run a net, Input layers on zeros; with ``backward`` gradients are added to those of its parameters."""
     with torch.set_grad_enabled(backward):
-        values = network.run()
+        values = network.run(network.zeros())
         loss = network.loss(values)
     if loss.requires_grad:
         loss.backward()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +74,7 @@ def restore_snapshot(path: Path | str, stored: Stored, history: Sequence[Tensor]
     blobs = _fitting_history(path, state.history, stored.take_apart(history))
     if state.learned_net:
         model = find_model(path, state.learned_net)
-        load_weights(stored, [model])
+        warn_of_fillers(load_weights(stored, [model]), model)
     with torch.no_grad():
         for tensor, array in zip(history, stored.put_together(blobs), strict=True):
             tensor.copy_(torch.from_numpy(np.ascontiguousarray(array, np.float32)).reshape(tensor.shape))
@@ -122,6 +122,12 @@ def load_weights(stored: Stored, paths: Sequence[Path | str]) -> list[str]:
         if weights and len(ignored) == len(weights):
             log.warning("%s has no layer in common with the net; nothing was loaded from it", path)
     return stored.without_weights(found)
+
+
+def warn_of_fillers(names: Iterable[str], source: object) -> None:
+    """Name, in the log, layers that a file of weights left to their fillers."""
+    for name in names:
+        log.warning("Layer %s has no weights in %s; it keeps what its filler gave", name, source)
 
 
 def check_writable(prefix: str) -> None:

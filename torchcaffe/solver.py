@@ -15,12 +15,13 @@ import torch
 
 from prototxt.formats.schema import SolverParameter
 from torchcaffe import policies, solver_nets
+from torchcaffe.echo import echo_solver
 from torchcaffe.mode import current_device, solver_rank
 from torchcaffe.narrowing import narrow, widen
 from torchcaffe.passes import Pass, run_engine, run_net
 from torchcaffe.pycaffe.net import Net
 from torchcaffe.scores import MeanScores, Score
-from torchcaffe.snapshot import check_writable, load_weights, restore_snapshot, write_snapshot
+from torchcaffe.snapshot import check_writable, load_weights, restore_snapshot, warn_of_fillers, write_snapshot
 from torchcaffe.solver_settings import check_settings, read_settings
 from torchcaffe.solvers import RULES, Rate
 from torchcaffe.stored import make_stored
@@ -73,6 +74,7 @@ class Solver:
         source = "solver" if isinstance(param, SolverParameter) else str(param)
         self.param = param if isinstance(param, SolverParameter) else read_settings(param)
         check_settings(self.param, source)
+        echo_solver(self.param)
         if self.param.snapshot:
             check_writable(self.param.snapshot_prefix)
         nets = [solver_nets.training_net(self.param, source), *solver_nets.testing_nets(self.param, source)]
@@ -96,6 +98,7 @@ class Solver:
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
         self._timer = time.perf_counter()
         self._iterations_shown = 0
+        log.info("Solver scaffolding done.")
 
     # -- training ---------------------------------------------------------------------------------------------------
 
@@ -264,8 +267,7 @@ class Solver:
         paths = [name.strip() for name in files.split(",") if name.strip()]
         log.info("Finetuning from %s", ", ".join(paths))
         without = dict.fromkeys(name for stored in self.stored for name in load_weights(stored, paths))
-        for name in without:
-            log.warning("Layer %s has no weights in %s; it starts from its filler", name, ", ".join(paths))
+        warn_of_fillers(without, ", ".join(paths))
 
     def share_weights(self, net: Net) -> None:
         """Use the parameters of another net's layers of the same names, and update those from then on."""

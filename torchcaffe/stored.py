@@ -17,6 +17,7 @@ from prototxt.net.build import input_layer
 from prototxt.net.build import net as make_net
 from prototxt.net.phases import filter_net
 from prototxt.split import Joined, Split, join_nets, merge_state, merge_weights, split_state, split_weights
+from torchcaffe.echo import echo_layers, echo_net
 from torchcaffe.network import Network, fitting_blobs
 from torchcaffe.solver_nets import NetSource
 
@@ -114,16 +115,34 @@ def make_stored(
     """
     nets = [filter_net(source.net, Phase.Name(source.net.state.phase)) for source in sources]
     joined = join_nets(nets) if join else [Joined(net, (), {}) for net in nets]
-    made = []
+    made: list[Stored] = []
     for source, net, whole in zip(sources, nets, joined, strict=True):
         phase = Phase.Name(net.state.phase)
-        log.info("Creating %s net from %s", phase, source.source)
+        log.info("%s", _creating(len(made), source.source))
+        echo_net(net)
         made.append(Stored(Network(whole.net, phase, device, seed=seed), Split(net, whole.layers)))
+        echo_layers(made[-1].network)
+        say_zeros(made[-1].network)
         if whole.layers:
             parts = sum(len(layer.parts) for layer in whole.layers)
             log.info("Running %d layers of one learning rate each as %d layers", parts, len(whole.layers))
             made[-1].network.load(_filled(made[-1]))
     return made, joined[0].lr_mults
+
+
+def _creating(number: int, source: str) -> str:
+    """What Caffe says of the training net (0) and the test nets (1 …)."""
+    if number:
+        return f"Creating test net (#{number - 1}) specified by {source}"
+    return (
+        f"Creating training net from {source}" if "file" in source else f"Creating training net specified in {source}."
+    )
+
+
+def say_zeros(network: Network) -> None:
+    """Name, in the log, inputs of a net that no layer fills."""
+    for value in network.graph.inputs:
+        log.warning("Blob %s is an input of the net: it holds zeros, as no layer fills it", value.blob)
 
 
 def _filled(stored: Stored) -> Weights:

@@ -135,10 +135,27 @@ def values_that_need_gradient(network: Network) -> frozenset[Value]:
     """Values on whose way lies something to learn, or all of them with ``force_backward`` (``Net::Init``)."""
     if network.net.force_backward:
         return frozenset(network.graph.values)
+    return frozenset(top for node in layers_with_a_way_back(network) for top in node.tops)
+
+
+def layers_with_a_way_back(network: Network) -> frozenset[Node]:
+    """Layers that learn, or hand a gradient down to one that does; ``force_backward`` is not looked at."""
     needing: set[Value] = set()
+    found = set()
     for node, layer in zip(network.graph.layers, network.layers, strict=True):
         learns = any(blob.requires_grad for blob in layer.blobs)
         flows = any(value in needing and not layer.cuts_gradient(place) for place, value in enumerate(node.bottoms))
         if learns or flows:
+            found.add(node)
             needing.update(node.tops)
-    return frozenset(needing)
+    return frozenset(found)
+
+
+def nodes_under_loss(network: Network) -> frozenset[Node]:
+    """Layers that a loss depends on: Caffe hands no gradient down through the other ones (``Net::Init``)."""
+    counting, found = set(network.loss_weights), set()
+    for node in reversed(network.graph.layers):
+        if not counting.isdisjoint(node.tops):
+            found.add(node)
+            counting.update(node.bottoms)
+    return frozenset(found)

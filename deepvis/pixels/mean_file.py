@@ -18,7 +18,8 @@ def read_mean(file: Path) -> NDArray[np.float32]:
 
     Parameters
     ----------
-    file : ``.binaryproto``, or ``.npy`` of shape (C, H, W), (1, C, H, W) or (C,).
+    file : ``.binaryproto``, or ``.npy`` of shape (C, H, W), (N, C, H, W) or (C,); of several images the first, as Caffe
+        takes it.
 
     Returns
     -------
@@ -34,7 +35,7 @@ def read_mean(file: Path) -> NDArray[np.float32]:
     except (OSError, ValueError) as error:
         raise SettingsError(f"{file}: cannot be read ({error}); give a .binaryproto or .npy") from error
     array = np.asarray(array, np.float32)
-    array = array[0] if array.ndim == 4 and len(array) == 1 else array
+    array = array[0] if array.ndim == 4 and len(array) else array
     if array.ndim not in (1, 3):
         raise SettingsError(f"{file}: has shape {array.shape}; a mean must be (channels, height, width) or (channels,)")
     return array

@@ -37,7 +37,7 @@ def list_records(path: Path, file: str) -> Iterator[tuple[str, int | None]]:
     """
     try:
         for key, value in open_database(path).items():
-            yield key_name(file, key), _label(value)
+            yield key_name(file, key), _label(memoryview(value))
     except FormatError as error:
         raise ImageError(str(error)) from error
 

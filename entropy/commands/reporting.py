@@ -12,7 +12,8 @@ from entropy.measuring.table import Table
 from entropy.planning.learning import Learning
 from entropy.planning.plan import Plan
 from entropy.split_folder import folder as names
-from entropy.split_folder.checking import Loss
+from entropy.split_folder.checking import Found
+from entropy.split_folder.gradients import Gradients
 from entropy.split_folder.merging import Merged
 from entropy.split_folder.preservation import Preserved
 from entropy.split_folder.repairing import Repaired
@@ -128,8 +129,14 @@ def _describe_cost(written: Written) -> str:
     return f"expected cost of a step: {counts}, {split.total / plain.total:.2f} of the plain net's time (CPU)"
 
 
-def describe_checked(found: Loss | Preserved) -> str:
+def describe_checked(found: Found) -> str:
     """One line for what was found in one engine."""
+    if isinstance(found, Gradients):
+        idle = f", {found.idle:,} of them 0 on this batch" if found.idle else ""
+        return (
+            f"{found.engine}: gradients of {found.filters:,} free filters are the plain net's{idle}; "
+            f"relative difference {found.difference:.1e}"
+        )
     if isinstance(found, Preserved):
         return f"{found.engine}: all {found.tops} blobs of the old net are bit-identical in the net with both heads"
     losses = f"loss {found.plain:.6g} plain, {found.split:.6g} split"

@@ -12,12 +12,14 @@ from entropy.errors import CheckError
 from entropy.planning.plan import Plan, read_plan
 from entropy.split_folder import folder as names
 from entropy.split_folder import real_caffe
+from entropy.split_folder.gradients import Gradients, Side, comparing_gradients, refuse_cut_gradients
 from entropy.split_folder.preservation import Preserved, proving_preserved
 from prototxt.common.errors import NetError
 from prototxt.common.real_caffe import find_caffe
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.text import read_net
 from prototxt.formats.weights import Weights, read_weights
+from prototxt.net.phases import filter_net
 from prototxt.split import merge_weights
 
 # Sums over fewer filters at a time round differently; Caffe prints six digits.
@@ -39,14 +41,19 @@ class Loss:
         return abs(self.split - self.plain) / max(abs(self.plain), 1e-12)
 
 
-def check(folder: Path | str, weights: Path | str | None = None, *, use_caffe: bool = True) -> list[Loss | Preserved]:
+Found = Loss | Preserved | Gradients
+
+
+def check(folder: Path | str, weights: Path | str | None = None, *, use_caffe: bool = True) -> list[Found]:
     """Check a folder that `entropy.write` made; run it before training.
 
     Caffe copies weights by layer name and passes over what it does not know: with the wrong caffemodel it would train
     from random weights and exit with 0. So this makes sure that every layer's weights really come from the file, that
     they are the plain net's cut in pieces, and that one iteration at learning rate 0 gives both nets the same loss
-    (without dropout, whose random numbers the two nets draw differently). Where the old net keeps its head, it makes
-    sure too that every top of every old layer of the deploy net is the old net's, bit for bit, on a random image.
+    (without dropout, whose random numbers the two nets draw differently). On that batch the gradients of all free
+    filters must be the plain net's too, and those of real Caffe torchcaffe's; a layer with free filters that no
+    gradient reaches is refused. Where the old net keeps its head, it makes sure too that every top of every old layer
+    of the deploy net is the old net's, bit for bit, on a random image.
 
     Parameters
     ----------
@@ -56,7 +63,7 @@ def check(folder: Path | str, weights: Path | str | None = None, *, use_caffe: b
 
     Returns
     -------
-    What was found equal in each engine: losses, and tops of the old net where there is one.
+    What was found equal in each engine: losses, gradients, and tops of the old net where there is one.
 
     Raises
     ------
@@ -66,9 +73,7 @@ def check(folder: Path | str, weights: Path | str | None = None, *, use_caffe: b
     return list(checking(folder, weights, use_caffe=use_caffe))
 
 
-def checking(
-    folder: Path | str, weights: Path | str | None = None, *, use_caffe: bool = True
-) -> Iterator[Loss | Preserved]:
+def checking(folder: Path | str, weights: Path | str | None = None, *, use_caffe: bool = True) -> Iterator[Found]:
     """`check` as a generator: yields what was found in each engine as soon as it is known."""
     from entropy.split_folder import engine
 
@@ -78,7 +83,10 @@ def checking(
     plain_weights, split_weights = read_weights(folder / names.PLAIN_WEIGHTS), read_weights(path)
     _check_weights(plan, split_weights, plain_weights, path)
     yield from proving_preserved(folder, use_caffe=use_caffe)
+    plain_file = folder / names.PLAIN_WEIGHTS
     plain, split = (without_dropout(read_net(folder / name)) for name in (names.PLAIN_NET, names.SPLIT_NET))
+
+    refuse_cut_gradients(filter_net(split, "TRAIN"), folder / names.SPLIT_NET)
 
     def in_torchcaffe(net: NetParameter, weights: Weights) -> float:
         loss, after = engine.first_loss(net, weights, folder, SEED)
@@ -92,8 +100,9 @@ def checking(
         def in_caffe(net: NetParameter, file: Path, learned: Weights) -> float:
             return real_caffe.first_loss(caffe, net, file, learned, folder, SEED)
 
-        plain_file = folder / names.PLAIN_WEIGHTS
         yield _compare("caffe", in_caffe, (plain, plain_file, plain_weights), (split, path, split_weights))
+    sides = (Side(plain, plain_weights, plain_file), Side(split, split_weights, path))
+    yield from comparing_gradients(folder, plan, *sides, caffe, SEED)
 
 
 def _compare(engine: str, run: Callable[..., float], plain: tuple[object, ...], split: tuple[object, ...]) -> Loss:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import NamedTuple
@@ -75,6 +76,54 @@ def first_loss(net: NetParameter, weights: Weights, folder: Path, seed: int) -> 
         solver.network.load(weights)
         loss = next(iter(solver.steps(1)))
     return float(loss), solver.network.weights()
+
+
+def first_batch(net: NetParameter, folder: Path, seed: int) -> dict[str, dict[str, np.ndarray]]:
+    """What the data layers of a training net deliver first, by the names of layer and blob.
+
+    Parameters
+    ----------
+    folder : from which the data layers' paths are seen.
+    """
+    with chdir(folder):
+        network = Network(net, "TRAIN", seed=seed)
+        sources = [node for node in network.graph.layers if not node.bottoms and node.type != "Parameter"]
+        values = network.run(network.zeros(), keep=[top for node in sources for top in node.tops])
+    return {node.name: {top.blob: values[top].numpy() for top in node.tops} for node in sources}
+
+
+def gradients(net: NetParameter, weights: Weights, seed: int) -> tuple[Weights, frozenset[str]]:
+    """Gradients of all parameters on the first batch of a training net.
+
+    Returns
+    -------
+    As `in_layers` gives them; and the layers that learn, and that no gradient can reach from a loss.
+    """
+    network = Network(net, "TRAIN", weights=weights, seed=seed)
+    loss = network.loss(network.run())
+    if loss.requires_grad:
+        loss.backward()
+    found = [(entry.parameter, entry.parameter.grad) for entry in network.learnable]
+    cut = frozenset(
+        entry.layer for entry in network.learnable if entry.parameter.requires_grad and entry.parameter.grad is None
+    )
+    arrays = [np.zeros(p.shape, np.float32) if grad is None else grad.numpy() for p, grad in found]
+    return _in_layers(network, arrays), cut
+
+
+def in_layers(net: NetParameter, arrays: Sequence[np.ndarray], seed: int) -> Weights:
+    """Gradients in the order of a solver's history, by the layers of a training net; NaN where nothing learns."""
+    return _in_layers(Network(net, "TRAIN", seed=seed), arrays)
+
+
+def _in_layers(network: Network, arrays: Sequence[np.ndarray]) -> Weights:
+    of_parameter = {
+        id(entry.parameter): np.asarray(array).reshape(entry.parameter.shape)
+        if entry.parameter.requires_grad
+        else np.full(entry.parameter.shape, np.nan, np.float32)
+        for entry, array in zip(network.learnable, arrays, strict=True)
+    }
+    return {name: [of_parameter[id(each)] for each in parameters] for name, parameters in network.params.items()}
 
 
 def rate_in_history(type: str) -> bool:

@@ -7,11 +7,14 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
+
 from entropy.errors import CheckError
 from prototxt.common.errors import CaffeError
 from prototxt.common.real_caffe import last_words, lines_of
 from prototxt.formats.schema import NetParameter, SolverParameter
-from prototxt.formats.text import write_message
+from prototxt.formats.solverstate import read_solverstate
+from prototxt.formats.text import read_solver, write_message
 
 _LOSS = re.compile(r"Iteration 0(?: \([^)]*\))?, loss = (\S+)")
 _IGNORED = re.compile(r"Ignoring source layer (\S+)")
@@ -50,6 +53,35 @@ def first_loss(
     if not found:
         raise CheckError(f"caffe train logged no loss on {weights.name}; its last words: {last_words(0, log)}")
     return float(found[1])
+
+
+def first_history(caffe: Path, net: NetParameter, weights: Path, place: Path, seed: int) -> list[np.ndarray]:
+    """Run ``caffe train`` for one iteration of plain SGD at rate 1: its history is the gradient, to the bit.
+
+    Parameters
+    ----------
+    net : the training net, every ``lr_mult`` of which is 0 or 1.
+    weights : its caffemodel.
+    place : an empty folder, or one that this wrote into before.
+
+    Returns
+    -------
+    The gradient of every learnable parameter, in Caffe's order; zeros where ``lr_mult`` is 0.
+
+    Raises
+    ------
+    CheckError : Caffe fails (with its last line).
+    """
+    solver = _write_solver(place, net, seed)
+    param = read_solver(solver)
+    param.base_lr, param.snapshot_after_train, param.snapshot_prefix = 1, True, str(place / "gradients")
+    write_message(solver, param)
+    try:
+        for _ in lines_of([caffe, "train", "-solver", solver, "-weights", weights.resolve()], place):
+            pass
+    except CaffeError as error:
+        raise CheckError(f"caffe train failed on the gradients of {weights.name}: {error}") from error
+    return read_solverstate(place / "gradients_iter_1.solverstate").history
 
 
 def _write_solver(place: Path, net: NetParameter, seed: int) -> Path:

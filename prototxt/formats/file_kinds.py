@@ -23,6 +23,8 @@ _SIGNATURES = {
     b"<!DOCTYPE": "a web page",
     b"<html": "a web page",
 }
+KNOWN_KINDS = frozenset(_SIGNATURES.values())
+"""What `kind_of` says of files that begin as no text does."""
 _BINARY_SUFFIXES = (".caffemodel", ".solverstate", ".binaryproto")
 
 
@@ -71,7 +73,7 @@ def open_binary(path: Path | str, wanted: str) -> memoryview:
     head = read_bytes(path, wanted, _HEAD)
     if not head:
         raise FormatError(f"{path}: is empty; {wanted} file is expected here")
-    if len(head) > 8 and (is_text(head) or kind_of(path, head) in _SIGNATURES.values()):
+    if len(head) > 8 and (is_text(head) or kind_of(path, head) in KNOWN_KINDS):
         raise FormatError(f"{path}: is {kind_of(path, head)}; {wanted} file is expected here")
     with Path(path).open("rb") as file:
         # Not closed here: arrays and tracebacks may still refer to it; the mapping goes with the last of them.

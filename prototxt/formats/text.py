@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,10 +11,12 @@ from google.protobuf.message import Message
 
 from prototxt.common import atomic
 from prototxt.common.errors import FormatError
-from prototxt.formats.file_kinds import is_text, kind_of, read_bytes
-from prototxt.formats.schema import POOL, NetParameter, SolverParameter
-from prototxt.formats.text_errors import explain_missing_fields, explain_parse_error
+from prototxt.formats.file_kinds import KNOWN_KINDS, kind_of, read_bytes
+from prototxt.formats.schema import NetParameter, SolverParameter
+from prototxt.formats.text_errors import explain, explain_missing_fields
+from prototxt.formats.text_parser import parse_into
 from prototxt.formats.text_places import layer_blocks
+from prototxt.formats.text_tokens import TextError, decoded
 from prototxt.formats.upgrade import upgrade_net, upgrade_solver
 
 M = TypeVar("M", bound=Message)
@@ -45,6 +48,16 @@ def read_solver(path: Path | str) -> SolverParameter:
     return upgrade_solver(parse_message(_read_text(path), SolverParameter, str(path)), str(path))
 
 
+def read_message(path: Path | str, message_class: type[M]) -> M:
+    """Read any message of ``caffe.proto`` from a prototxt, as it stands (nothing is upgraded).
+
+    Raises
+    ------
+    FormatError : as `read_net`.
+    """
+    return parse_message(_read_text(path), message_class, str(path))
+
+
 def parse_message(text: str, message_class: type[M], source: str = "<text>") -> M:
     """Parse any message of ``caffe.proto`` from text, as it stands (nothing is upgraded).
 
@@ -54,9 +67,9 @@ def parse_message(text: str, message_class: type[M], source: str = "<text>") -> 
     """
     message = message_class()
     try:
-        text_format.Parse(text, message, descriptor_pool=POOL)
-    except text_format.ParseError as error:
-        raise FormatError(explain_parse_error(error, text, message_class, source)) from None
+        parse_into(message, text)
+    except TextError as error:
+        raise FormatError(explain(error, text, source)) from None
     if sentence := explain_missing_fields(message, text, source):
         raise FormatError(sentence)
     return message
@@ -88,9 +101,6 @@ def where(path: Path | str, layer: str) -> str:
 
 def _read_text(path: Path | str) -> str:
     data = read_bytes(path, "a prototxt")
-    if not is_text(data):
+    if b"\0" in data or kind_of(path, data) in KNOWN_KINDS:
         raise FormatError(f"{path}: is {kind_of(path, data)}, not text; a prototxt is expected here")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")  # comments in an old encoding; Caffe reads such files too
+    return decoded(data.removeprefix(codecs.BOM_UTF8))

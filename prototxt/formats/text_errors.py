@@ -1,45 +1,42 @@
-"""What protobuf says about a faulty prototxt, said to a person: file:line, layer, what was found, what is allowed."""
+"""What is wrong with a prototxt, said to a person: what was found, what is allowed, what to do."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 
-from google.protobuf import text_format
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from prototxt.common.names import did_you_mean
-from prototxt.formats.schema import POOL, NetParameter, SolverParameter
+from prototxt.common.names import nearest
+from prototxt.formats.forks import fork_of
+from prototxt.formats.schema import NetParameter, SolverParameter
 from prototxt.formats.text_places import layer_at, layer_blocks
-
-# Fields that people bring from other Caffes, and what stock Caffe has instead.
-FOREIGN_FIELDS = {
-    "relu6_param": "relu6_param belongs to forks of Caffe; write ReLU6 as ReLU(x) - ReLU(x - 6)",
-}
+from prototxt.formats.text_tokens import BACKSLASHES, UNCLOSED, TextError, shown
 
 _ALLOWED: dict[int, str] = {
     FieldDescriptor.TYPE_INT32: "an integer from -2147483648 to 2147483647",
     FieldDescriptor.TYPE_UINT32: "an integer from 0 to 4294967295",
-    FieldDescriptor.TYPE_INT64: "an integer",
+    FieldDescriptor.TYPE_INT64: "an integer of 64 bits",
     FieldDescriptor.TYPE_FLOAT: "a number",
     FieldDescriptor.TYPE_DOUBLE: "a number",
     FieldDescriptor.TYPE_BOOL: "true or false",
     FieldDescriptor.TYPE_STRING: 'text in quotes, as in "conv1"',
+    FieldDescriptor.TYPE_BYTES: "text in quotes",
+    FieldDescriptor.TYPE_ENUM: "the name of a value",
 }
+_CLOSED = re.compile(r"""^(?:[^"'#]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')*""")
+"""What stands on a line before a string that does not end there."""
+_OTHER_FILES = ((SolverParameter, "a solver's settings"), (NetParameter, "a net"))
 
 
-def explain_parse_error(error: text_format.ParseError, text: str, message_class: type[Message], source: str) -> str:
-    """One sentence for a parse error: ``file:line: layer 'name': what is wrong; what is allowed``."""
-    line = error.GetLine() or 1
-    said = re.sub(r"^\d+:\d+ : ('.*': )?", "", str(error), flags=re.DOTALL)
-    layer = layer_at(text, line)
-    place = f"{source}:{line}: " + (f"layer '{layer.name}': " if layer else "")
-    key = _key_before(text, line, error.GetColumn() or 1)
-    for pattern, explain in _EXPLANATIONS:
-        if match := re.match(pattern, said, re.DOTALL):
-            return place + explain(match, key, message_class)
-    return f"{place}{said.rstrip('.')}"
+def explain(error: TextError, text: str, source: str) -> str:
+    """One sentence for a place that Caffe does not read: ``file:line: layer 'name': what is wrong``."""
+    layer = layer_at(text, error.line)
+    sentence = str(error)
+    if sentence == UNCLOSED:
+        sentence = unclosed_string(_open_string(text.split("\n")[error.line - 1]))
+    return f"{source}:{error.line}: " + (f"layer '{layer.name}': " if layer else "") + sentence
 
 
 def explain_missing_fields(message: Message, text: str, source: str) -> str:
@@ -55,86 +52,88 @@ def explain_missing_fields(message: Message, text: str, source: str) -> str:
     return f"{place}lacks {fields}; add what is missing"
 
 
-def _unknown_field(match: re.Match[str], key: str, message_class: type[Message]) -> str:
-    type_name, name = match.groups()
-    descriptor = POOL.FindMessageTypeByName(type_name)
-    if name in FOREIGN_FIELDS:
-        return f"{descriptor.name} has no field '{name}': {FOREIGN_FIELDS[name]}"
-    for other, what in ((SolverParameter, "a solver's settings"), (NetParameter, "a net")):
-        if (
-            descriptor.name == message_class.__name__ != other.DESCRIPTOR.name
-            and name in other.DESCRIPTOR.fields_by_name
-        ):
-            return (
-                f"'{name}' is a field of {other.DESCRIPTOR.name}; this file is {what}, not a {message_class.__name__}"
-            )
-    names = list(descriptor.fields_by_name)
-    hint = did_you_mean(name, names, f"its fields are {', '.join(names)}")
-    return f"{descriptor.name} has no field '{name}'; {hint}"
+def unknown_field(message: Descriptor, name: str, root: Descriptor) -> str:
+    """A field that Caffe's message lacks: of a fork, of another file, or misspelt."""
+    if fork := fork_of(message.name, name):
+        return f"{message.name} has no field '{name}' in stock Caffe: it belongs to {fork}"
+    for other, what in _OTHER_FILES:
+        if message.name == root.name != other.DESCRIPTOR.name and name in other.DESCRIPTOR.fields_by_name:
+            return f"'{name}' is a field of {other.DESCRIPTOR.name}; this file is {what}, not a {root.name}"
+    names = list(message.fields_by_name)
+    close = nearest(name, names)
+    hint = f"did you mean '{close}'?" if close and _misspelt(name, close) else _fields(name, names)
+    return f"{message.name} has no field '{name}'; {hint}"
 
 
-def _unknown_enum_value(match: re.Match[str], key: str, message_class: type[Message]) -> str:
-    type_name, found = match.groups()
-    values = [value.name for value in POOL.FindEnumTypeByName(type_name).values]
-    return f"{key or type_name.rpartition('.')[2]} must be {_one_of(values)}; got {found}"
+def unknown_enum_value(enum: EnumDescriptor, field: str, found: str) -> str:
+    """A name, or a number, that an enum does not have."""
+    return f"{field} must be {_one_of([value.name for value in enum.values])}; got {found}"
 
 
-def _given_twice(match: re.Match[str], key: str, message_class: type[Message]) -> str:
-    type_name, name = match.groups()
-    return f"'{name}' is given more than once; {type_name.rpartition('.')[2]} takes one"
+def given_twice(message: Descriptor, field: str) -> str:
+    """A second value of a field that takes one."""
+    return f"'{field}' is given more than once; {message.name} takes one"
 
 
-def _wrong_value(match: re.Match[str], key: str, message_class: type[Message]) -> str:
-    allowed = {_ALLOWED[kind] for kind in _types_of_fields_called(key) if kind in _ALLOWED}
-    found = match["found"].strip("'\"") if "found" in match.re.groupindex else ""
-    got = f"; got {found}" if found else ""
-    return f"{key or 'the value'} must be {_one_of(sorted(allowed)) if allowed else 'of another kind'}{got}"
+def wrong_value(field: FieldDescriptor, found: str) -> str:
+    """A value of another kind, or out of range."""
+    allowed = _ALLOWED[field.type]
+    if field.enum_type is not None:
+        allowed = _one_of([value.name for value in field.enum_type.values])
+    return f"{field.name} must be {allowed}" + (f"; got {shown(found)}" if found else "; got nothing")
 
 
-def _expected(match: re.Match[str], key: str, message_class: type[Message]) -> str:
-    if match["what"] == "}" or match["what"] == ">":
-        return f"the block that is open here is never closed; add '{match['what']}'"
-    if match["what"] == "{":
-        return f"'{key}' holds fields: expected '{{' after it" if key else "expected '{'"
-    return f"expected '{match['what']}'" + (f" after '{key}'" if key else "")
+def expected(symbol: str, field: str) -> str:
+    """A colon, or a bracket, that is missing behind a field's name."""
+    if symbol == "{":
+        return f"'{field}' holds fields: expected '{{' after it"
+    return f"expected '{symbol}' after '{field}'"
 
 
-def _stray(match: re.Match[str], key: str, message_class: type[Message]) -> str:
-    found = match["found"]
-    if found in ("}", ">"):
-        return f"this '{found}' closes nothing: there is one too many, or an opening one is missing above"
-    return f"expected the name of a field; got '{found}'"
+def never_closed(bracket: str) -> str:
+    """A block that the text ends in."""
+    return f"the block that is open here is never closed; add '{bracket}'"
 
 
-def _unclosed_string(match: re.Match[str], key: str, message_class: type[Message]) -> str:
-    return f"the text in quotes{f' of {key}' if key else ''} does not end on its line; add the closing quote"
+def closes_nothing(bracket: str) -> str:
+    """A closing bracket where none of its kind is open."""
+    return f"this '{bracket}' closes nothing: there is one too many, or an opening one is missing above"
 
 
-_EXPLANATIONS: list[tuple[str, Callable[[re.Match[str], str, type[Message]], str]]] = [
-    (r'Message type "([\w.]+)" has no field named "(\w+)"', _unknown_field),
-    (r'Enum type "([\w.]+)" has no value (?:named|with number) (\S+?)\.?$', _unknown_enum_value),
-    (r'Message type "([\w.]+)" should not have multiple "(\w+)" fields', _given_twice),
-    (r"Couldn't parse (?:integer|float): (?P<found>\S+)", _wrong_value),
-    (r"Value out of range: (?P<found>\S+)", _wrong_value),
-    (r"Expected string but found: (?P<found>.+)", _wrong_value),
-    (r'Expected "true" or "false"', _wrong_value),
-    (r'Expected "(?P<what>.)"', _expected),
-    (r"Expected identifier or number, got (?P<found>.+?)\.$", _stray),
-    (r"String missing ending quote", _unclosed_string),
-]
+def stray(found: str) -> str:
+    """Something else where a field should begin."""
+    return f"expected the name of a field; got {shown(found)!r}"
 
 
-def _key_before(text: str, line: int, column: int) -> str:
-    """Name of the field whose value begins at a place (both counted from 1)."""
-    lines = text.split("\n")
-    before = "\n".join([*lines[max(0, line - 3) : line - 1], lines[line - 1][: column - 1] if lines else ""])
-    match = re.search(r"(\w+)\s*:?\s*\[?\s*$", before)
-    return match.group(1) if match else ""
+def unclosed_string(string: str) -> str:
+    """A string that runs over its line: a closing quote is missing, or a backslash stands before it."""
+    if escaped := re.match(r""".*?(?<!\\)(?:\\\\)*\\["'](?=\s*(?:[#,;}]|$))""", string):
+        return f"the backslash before the last quote of {shown(escaped.group())} escapes it; {BACKSLASHES}"
+    return f"the text in quotes {shown(string)} does not end on its line; add the closing quote"
 
 
-def _types_of_fields_called(name: str) -> set[int]:
-    messages = NetParameter.DESCRIPTOR.file.message_types_by_name.values()
-    return {message.fields_by_name[name].type for message in messages if name in message.fields_by_name}
+def path_with_control_characters(field: str, string: str) -> str:
+    """A path in which a backslash and the letter behind it are a line break or the like."""
+    return f"{field} {shown(string)} has a control character, as a backslash begins an escape; {BACKSLASHES}"
+
+
+def _open_string(line: str) -> str:
+    """The string of a line that does not end on it, with its quote."""
+    rest = _CLOSED.sub("", line, count=1)
+    return rest.rstrip()
+
+
+def _misspelt(name: str, close: str) -> bool:
+    """Whether two names may be the same word: those of which one has a word more mean different things."""
+    return len(name.split("_")) == len(close.split("_")) or name.replace("_", "") == close.replace("_", "")
+
+
+def _fields(name: str, names: Iterable[str]) -> str:
+    """What a message has instead; of layers' settings only the general fields, as there are too many others."""
+    general = [each for each in names if not each.endswith("_param")]
+    if name.endswith("_param") and len(general) > 1:
+        return "it belongs to a fork of Caffe, and this project does not know which"
+    return f"its fields are {', '.join(names)}"
 
 
 def _one_of(values: list[str]) -> str:

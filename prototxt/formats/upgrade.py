@@ -176,15 +176,15 @@ def _with_input_layer(net: NetParameter, source: str) -> NetParameter:
     shapes = [list(shape.dim) for shape in net.input_shape]
     if not shapes:
         dims = list(net.input_dim)
-        shapes = [dims[start : start + 4] for start in range(0, len(dims), 4)]
-    if shapes and (len(shapes) != len(net.input) or (not net.input_shape and len(net.input_dim) % 4)):
+        shapes = [dims[start : start + 4] for start in range(0, len(dims) - 3, 4)]
+    if (net.input_shape or net.input_dim) and len(shapes) < len(net.input):
         raise FormatError(
             f"{source}: has {len(net.input)} inputs but {len(net.input_shape)} input_shape and {len(net.input_dim)} "
             "input_dim; give every input one input_shape, or four input_dim"
         )
     if shapes:
         layer = upgraded.layer.add(name="input", type="Input", top=net.input)
-        for shape in shapes:
+        for shape in shapes[: len(net.input)]:  # Caffe does not look at surplus ones
             layer.input_param.shape.add(dim=shape)
     upgraded.layer.extend(net.layer)
     return upgraded

@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
+
+from prototxt.formats.text_tokens import decoded
 
 M = TypeVar("M", bound=Message)
 
@@ -131,13 +134,29 @@ def numbers(data: memoryview, field: Field, dtype: np.dtype, stop: int) -> tuple
 
 
 def decode(message_class: type[M], data: bytes) -> M:
-    """Let protobuf decode a small message.
+    """Let protobuf decode a small message; text in it that is no UTF-8 is read as a prototxt's is (`decoded`).
 
     Raises
     ------
     WireError : if it cannot.
     """
     try:
-        return message_class.FromString(data)
+        message = message_class.FromString(data)
     except DecodeError:
         raise WireError(f"{len(data)} bytes are no {message_class.__name__}") from None
+    _decode_texts(message)
+    return message
+
+
+def _decode_texts(message: Message) -> None:
+    """Replace texts that are no UTF-8, which protobuf hands out as bytes."""
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for inner in value if field.is_repeated else [value]:
+                _decode_texts(inner)
+        elif field.type == FieldDescriptor.TYPE_STRING and field.is_repeated:
+            for place, text in enumerate(value):
+                if isinstance(text, bytes):
+                    value[place] = decoded(text)
+        elif field.type == FieldDescriptor.TYPE_STRING and isinstance(value, bytes):
+            setattr(message, field.name, decoded(value))

@@ -10,33 +10,34 @@ from tqdm import trange
 from prototxt.common.errors import InputError
 from prototxt.formats.text import read_net
 from torchcaffe.commands.device import choose_device
-from torchcaffe.commands.flags import Flags
+from torchcaffe.commands.flags import Call
+from torchcaffe.echo import echo_layers, echo_net
 from torchcaffe.network import Network
 from torchcaffe.scores import MeanScores, scores
-from torchcaffe.snapshot import load_weights
-from torchcaffe.stored import Stored
+from torchcaffe.snapshot import load_weights, warn_of_fillers
+from torchcaffe.stored import Stored, say_zeros
 
 log = logging.getLogger(__name__)
 
 
-def test(flags: Flags) -> None:
+def test(call: Call) -> None:
     """Run ``-iterations`` batches through a model with its weights, and log every output and its mean.
 
     Raises
     ------
     InputError : anything that is wrong with the flags, the net, its weights or data.
     """
-    model = flags.required("model", "a model definition to score")
-    weights = flags.required("weights", "model weights to score")
-    network = open_network(model, flags, "TEST")
+    model = call.required("model", "a model definition to score")
+    weights = call.required("weights", "model weights to score")
+    network = open_network(model, call, "TEST")
     missing = load_weights(Stored(network), weights.split(","))
-    for name in missing:
-        log.warning("Layer %s has no weights in %s; it keeps what its filler gave", name, weights)
-    log.info("Running for %d iterations.", flags.iterations)
+    warn_of_fillers(missing, weights)
+    zeros = network.zeros()
+    log.info("Running for %d iterations.", call.number("iterations"))
     means = MeanScores()
-    for index in trange(flags.iterations, unit="batch", disable=None):
+    for index in trange(call.number("iterations"), unit="batch", disable=None):
         with torch.no_grad():
-            values = network.run()
+            values = network.run(zeros)
             batch = scores(network, values)
             means.add(float(network.loss(values)), batch)
         for score in batch:
@@ -48,15 +49,20 @@ def test(flags: Flags) -> None:
         log.warning("These are not the scores of a trained net: no weights for %s", ", ".join(missing))
 
 
-def open_network(model: str, flags: Flags, default_phase: str) -> Network:
+def open_network(model: str, call: Call, default_phase: str) -> Network:
     """The net of ``-model`` in the state and on the device that the flags say.
 
     Raises
     ------
     InputError : ``-iterations`` is not positive, or the net cannot be made.
     """
-    if flags.iterations < 1:
-        raise InputError(f"-iterations must be at least 1; got {flags.iterations}")
-    device = choose_device(flags.gpu)
+    iterations, phase = call.number("iterations"), call.text("phase") or default_phase
+    if iterations < 1:
+        raise InputError(f"-iterations must be at least 1; got {iterations}")
+    device = choose_device(call.text("gpu"))
     net = read_net(model)
-    return Network(net, flags.phase or default_phase, device, level=flags.level, stages=flags.stages)
+    network = Network(net, phase, device, level=call.number("level"), stages=call.words("stage"))
+    echo_net(network.net)
+    echo_layers(network)
+    say_zeros(network)
+    return network

@@ -11,21 +11,22 @@ from torch import Tensor
 from tqdm import trange
 
 from prototxt.net.graph import Node, Value
-from torchcaffe.commands.flags import Flags
+from torchcaffe.commands.flags import Call
 from torchcaffe.commands.test import open_network
 from torchcaffe.network import Network
+from torchcaffe.tape import nodes_under_loss
 
 log = logging.getLogger(__name__)
 
 
-def time(flags: Flags) -> None:
+def time(call: Call) -> None:
     """Time ``-iterations`` passes forward and backward, layer by layer, in milliseconds.
 
     Raises
     ------
     InputError : anything that is wrong with the flags or the net.
     """
-    network = open_network(flags.required("model", "a model definition to time"), flags, "TRAIN")
+    network = open_network(call.required("model", "a model definition to time"), call, "TRAIN")
     timer = LayerTimer(network)
     log.info("Performing Forward")
     log.info("Initial loss: %g", timer.forward())
@@ -33,14 +34,14 @@ def time(flags: Flags) -> None:
     timer.backward()
     timer.reset()
     log.info("*** Benchmark begins ***")
-    log.info("Testing for %d iterations.", flags.iterations)
+    log.info("Testing for %d iterations.", call.number("iterations"))
     start = timer.now()
-    for index in trange(flags.iterations, unit="pass", disable=None):
+    for index in trange(call.number("iterations"), unit="pass", disable=None):
         before = timer.now()
         timer.forward()
         timer.backward()
         log.info("Iteration: %d forward-backward time: %g ms.", index + 1, timer.now() - before)
-    _report(timer, flags.iterations, timer.now() - start)
+    _report(timer, call.number("iterations"), timer.now() - start)
 
 
 def _report(timer: LayerTimer, iterations: int, total: float) -> None:
@@ -66,6 +67,7 @@ class LayerTimer:
 
     def __init__(self, network: Network) -> None:
         self.network = network
+        self._under_loss = nodes_under_loss(network)
         self.reset()
 
     def reset(self) -> None:
@@ -80,11 +82,14 @@ class LayerTimer:
         return clock.perf_counter() * 1000
 
     def forward(self) -> float:
-        """One pass; every layer gets bottoms cut off from the layers before it. Returns the loss."""
-        self._values: dict[Value, Tensor] = {}
+        """One pass, inputs on zeros; every layer gets bottoms cut off from the layers before it. Returns the loss."""
+        zeros = self.network.zeros()
+        self._values: dict[Value, Tensor] = {value: zeros[value] for value in self.network.graph.inputs}
         self._bottoms: dict[Node, list[Tensor]] = {}
         for node in self.network.graph.layers:
             bottoms = self._bottoms[node] = [self._bottom(node, place) for place in range(len(node.bottoms))]
+            if node.type == "Input":
+                continue
             start = self.now()
             tops = self.network.call_layer(node, bottoms)
             self.forward_times[node] += self.now() - start
@@ -92,12 +97,17 @@ class LayerTimer:
         return self.network.loss(self._values).item()
 
     def backward(self) -> None:
-        """The way back of the last `forward`; gradients of parameters are thrown away."""
+        """The way back of the last `forward`; gradients of parameters are thrown away.
+
+        As in Caffe every layer computes the gradients of its parameters, of zeros where no loss lies above it.
+        """
         gradients: dict[Value, Tensor] = {
             value: torch.full_like(self._values[value], weight) for value, weight in self.network.loss_weights.items()
         }
         for node in reversed(self.network.graph.layers):
-            tops = [value for value in node.tops if value in gradients and self._values[value].requires_grad]
+            tops = [value for value in node.tops if self._values[value].requires_grad]
+            for top in tops:
+                gradients.setdefault(top, torch.zeros_like(self._values[top]))
             start = self.now()
             if tops:
                 torch.autograd.backward([self._values[top] for top in tops], [gradients[top] for top in tops])
@@ -109,5 +119,6 @@ class LayerTimer:
 
     def _bottom(self, node: Node, place: int) -> Tensor:
         value = self._values[node.bottoms[place]]
-        cut = self.network.layers[node.index].cuts_gradient(place, self.network.net.force_backward)
-        return value.detach().requires_grad_(value.requires_grad and not cut)
+        force = self.network.net.force_backward
+        wanted = force or (value.requires_grad and node in self._under_loss)
+        return value.detach().requires_grad_(wanted and not self.network.layers[node.index].cuts_gradient(place, force))

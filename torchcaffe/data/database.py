@@ -1,4 +1,4 @@
-"""Data: batches of ``Datum`` records from an LMDB."""
+"""Data: batches of ``Datum`` records from an LMDB or a LevelDB."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import ClassVar
 from weakref import WeakValueDictionary
 
 import cv2
-import lmdb
 import numpy as np
 from google.protobuf.message import DecodeError
 
@@ -18,6 +17,7 @@ from torchcaffe.data.batches import BatchLayer
 from torchcaffe.data.image_list import to_planes
 from torchcaffe.data.order import WHOLE, batched
 from torchcaffe.data.prefetch import Prefetch
+from torchcaffe.data.records import READERS
 from torchcaffe.data.transform import Draw, Transform
 from torchcaffe.layer import Arity, Shape
 from torchcaffe.registry import layer
@@ -29,10 +29,13 @@ Plan = list[tuple[Record, Draw]]
 
 DECODE = {(True, False): cv2.IMREAD_COLOR, (False, True): cv2.IMREAD_GRAYSCALE, (False, False): cv2.IMREAD_UNCHANGED}
 """How encoded pictures are decoded, by (force_color, force_gray)."""
+BACKENDS = {DataParameter.LMDB: "lmdb", DataParameter.LEVELDB: "leveldb"}
+MDB = "data.mdb"
+"""The file that an LMDB's folder has."""
 
 
 class DatumBatches:
-    """Endless batches (pictures, labels) of the records of an LMDB, in the order of their keys.
+    """Endless batches (pictures, labels) of the records of a database, in the order of their keys.
 
     Parameters
     ----------
@@ -49,7 +52,8 @@ class DatumBatches:
 
     Raises
     ------
-    NetError : no source or batch size, a LevelDB, or a first record that the transform does not fit.
+    NetError : no source or batch size, an LMDB without ``backend: LMDB``, or a first record that the transform does not
+        fit.
     FormatError : the database cannot be opened, is empty, or its first record is no ``Datum``.
     """
 
@@ -68,7 +72,7 @@ class DatumBatches:
         self._decode = DECODE[color, gray]
         self._transform = transform
         self._random = np.random.default_rng(seed)
-        self._database = open_database(Path(param.source))
+        self._database = open_database(Path(param.source), BACKENDS[param.backend])
         first, _ = decode_datum(next(self._database.records()), self._decode)
         self.shapes: list[Shape] = [(param.batch_size, *transform.output_shape(first.shape)), (param.batch_size,)]
         self._prefetch = Prefetch(self._plans(param.batch_size, share), self.load, param.prefetch)
@@ -141,7 +145,7 @@ def decode_datum(record: Record, flag: int = cv2.IMREAD_UNCHANGED) -> tuple[np.n
     try:
         datum = Datum.FromString(value)
     except DecodeError:
-        raise FormatError(f"{where}: is not a Datum; make the LMDB with Caffe's convert_imageset") from None
+        raise FormatError(f"{where}: is not a Datum; make the database with convert_imageset") from None
     if datum.encoded:
         picture = cv2.imdecode(np.frombuffer(datum.data, np.uint8), flag) if datum.data else None
         if picture is None or picture.dtype != np.uint8:
@@ -155,61 +159,56 @@ def decode_datum(record: Record, flag: int = cv2.IMREAD_UNCHANGED) -> tuple[np.n
 
 
 class Database:
-    """An LMDB that is read.
+    """A database that is read.
 
-    LMDB allows a database to be opened once in a process; the nets of a solver's phases may read the same one, so
-    `open_database` hands out what is open already.
+    LMDB and LevelDB allow a database to be opened once in a process; the nets of a solver's phases may read the same
+    one, so `open_database` hands out what is open already.
     """
 
-    open_ones: ClassVar[WeakValueDictionary[Path, Database]] = WeakValueDictionary()
+    open_ones: ClassVar[WeakValueDictionary[tuple[Path, str], Database]] = WeakValueDictionary()
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, backend: str = "lmdb") -> None:
         self.path = path
-        self._environment = lmdb.open(str(path), readonly=True, lock=False, create=False, subdir=path.is_dir())
+        self._records = READERS[backend](path)
 
     def __len__(self) -> int:
-        return self._environment.stat()["entries"]
+        return len(self._records)
 
     def records(self) -> Iterator[Record]:
         """All records in the order of their keys."""
-        with self._environment.begin() as transaction:
-            for key, value in transaction.cursor():
-                yield f"{self.path}, key {key.decode(errors='replace')!r}", value
+        for key, value in self._records.items():
+            yield f"{self.path}, key {key.decode(errors='replace')!r}", bytes(value)
 
-    def items(self) -> Iterator[tuple[bytes, memoryview]]:
+    def items(self) -> Iterator[tuple[bytes, bytes | memoryview]]:
         """Keys and records in the order of the keys; a record's memory is good until the next one is asked for."""
-        with self._environment.begin(buffers=True) as transaction:
-            for key, value in transaction.cursor():
-                yield bytes(key), value
+        return self._records.items()
 
     def get(self, key: bytes) -> bytes | None:
         """A copy of one record; None if there is no such key. May be called from any thread."""
-        with self._environment.begin() as transaction:
-            return transaction.get(key)
+        return self._records.get(key)
 
 
-def open_database(source: Path) -> Database:
-    """Open an LMDB, a folder or a file.
+def open_database(source: Path, backend: str = "lmdb") -> Database:
+    """Open a database; an LMDB may be a folder or a file.
+
+    Parameters
+    ----------
+    backend : "lmdb" or "leveldb".
 
     Raises
     ------
     FormatError : it is none, or empty.
+    InputError : a LevelDB is to be read without plyvel.
     """
     path = source.resolve()
-    try:
-        database = Database.open_ones.get(path) or Database(path)
-    except lmdb.Error as error:
-        raise FormatError(f"{source}: cannot be opened as an LMDB ({error}); check the layer's source") from None
+    database = Database.open_ones.get((path, backend)) or Database(path, backend)
     if not len(database):
-        raise FormatError(f"{source}: the LMDB is empty; fill it with Caffe's convert_imageset")
-    return Database.open_ones.setdefault(path, database)
+        raise FormatError(f"{source}: the database holds no record; fill it with convert_imageset")
+    return Database.open_ones.setdefault((path, backend), database)
 
 
 def _check(param: DataParameter, where: str) -> None:
     if not param.source or not param.batch_size:
         raise NetError(f"{where}: data_param needs a source and a positive batch_size")
-    if param.backend != DataParameter.LMDB:
-        raise NetError(
-            f"{where}: backend is LEVELDB (Caffe's default), which is not supported; set backend: LMDB and give an "
-            "LMDB (convert_imageset -backend lmdb)"
-        )
+    if param.backend == DataParameter.LEVELDB and not param.HasField("backend") and (Path(param.source) / MDB).exists():
+        raise NetError(f"{where}: {param.source} is an LMDB, and Caffe's default is LevelDB; set backend: LMDB")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from prototxt.common.errors import NetError
+from prototxt.common.errors import FormatError, NetError
 from prototxt.formats.blob import read_blob
 from prototxt.formats.schema import TransformationParameter
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Transform:
     mirror : flip a picture left-right with probability one half (in both phases, as Caffe).
     crop_size : side of the square that is cut out, in pixels; 0 keeps the picture.
     random_crop : the square lies anywhere (phase TRAIN) or in the centre (TEST).
-    mean : subtracted: an image (C, H, W) of the size *before* the crop, or (C, 1, 1) or (1, 1, 1) values; None is 0.
+    mean_image : subtracted: (C, H, W), of the size *before* the crop.
+    mean_value : subtracted in its place: (C, 1, 1), or (1, 1, 1) for all channels.
     where : the layer and its place in the prototxt, for errors.
     """
 
@@ -42,7 +46,8 @@ class Transform:
     mirror: bool = False
     crop_size: int = 0
     random_crop: bool = False
-    mean: np.ndarray | None = None
+    mean_image: np.ndarray | None = None
+    mean_value: np.ndarray | None = None
     where: str = "transform_param"
 
     @classmethod
@@ -56,8 +61,11 @@ class Transform:
         """
         if param.force_color and param.force_gray:
             raise NetError(f"{where}: force_color and force_gray are both set; keep one of them")
-        mean = _mean(param, where)
-        return cls(param.scale, param.mirror, param.crop_size, phase == "TRAIN", mean, where)
+        if param.mean_file and param.mean_value:
+            raise NetError(f"{where}: mean_file and mean_value are both set; keep one of them")
+        image = read_mean_image(param.mean_file, where) if param.mean_file else None
+        values = np.array(param.mean_value, np.float32)[:, None, None] if param.mean_value else None
+        return cls(param.scale, param.mirror, param.crop_size, phase == "TRAIN", image, values, where)
 
     def draw(self, random: np.random.Generator) -> Draw:
         """Random numbers for one picture; none are drawn where none are needed."""
@@ -98,8 +106,10 @@ class Transform:
         top, left = self._corner(picture.shape, draw)
         window = (slice(None), slice(top, top + height), slice(left, left + width))
         pixels = picture[window].astype(np.float32)
-        if self.mean is not None:
-            pixels -= self.mean[window] if self.mean.shape[1:] == picture.shape[1:] else self.mean
+        if self.mean_image is not None:
+            pixels -= self.mean_image[window]
+        elif self.mean_value is not None:
+            pixels -= self.mean_value
         if self.scale != 1:
             pixels *= np.float32(self.scale)
         return np.ascontiguousarray(pixels[:, :, ::-1]) if draw.mirror else pixels
@@ -113,29 +123,36 @@ class Transform:
         return rows // 2, columns // 2
 
     def _check_mean(self, shape: tuple[int, int, int]) -> None:
-        if self.mean is None or self.mean.shape == shape:
-            return
-        if self.mean.shape[1:] != (1, 1):
+        if self.mean_image is not None and self.mean_image.shape != shape:
             raise NetError(
-                f"{self.where}: the mean image is {_size(self.mean.shape)} and the picture {_size(shape)} "
+                f"{self.where}: the mean image is {_size(self.mean_image.shape)} and the picture {_size(shape)} "
                 "(channels×height×width); they must be the same before the crop"
             )
-        if len(self.mean) not in (1, shape[0]):
+        if self.mean_value is not None and len(self.mean_value) not in (1, shape[0]):
             raise NetError(
-                f"{self.where}: {len(self.mean)} mean_value for a picture of {shape[0]} channels; "
+                f"{self.where}: {len(self.mean_value)} mean_value for a picture of {shape[0]} channels; "
                 "give one value, or one for every channel"
             )
 
 
-def _mean(param: TransformationParameter, where: str) -> np.ndarray | None:
-    if param.mean_file and param.mean_value:
-        raise NetError(f"{where}: mean_file and mean_value are both set; keep one of them")
-    if param.mean_file:
-        image = read_blob(Path(param.mean_file))
-        return np.ascontiguousarray(image.reshape(image.shape[-3:]), dtype=np.float32)
-    if param.mean_value:
-        return np.array(param.mean_value, dtype=np.float32)[:, None, None]
-    return None
+def read_mean_image(path: str, where: str) -> np.ndarray:
+    """Read a ``mean_file`` as (C, H, W) float32; of several images in it the first, as Caffe does.
+
+    Raises
+    ------
+    FormatError : it cannot be read, or holds no image.
+    """
+    blob = read_blob(Path(path))
+    if blob.ndim not in (3, 4) or not blob.size:
+        raise FormatError(
+            f"{where}: the mean file {path} has shape {_size(blob.shape) or '()'}, which is no image "
+            "(channels×height×width); make it with compute_image_mean, or write mean_value"
+        )
+    if blob.ndim == 4 and len(blob) > 1:
+        log.warning(
+            "%s: the mean file %s holds %d images; the first is subtracted, as in Caffe", where, path, len(blob)
+        )
+    return np.ascontiguousarray(blob[0] if blob.ndim == 4 else blob, np.float32)
 
 
 def _size(shape: tuple[int, ...]) -> str:

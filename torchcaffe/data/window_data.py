@@ -112,22 +112,22 @@ class WindowBatches:
                 f"{self.where}: {window.picture.path} has {width}×{height} pixels; window {window.box} is outside"
             )
         square = self._param.crop_mode == "square"
-        side, mean = self._transform.crop_size, self._transform.mean
+        side = self._transform.crop_size
         cut = place_window(window.box, (height, width), side, self._param.context_pad, square, mirror)
         x1, y1, x2, y2 = cut.box
         part = picture.transpose(1, 2, 0)[y1 : y2 + 1, x1 : x2 + 1]
         part = cv2.resize(part, (cut.width, cut.height), interpolation=cv2.INTER_LINEAR)
         part = part[:, ::-1] if mirror else part
         values = part.transpose(2, 0, 1).astype(np.float32)
-        if mean is not None:
-            values -= self._mean_at(mean, cut)
+        values -= self._mean_at(cut)
         rows, columns = slice(cut.top, cut.top + cut.height), slice(cut.left, cut.left + cut.width)
         item[:, rows, columns] = values * np.float32(self._param.scale)
 
-    def _mean_at(self, mean: np.ndarray, cut: Cut) -> np.ndarray:
+    def _mean_at(self, cut: Cut) -> np.ndarray | float:
         """The mean where a part lies; Caffe takes the offset of the columns for the rows too."""
-        if mean.shape[1:] == (1, 1):
-            return mean
+        mean = self._transform.mean_image
+        if mean is None:
+            return 0.0 if self._transform.mean_value is None else self._transform.mean_value
         offset = (mean.shape[2] - self._transform.crop_size) // 2
         top, left = offset + cut.top, offset + cut.left
         return mean[:, top : top + cut.height, left : left + cut.width]
@@ -204,7 +204,7 @@ def _round(value: np.float32) -> int:
 
 
 def _check(param: WindowDataParameter, transform: Transform, where: str) -> None:
-    side, mean = transform.crop_size, transform.mean
+    side, mean = transform.crop_size, transform.mean_image
     if not param.source or not param.batch_size or not side:
         raise NetError(f"{where}: window_data_param needs source and batch_size > 0, transform_param crop_size > 0")
     if param.crop_mode not in CROP_MODES or 2 * param.context_pad >= side:
@@ -214,7 +214,9 @@ def _check(param: WindowDataParameter, transform: Transform, where: str) -> None
         )
     if not 0 <= param.fg_fraction <= 1:
         raise NetError(f"{where}: fg_fraction must lie in [0, 1]; got {param.fg_fraction:g}")
-    if mean is not None and (len(mean) not in (1, 3) or (mean.shape[1:] != (1, 1) and min(mean.shape[1:]) < side)):
+    if mean is not None and (len(mean) != 3 or min(mean.shape[1:]) < side):
         raise NetError(
-            f"{where}: the mean has shape {mean.shape}; it must have 3 channels and be {side}×{side} at least"
+            f"{where}: the mean image has shape {mean.shape}; it must have 3 channels and be {side}×{side} at least"
         )
+    if transform.mean_value is not None and len(transform.mean_value) not in (1, 3):
+        raise NetError(f"{where}: {len(transform.mean_value)} mean_value; give one, or one for each of 3 channels")

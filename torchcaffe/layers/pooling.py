@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from torch.nn import functional as F
 from prototxt.formats.schema import PoolingParameter, SPPParameter
 from torchcaffe.layer import Layer, Shape
 from torchcaffe.registry import layer
+
+log = logging.getLogger(__name__)
 
 Pair = tuple[int, int]
 LOWEST = float(torch.finfo(torch.float32).min)
@@ -61,6 +64,8 @@ class Pooling(Layer):
         self.stride = self._pair("stride", "stride") or (1, 1)
         self.pad = self._pair("pad", "pad") or (0, 0)
         self.ceil = param.round_mode == PoolingParameter.CEIL
+        if not self.ceil:
+            log.info("Layer %s rounds its size down (round_mode or ceil_mode), which stock Caffe cannot", self.name)
         if param.global_pooling and self.kernel:
             raise ValueError("global_pooling takes the whole map; remove kernel_size")
         if param.global_pooling and (self.pad != (0, 0) or self.stride != (1, 1)):

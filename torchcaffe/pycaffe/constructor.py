@@ -12,6 +12,8 @@ from prototxt.formats.weights import read_weights
 from torchcaffe.layers.python import UserCodeError
 from torchcaffe.mode import TEST, TRAIN, current_device
 from torchcaffe.network import Network
+from torchcaffe.snapshot import warn_of_fillers
+from torchcaffe.stored import Stored
 
 PHASES = {TRAIN: "TRAIN", TEST: "TEST"}
 
@@ -37,9 +39,12 @@ def read_network(
     net = read_net(path)
     loaded = None if weights is None else read_weights(weights, net)
     try:
-        return Network(net, PHASES[phase], current_device(), loaded, None, level, stages or ())
+        network = Network(net, PHASES[phase], current_device(), loaded, None, level, stages or ())
     except UserCodeError:
         raise
     except NetError as error:
         source = f"{path} with {weights}" if weights else str(path)
         raise type(error)(f"{source}: {error}") from error
+    if loaded is not None:
+        warn_of_fillers(Stored(network).without_weights(loaded), weights)
+    return network

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from prototxt.common.errors import NetError
-from prototxt.formats.weights import read_weights, write_weights
+from prototxt.formats.weights import write_weights
 from prototxt.formats.weights_hdf5 import read_hdf5, write_hdf5
 from prototxt.net.graph import Value
 from torchcaffe.blob import Activation, ParameterBlob
@@ -28,7 +28,9 @@ from torchcaffe.pycaffe.constructor import argument_names, read_network
 from torchcaffe.pycaffe.named import Named
 from torchcaffe.pycaffe.users_errors import users_errors
 from torchcaffe.pycaffe.views import BlobPlaces, LayerView
+from torchcaffe.snapshot import load_weights, warn_of_fillers
 from torchcaffe.solver_nets import share_trained_layers
+from torchcaffe.stored import Stored
 from torchcaffe.tape import Tape
 
 Callback = Callable[[int], Any]
@@ -245,8 +247,8 @@ class Net:
     # -- weights and shapes -----------------------------------------------------------------------------------------
 
     def copy_from(self, path: str | Path) -> None:
-        """Load weights into the layers of the same names."""
-        self.network.load(read_weights(path, self.network.net))
+        """Load weights into the layers of the same names; layers that the file leaves out are named in the log."""
+        warn_of_fillers(load_weights(Stored(self.network), [path]), path)
 
     def share_with(self, other: Net) -> None:
         """Use the parameters of another net's layers of the same names: the same memory from then on."""
@@ -264,7 +266,9 @@ class Net:
 
     def load_hdf5(self, path: str | Path) -> None:
         """Load weights from HDF5, whatever the file's name."""
-        self.network.load(read_hdf5(path, self.network.net))
+        weights = read_hdf5(path, self.network.net)
+        self.network.load(weights)
+        warn_of_fillers(Stored(self.network).without_weights(weights), path)
 
     @users_errors()
     def reshape(self) -> None:

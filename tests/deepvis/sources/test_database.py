@@ -80,7 +80,7 @@ def test_two_readers_of_one_database(tmp_path: Path) -> None:
 
 
 def test_databases_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="the LMDB is empty"):
+    with pytest.raises(ImageError, match="the database holds no record"):
         open_images(write(tmp_path / "empty", {}))
     (tmp_path / "level").mkdir()
     (tmp_path / "level/CURRENT").write_text("MANIFEST-000002")

@@ -14,6 +14,7 @@ import pytest
 
 from entropy import SolverSettings, Task, check, measure, merge, plan, read_plan, write
 from entropy.__main__ import main
+from entropy.split_folder.checking import Loss
 from prototxt.formats.schema import NetParameter, SolverParameter, V1LayerParameter
 from prototxt.formats.text import parse_net, read_net, read_solver, to_text, write_message
 from prototxt.formats.weights import read_weights, weights_hash
@@ -165,7 +166,7 @@ def test_a_net_and_a_caffemodel_of_the_v1_form(small, table, tmp_path, monkeypat
     made = plan(table, 2, share=0.4).model_copy(update={"weights_hash": weights_hash(read_weights("old.caffemodel"))})
     settings = SolverSettings(base_lr=0.01, max_iter=3)
     written = write(made, "old.prototxt", "old.caffemodel", settings)
-    losses = {loss.engine: loss.plain for loss in check("run")}
+    losses = {found.engine: found.plain for found in check("run") if isinstance(found, Loss)}
     assert set(losses) == {"torchcaffe", "caffe"}
     # Stock Caffe on the old files themselves, dropout aside: the same loss.
     dropout = 'type: "Dropout" bottom: "fc3" top: "fc3"'
@@ -222,7 +223,7 @@ def test_several_phases_share_their_data_and_heads_stay_whole(small, table, tmp_
     specs = {layer.name: [spec.lr_mult for spec in layer.param] for layer in written.split.net.layer}
     assert specs["fc4"] == [1, 2]
     assert specs["other"] == [10, 20]
-    assert [loss.engine for loss in check("run")] == ["torchcaffe", "caffe"]
+    assert [found.engine for found in check("run")] == ["torchcaffe", "caffe"] * 2  # losses, then gradients
     log = type_in(written.command, tmp_path)
     assert len(re.findall(r"Testing net \(#1\)", log)) == 3
     merged = merge("run", "run/split_iter_4.caffemodel", "merged.caffemodel")

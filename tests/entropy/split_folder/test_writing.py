@@ -200,7 +200,7 @@ def test_a_train_val_net_as_it_is_keeps_its_data(small, made, tmp_path, monkeypa
     result = write(made, "train_val.prototxt", small.weights, SolverSettings(max_iter=2), out="out")
     assert any("new layers, filled with seed 1: extra" in note for note in result.notes)
     assert any("BatchNorm" in note for note in result.notes)
-    (loss,) = check("out", use_caffe=False)
+    loss, _ = check("out", use_caffe=False)
     assert loss.plain > 0
     train(tmp_path / "out")
     monkeypatch.chdir(tmp_path)

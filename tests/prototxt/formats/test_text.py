@@ -39,7 +39,10 @@ def in_layer(inside):
         (in_layer("convolution_param { bias_term: maybe }"), "bias_term must be true or false"),
         (in_layer("bottom: data"), 'bottom must be text in quotes, as in "conv1"; got data'),
         (in_layer("convolution_param: 5"), "'convolution_param' holds fields: expected '{' after it"),
-        (in_layer("relu6_param { }"), "relu6_param belongs to forks of Caffe"),
+        (
+            in_layer("relu6_param { }"),
+            "relu6_param' in stock Caffe: it belongs to MobileNet's forks; write ReLU6 as ReLU(x)",
+        ),
     ],
 )
 def test_error_names_file_line_layer_and_what_is_allowed(text, sentence):
@@ -55,7 +58,7 @@ def test_error_names_file_line_layer_and_what_is_allowed(text, sentence):
     [
         ('layer {\n  name: "a"\n', "net.prototxt:2: layer 'a': the block that is open here is never closed; add '}'"),
         ('layer { name: "a" }\n}', "net.prototxt:2: this '}' closes nothing"),
-        ('name: "a\nlayer {}', "net.prototxt:1: the text in quotes of name does not end on its line"),
+        ('name: "a\nlayer {}', 'net.prototxt:1: the text in quotes "a does not end on its line'),
         ("base_lr: 0.1", "'base_lr' is a field of SolverParameter; this file is a solver's settings"),
         ("@", "net.prototxt:1: expected the name of a field; got '@'"),
         (

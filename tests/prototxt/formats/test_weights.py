@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prototxt.common.errors import FormatError, NetError
 from prototxt.formats import wire
 from prototxt.formats.schema import BlobProto, NetParameter, V0LayerParameter, V1LayerParameter
-from prototxt.formats.text import parse_net, write_message
+from prototxt.formats.text import parse_net, read_net, write_message
 from prototxt.formats.weights import read_model, read_weights, weights_hash, write_weights
 from prototxt.formats.weights_hdf5 import read_hdf5
 
@@ -39,6 +39,16 @@ def assert_same(found, wanted):
         for a, b in zip(found[name], arrays, strict=True):
             assert a.dtype == np.float32
             assert a.tobytes() == b.tobytes()
+
+
+def test_a_name_that_is_no_utf8_is_the_same_in_text_and_weights(tmp_path):
+    text = b"name: 'gr\xf6\xdfe' layer { name: 'caf\xe9' type: 'InnerProduct' bottom: '\xe9' bottom: 'b' }"
+    (tmp_path / "net.prototxt").write_bytes(text)
+    named = b"\x0a\x04caf\xe9\x12\x0cInnerProduct\x1a\x01\xe9\x1a\x01b\x3a\x06\x2a\x04" + np.float32(3).tobytes()
+    (tmp_path / "a.caffemodel").write_bytes(wire.delimited(1, b"gr\xf6\xdfe") + wire.delimited(100, named))
+    net, weights = read_model(tmp_path / "a.caffemodel")
+    assert list(weights) == [read_net(tmp_path / "net.prototxt").layer[0].name] == ["café"]
+    assert (net.name, list(net.layer[0].bottom)) == ("größe", ["é", "b"])
 
 
 @pytest.mark.parametrize("suffix", ["caffemodel", "caffemodel.h5"])

@@ -1,4 +1,4 @@
-"""``torchcaffe train|test|time`` as a user calls it, in-process."""
+"""``torchcaffe train|test|time`` as a user calls it, in-process; `test_flags.py` is about flags alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,7 @@ from prototxt.common.errors import InputError
 from prototxt.formats.text import parse_net, write_message
 from prototxt.formats.weights import read_weights, write_weights
 from prototxt.split import split_net, split_weights
-from torchcaffe.__main__ import PROGRAMS, main
-from torchcaffe.commands import flags as flags_module
-from torchcaffe.commands.flags import parse_flags
+from torchcaffe.__main__ import main
 from torchcaffe.network import Network
 from torchcaffe.solver import Solver
 
@@ -93,32 +90,19 @@ def fail(capsys, workplace):
 
 
 def messages(log: str) -> list[str]:
-    """The log without glog's prefix, which every line has."""
-    pattern = re.compile(r"[IWE]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ [\w.]+:\d+\] (.*)")
+    """The log without glog's prefix, which every line has that begins a message; others are left out."""
+    pattern = re.compile(r"[IWE]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ [\w.]+:\d+\] ?(.*)")
     found = [pattern.fullmatch(line) for line in log.splitlines()]
-    assert all(found), log
+    assert not found or found[0], log
     return [match.group(1) for match in found if match]
 
 
-def test_every_command_is_described():
-    assert PROGRAMS.keys() == flags_module.PROGRAMS.keys()
-    for name in flags_module.COMMANDS:
-        assert callable(getattr(import_module(f"torchcaffe.commands.{name}"), name))
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["train", "-solver", "s", "-weights", "a,b"],
-        ["train", "--solver", "s", "--weights", "a,b"],
-        ["train", "-solver=s", "-weights=a,b"],
-        ["train", "--solver=s", "--weights=a,b", "--logtostderr=1"],
-        ["--solver=s", "-alsologtostderr", "-weights", "a,b", "train"],
-    ],
-)
-def test_both_spellings_of_flags(arguments):
-    found = parse_flags(arguments)
-    assert (found.command, found.solver, found.weights, found.iterations) == ("train", "s", "a,b", 50)
+@pytest.mark.parametrize(("field", "said"), [("ceil_mode: false", 1), ("ceil_mode: true", 0), ("round_mode: FLOOR", 1)])
+def test_sizes_that_stock_caffe_cannot_round_down_are_said(run, field, said):
+    pool = f'layer {{ name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param {{ kernel_size: 2 {field} }} }}'
+    Path("net.prototxt").write_text(NET + pool)
+    log = messages(run("time", "-model", "net.prototxt", "-iterations", "1"))
+    assert log.count("Layer p rounds its size down (round_mode or ceil_mode), which stock Caffe cannot") == said
 
 
 def test_train_writes_log_and_snapshots(run):
@@ -184,8 +168,8 @@ layer { name: "conv" type: "Convolution" bottom: "front\""""
         "These are not the scores of a trained net: no weights for front, new_ip",
     ]
     assert warnings(run("train", "-solver", "solver.prototxt", "-weights", "first.caffemodel")) == [
-        "Layer front has no weights in first.caffemodel; it starts from its filler",
-        "Layer new_ip has no weights in first.caffemodel; it starts from its filler",
+        "Layer front has no weights in first.caffemodel; it keeps what its filler gave",
+        "Layer new_ip has no weights in first.caffemodel; it keeps what its filler gave",
     ]
     both = "first.caffemodel,out/run_iter_6.caffemodel"
     assert warnings(run("test", "-model", "net.prototxt", "-weights", both, "-iterations", "1")) == []
@@ -208,7 +192,7 @@ def test_parts_of_a_split_layer_have_their_own_weights(run):
     parts = split_weights(read_weights("first.caffemodel"), split.layers)
     write_weights("some.caffemodel", split.net, {name: parts[name] for name in ("conv__g0_lr0", "ip")})
     found = warnings(run("train", "-solver", "solver.prototxt", "-weights", "some.caffemodel"))
-    assert found == ["Layer conv__g1_lr1 has no weights in some.caffemodel; it starts from its filler"]
+    assert found == ["Layer conv__g1_lr1 has no weights in some.caffemodel; it keeps what its filler gave"]
     write_weights("split.caffemodel", split.net, parts)
     assert warnings(run("train", "-solver", "solver.prototxt", "-weights", "split.caffemodel")) == []
 
@@ -234,6 +218,89 @@ def test_time_lists_every_layer_both_ways(run):
     assert 0 < sum(passes) <= float(total.split()[2]) / 3 * 1.01
     backward = {line.split()[0]: float(line.split()[-2]) for line in log if "\tbackward" in line}
     assert backward["conv"] > backward["data"], "the way back is timed, not only walked"
+
+
+DEPLOY = """name: "deploy"
+layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 8 dim: 16 dim: 32 dim: 32 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param { num_output: 64 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+layer { name: "pool" type: "Pooling" bottom: "conv" top: "pool" pooling_param { kernel_size: 2 stride: 2 } }
+layer { name: "conv2" type: "Convolution" bottom: "pool" top: "conv2"
+  convolution_param { num_output: 64 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "prob" type: "Softmax" bottom: "conv2" top: "prob" }
+"""
+
+
+def times(log: list[str]) -> dict[tuple[str, str], float]:
+    """Milliseconds of every layer and way."""
+    lines = [re.fullmatch(r" *(\S+)\t(forward|backward): (\S+) ms\.", line) for line in log]
+    return {(line[1], line[2]): float(line[3]) for line in lines if line}
+
+
+@pytest.mark.caffe
+def test_the_log_echoes_solver_and_nets_as_real_caffe_does(run, real_caffe):
+    """All lines up to the optimisation, but for Caffe's copies of blobs, its factory, and the empty stage of -stage."""
+    Path("solver.prototxt").write_text(SOLVER + "solver_mode: CPU\n")
+    ours = _before_training(run("train", "-solver", "solver.prototxt"))
+    theirs = _before_training(real_caffe.run("train", "-solver", "solver.prototxt").stdout)
+    assert ours == theirs
+
+
+def _before_training(log: str) -> list[str]:
+    log = log[: log.index("Starting Optimization")].replace('  stage: ""\n', "")
+    lines = [re.sub(r"^[IW]\d{4} .*?\] ", "", line) for line in log.splitlines()]
+    kept, copying = [], False
+    for line in lines:
+        copying = (copying and not line.startswith("Memory")) or re.search("Creating Layer .*_split", line) is not None
+        if not copying and not line.startswith(("Memory", "Creating layer", "The NetState", "WARNING: Logging")):
+            kept.append(re.sub(r"(_\w+)?_\d_split_\d", "", line).rstrip())
+    return [line for line in kept if "_split" not in line]
+
+
+def test_time_of_a_deploy_net(run):
+    """Input layers hold zeros; without a loss only parameters get gradients, of zeros: so it is in Caffe."""
+    Path("deploy.prototxt").write_text(DEPLOY)
+    found = times(messages(run("time", "-model", "deploy.prototxt", "-iterations", "2")))
+    assert list(dict.fromkeys(name for name, _ in found)) == ["in", "conv", "relu", "pool", "conv2", "prob"]
+    for name in ("conv", "conv2"):
+        assert found[name, "backward"] > 10 * max(found[other, "backward"] for other in ("in", "relu", "pool", "prob"))
+    Path("deploy.prototxt").write_text("force_backward: true " + DEPLOY)
+    forced = times(messages(run("time", "-model", "deploy.prototxt", "-iterations", "2")))
+    assert forced["relu", "backward"] > found["relu", "backward"]
+
+
+@pytest.mark.caffe
+@pytest.mark.parametrize("text", [NET, DEPLOY, "force_backward: true " + DEPLOY], ids=["train", "deploy", "forced"])
+def test_time_prints_what_real_caffe_prints(run, real_caffe, text):
+    """The same lines in the same order; in a net without a loss the way back of the same layers takes time."""
+    Path("net.prototxt").write_text(text)
+    arguments = ("time", "-model", "net.prototxt", "-iterations", "2")
+    logs = [run(*arguments), real_caffe.run(*arguments).stdout]
+    ours, theirs = ([line.split("] ", 1)[1] for line in log.splitlines() if "] " in line] for log in logs)
+    begin = "Performing Forward"
+    shapes = [
+        [re.sub(r"-?\d[\d.e+-]*", "#", line.rstrip()) for line in log[log.index(begin) :] if "_split" not in line]
+        for log in (ours, theirs)
+    ]
+    assert shapes[0] == shapes[1]
+    if text == DEPLOY:
+        for found in map(times, (ours, theirs)):
+            assert min(found["conv", "backward"], found["conv2", "backward"]) > 3 * found["relu", "backward"]
+
+
+def test_a_solver_whose_test_net_has_an_input(run):
+    data = NET.index("layer {"), NET.index('layer { name: "conv"')
+    test_input = """layer { name: "zeros" type: "Input" top: "data" top: "label" include { phase: TEST }
+      input_param { shape { dim: 4 dim: 2 dim: 9 dim: 9 } shape { dim: 4 } } }"""
+    only_train = NET[data[0] : data[1]].rstrip()[:-1] + " include { phase: TRAIN } }"
+    Path("net.prototxt").write_text(only_train + test_input + NET[data[1] :])
+    log = messages(run("train", "-solver", "solver.prototxt"))
+    assert "Blob data is an input of the net: it holds zeros, as no layer fills it" in log
+    assert [line for line in log if "Test net output #1: loss" in line]
+    Path("solver.prototxt").write_text(SOLVER.replace("max_iter: 6", "max_iter: 0"))
+    log = run("test", "-model", "net.prototxt", "-weights", "first.caffemodel", "-iterations", "1")
+    assert "Blob label is an input of the net" in log
 
 
 def test_minloglevel(run, monkeypatch):
@@ -299,23 +366,26 @@ def test_a_terminal_gets_a_bar_below_the_log(run, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "the following arguments are required: command"),
-        (["trian"], "invalid choice: 'trian'"),
+        (["-solver", "x"], "a command is missing; torchcaffe has train, test, "),
+        (["trian"], "unknown command 'trian'; did you mean 'train'?"),
         (["train"], "train needs a solver definition; give -solver FILE"),
-        (["train", "-solvr", "x"], "unrecognized arguments: -solvr"),
-        (["train", "-solver"], "expected one argument"),
+        (["train", "-solvr", "x"], "unknown command line flag 'solvr'; did you mean 'solver'?"),
+        (["train", "-solver"], "flag '-solver' is missing its argument"),
         (["train", "-solver", "gone.prototxt"], "gone.prototxt: no such file"),
         (["train", "-solver", "solver.prototxt", "-weights", "gone.caffemodel"], "gone.caffemodel: no such file"),
         (["train", "-solver", "solver.prototxt", "-snapshot", "gone.solverstate"], "gone.solverstate: no such file"),
         (["train", "-solver", "solver.prototxt", "-snapshot", "a", "-weights", "b"], "not both"),
         (["train", "-solver", "solver.prototxt", "-gpu", "x"], "-gpu must be a device number or 'all'; got 'x'"),
-        (["train", "-solver", "solver.prototxt", "-sigint_effect", "x"], "invalid choice: 'x'"),
+        (
+            ["train", "-solver", "solver.prototxt", "-sigint_effect", "x"],
+            "-sigint_effect must be one of stop, snapshot, none; got 'x'",
+        ),
         (["test", "-weights", "first.caffemodel"], "test needs a model definition to score; give -model FILE"),
         (["test", "-model", "net.prototxt"], "test needs model weights to score; give -weights FILE"),
         (["test", "-model", "net.prototxt", "-weights", "net.prototxt"], "net.prototxt: "),
         (["time", "-model", "net.prototxt", "-iterations", "0"], "-iterations must be at least 1; got 0"),
-        (["time", "-model", "net.prototxt", "-iterations", "many"], "invalid int value: 'many'"),
-        (["time", "-model", "net.prototxt", "-phase", "DEPLOY"], "invalid choice: 'DEPLOY'"),
+        (["time", "-model", "net.prototxt", "-iterations", "many"], "-iterations must be an integer; got 'many'"),
+        (["time", "-model", "net.prototxt", "-phase", "DEPLOY"], "-phase must be one of TRAIN, TEST, ''; got 'DEPLOY'"),
     ],
 )
 def test_bad_arguments(fail, arguments, sentence):
@@ -374,14 +444,6 @@ def test_several_gpus(monkeypatch):
         choose_device("0,1")
     with pytest.raises(InputError, match="there is no GPU 7; PyTorch finds 2"):
         choose_device("7")
-
-
-def test_help(capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["-help"])
-    assert ended.value.code == 0
-    text = capsys.readouterr().out
-    assert all(name in text for name in (*flags_module.COMMANDS, *PROGRAMS, "-sigint_effect", "--solver"))
 
 
 def test_as_a_program(workplace):

@@ -56,7 +56,9 @@ def test_force_gray_decodes_encoded_pictures_in_grey(database):
 
 
 def test_bad_databases(database, tmp_path):
-    with pytest.raises(NetError, match=r"LEVELDB .* is not supported; set backend: LMDB"):
+    with pytest.raises(NetError, match=r"lmdb is an LMDB, and Caffe's default is LevelDB; set backend: LMDB"):
+        data(database, backend=None)
+    with pytest.raises(FormatError, match="cannot be opened as a LevelDB"):
         data(database, backend="LEVELDB")
     with pytest.raises(FormatError, match="cannot be opened as an LMDB"):
         data(database, source=str(tmp_path / "nothing"))

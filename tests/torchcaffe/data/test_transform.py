@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from prototxt.common.errors import NetError
-from prototxt.formats.blob import write_blob
+from prototxt.common.errors import FormatError, InputError, NetError
+from prototxt.formats.blob import to_proto, write_blob
 from prototxt.formats.schema import TransformationParameter
+from prototxt.formats.text import read_net
 from torchcaffe.data.transform import Draw, Transform
+from torchcaffe.network import Network
 
 
 def naive(picture, crop, top, left, mirror, mean, scale):
@@ -95,3 +98,60 @@ def test_mean_image_of_another_size(picture, tmp_path):
     param = TransformationParameter(mean_file=str(tmp_path / "mean.binaryproto"), crop_size=5)
     with pytest.raises(NetError, match="mean image is 3×8×12 and the picture 3×9×12"):
         Transform.from_param(param, "TEST", "layer 'data'")(picture)
+
+
+@pytest.mark.parametrize("shape", [(3,), (9, 12), (1, 1, 3, 9, 12), (0, 3, 9, 12), ()])
+def test_a_mean_file_without_an_image(shape, tmp_path):
+    path = tmp_path / "mean.binaryproto"
+    path.write_bytes(to_proto(np.zeros(shape, np.float32)).SerializeToString())
+    with pytest.raises(FormatError, match=r"layer 'data': the mean file .*mean.binaryproto has shape .* no image"):
+        Transform.from_param(TransformationParameter(mean_file=str(path)), "TEST", "layer 'data'")
+
+
+def test_values_are_no_image(picture, tmp_path):
+    """One number a channel in a file: Caffe takes an image of the picture's size only."""
+    write_blob(tmp_path / "mean.binaryproto", np.zeros((1, 3, 1, 1), np.float32))
+    param = TransformationParameter(mean_file=str(tmp_path / "mean.binaryproto"))
+    with pytest.raises(NetError, match="mean image is 3×1×1 and the picture 3×9×12"):
+        Transform.from_param(param, "TEST", "layer 'data'")(picture)
+
+
+READ = """
+import os, sys, numpy as np, caffe
+for name in sys.argv[2:]:
+    if not os.fork():
+        net = caffe.Net(sys.argv[1] + "/" + name + ".prototxt", caffe.TEST)
+        net.forward()
+        np.save(sys.argv[1] + "/" + name, net.blobs["data"].data)
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.mark.caffe
+def test_mean_files_as_real_caffe_takes_them(real_caffe, tmp_path, caplog):
+    rng = np.random.default_rng(3)
+    cv2.imwrite(str(tmp_path / "p.png"), rng.integers(0, 256, (9, 12, 3), dtype=np.uint8))
+    (tmp_path / "list.txt").write_text(f"{tmp_path}/p.png 0\n")
+    shapes = {"one": (1, 3, 9, 12), "two": (2, 3, 9, 12), "gray": (1, 1, 9, 12), "small": (1, 3, 5, 5)}
+    shapes |= {"values": (1, 3, 1, 1), "flat": (3, 108)}
+    for name, shape in shapes.items():
+        mean = rng.uniform(0, 255, shape).astype(np.float32)
+        (tmp_path / f"{name}.mean").write_bytes(to_proto(mean).SerializeToString())
+        (tmp_path / f"{name}.prototxt").write_text(
+            f'''layer {{ name: "d" type: "ImageData" top: "data" top: "label"
+              transform_param {{ mean_file: "{tmp_path}/{name}.mean" crop_size: 5 }}
+              image_data_param {{ source: "{tmp_path}/list.txt" batch_size: 1 }} }}'''
+        )
+    real_caffe.run_python(READ, tmp_path, *shapes)
+    for name in shapes:
+        theirs, ours = tmp_path / f"{name}.npy", None
+        try:
+            network = Network(read_net(tmp_path / f"{name}.prototxt"))
+            ours = network.run(keep=["data"])
+        except InputError:
+            assert not theirs.exists(), name
+        if ours is not None:
+            np.testing.assert_array_equal(next(iter(ours.values())), np.load(theirs), err_msg=name)
+    assert [name for name in shapes if (tmp_path / f"{name}.npy").exists()] == ["one", "two"]
+    assert "holds 2 images; the first is subtracted" in caplog.text

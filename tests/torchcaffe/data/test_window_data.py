@@ -131,7 +131,7 @@ def test_bad_window_files(folder, text, sentence):
         ("crop_size: 8", "context_pad: 4", "less than half of crop_size 8; got 'warp' and 4"),
         ("crop_size: 8", "fg_fraction: 2", r"fg_fraction must lie in \[0, 1\]"),
         ("crop_size: 8", "fg_threshold: 0.7", "it has 0 and 1"),
-        ("crop_size: 26 mean_file: 'mean.binaryproto'", "", r"the mean has shape \(3, 25, 25\)"),
+        ("crop_size: 26 mean_file: 'mean.binaryproto'", "", r"the mean image has shape \(3, 25, 25\)"),
         ("", "", "needs source and batch_size > 0, transform_param crop_size > 0"),
     ],
 )

@@ -253,6 +253,19 @@ def test_save_and_read(simple, make, tmp_path):
     _assert_same_parameters(other, simple)
 
 
+@pytest.mark.parametrize("load", ["copy_from", "load_hdf5", "weights"])
+def test_layers_that_a_file_leaves_out_are_named(simple, make, tmp_path, caplog, load):
+    path = tmp_path / "weights"
+    simple.save_hdf5(path) if load == "load_hdf5" else simple.save(path)
+    other = SIMPLE.replace('name: "ip"', 'name: "ip_new"')
+    if load == "weights":
+        make(other, caffe.TRAIN, weights=path)
+    else:
+        getattr(make(other, caffe.TRAIN), load)(path)
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said == [f"Layer ip_new has no weights in {path}; it keeps what its filler gave"]
+
+
 def test_save_hdf5(simple, make, tmp_path):
     path = str(tmp_path / "weights")
     simple.save_hdf5(path)
