@@ -27,7 +27,7 @@ from torchcaffe.pycaffe.batches import Arrays, Collected, batches
 from torchcaffe.pycaffe.constructor import argument_names, read_network
 from torchcaffe.pycaffe.named import Named
 from torchcaffe.pycaffe.users_errors import users_errors
-from torchcaffe.pycaffe.views import BlobPlaces, LayerView
+from torchcaffe.pycaffe.views import BlobPlaces, LayerView, UnknownBlobError, UnknownLayerError
 from torchcaffe.snapshot import load_weights, warn_of_fillers
 from torchcaffe.solver_nets import share_trained_layers
 from torchcaffe.stored import Stored
@@ -345,10 +345,16 @@ class Net:
             self.blobs[value.blob].diff[...] = weight
 
     def _index(self, layer: str) -> int:
-        return self.network.graph.node(layer).index if layer not in self._indices else self._indices[layer]
+        try:
+            return self._indices[layer] if layer in self._indices else self.network.graph.node(layer).index
+        except NetError as error:
+            raise UnknownLayerError(str(error)) from None
 
     def _blob(self, name: str) -> Activation:
-        self.network.graph.value(name)
+        try:
+            self.network.graph.value(name)
+        except NetError as error:
+            raise UnknownBlobError(str(error)) from None
         return self.blobs[name]
 
     def _fill(self, what: str, names: list[str], arrays: Arrays) -> None:
