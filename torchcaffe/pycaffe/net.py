@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import Message
 
 from prototxt.common.errors import NetError
 from prototxt.formats.weights import write_weights
@@ -44,7 +45,7 @@ class Net:
 
     Parameters
     ----------
-    network_file : a prototxt, or a `Network` that is there already (a solver's).
+    network_file : a prototxt; or its message ``NetParameter``; or a `Network` that is there already (a solver's).
     arguments : phase (``TRAIN`` or ``TEST``), or weights and phase.
     phase, level, stages : the state that the net is filtered by.
     weights : ``.caffemodel`` or ``.caffemodel.h5``.
@@ -57,7 +58,7 @@ class Net:
     @users_errors()
     def __init__(
         self,
-        network_file: str | Path | Network,
+        network_file: str | Path | Message | Network,
         *arguments: Any,
         phase: int | None = None,
         level: int = 0,
