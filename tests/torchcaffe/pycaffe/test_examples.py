@@ -59,8 +59,8 @@ def run_there(real_caffe, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "options", "last"),
     [
-        ("lenet", ["--steps", 30], r"one layer, Adam:\n  after 15: loss 2\.\d+, \d+ of 500 right"),
-        ("fine_tuning", ["--steps", 20], r"all layers:\n(.*\n)*  tuned: 0\.\d+ right"),
+        ("lenet", ["--steps", 12], r"one layer, Adam:\n  after 6: loss 2\.\d+, \d+ of 500 right"),
+        ("fine_tuning", ["--steps", 10], r"all layers:\n(.*\n)*  tuned: 0\.\d+ right"),
         ("net_surgery", [], r"in the map: 0\.\d+"),
         ("logistic_regression", ["--steps", 200], r"with a hidden layer:\n  iteration 200, accuracy 0\.7"),
     ],
