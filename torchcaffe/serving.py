@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,7 @@ FOLDER = Path(__file__).absolute().parent / "served"
 
 
 def install(replace: bool = False) -> ModuleType:
-    """Let ``import caffe`` give torchcaffe in this program from now on.
+    """Let ``import caffe`` give torchcaffe in this program from now on: `FOLDER` comes first on ``sys.path``.
 
     Parameters
     ----------
@@ -37,11 +38,10 @@ def install(replace: bool = False) -> ModuleType:
             f"torchcaffe.install(): there is another Caffe, {other}; torchcaffe.install(replace=True) takes its place "
             "in this program"
         )
-    if other is not None or "caffe" not in sys.modules:
+    if not _is_ours(sys.modules.get("caffe")):
         _taken_out()
-        sys.modules["caffe"] = _package()
-        import_module("torchcaffe.pycaffe.log").show_log()
-    return sys.modules["caffe"]
+        sys.path.insert(0, str(FOLDER))
+    return import_module("caffe")
 
 
 @contextmanager
@@ -50,17 +50,21 @@ def served_as_caffe() -> Iterator[None]:
     if _is_ours(sys.modules.get("caffe")):
         yield
         return
-    before = _taken_out()
-    sys.modules["caffe"] = _package()
+    before = _taken_out() if "caffe" in sys.modules else {}
+    sys.modules["caffe"] = import_module("torchcaffe.served.caffe")
     try:
         yield
     finally:
-        _taken_out()
+        for name in _own_names():
+            sys.modules.pop(name, None)
         sys.modules.update(before)
 
 
-def _package() -> ModuleType:
-    return import_module("torchcaffe.served.caffe")
+@cache
+def _own_names() -> tuple[str, ...]:
+    """``caffe`` and all modules in it. A user's layers pass here with every call, so they are looked up once."""
+    files = (file.relative_to(FOLDER).with_suffix("") for file in (FOLDER / "caffe").rglob("*.py"))
+    return tuple(".".join(file.parts).removesuffix(".__init__") for file in files)
 
 
 def _is_ours(module: ModuleType | None) -> bool:

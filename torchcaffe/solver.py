@@ -16,7 +16,7 @@ import torch
 from prototxt.formats.schema import SolverParameter
 from torchcaffe import policies, solver_nets
 from torchcaffe.echo import echo_solver
-from torchcaffe.mode import current_device
+from torchcaffe.mode import current_device, solver_rank
 from torchcaffe.narrowing import narrow, widen
 from torchcaffe.passes import Pass, run_engine, run_net
 from torchcaffe.pycaffe.net import Net
@@ -78,7 +78,8 @@ class Solver:
         if self.param.snapshot:
             check_writable(self.param.snapshot_prefix)
         nets = [solver_nets.training_net(self.param, source), *solver_nets.testing_nets(self.param, source)]
-        seed = self.param.random_seed if self.param.random_seed >= 0 else None
+        # Each of several solvers has random numbers of its own (``Solver::Init``).
+        seed = self.param.random_seed + solver_rank() if self.param.random_seed >= 0 else None
         self.stored, lr_mults = make_stored(nets, current_device() if device is None else device, seed, join)
         self.network, *self.test_networks = (each.network for each in self.stored)
         for weights in self.param.weights:

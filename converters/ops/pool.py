@@ -53,16 +53,15 @@ class Windows:
         count = -(span // -self.stride) + 1
         return count - ((count - 1) * self.stride >= size + self.pad)
 
-    def in_caffe(self, size: int) -> int:
-        """How many there are in Caffe: rounded up, less one that would start beyond a padded map."""
+    def in_caffe(self, size: int, padded: bool) -> int:
+        """How many there are in Caffe: rounded up, less one that would start beyond a map ``padded`` along any axis."""
         count = -((size + 2 * self.pad - self.kernel) // -self.stride) + 1
-        return count - (self.pad > 0 and (count - 1) * self.stride >= size + self.pad)
+        return count - (padded and (count - 1) * self.stride >= size + self.pad)
 
-    @property
-    def may_differ(self) -> bool:
+    def may_differ(self, padded: bool) -> bool:
         """Whether Caffe has a window more at some size."""
         if self.ceil:
-            return self.pad == 0 and self.stride > self.kernel
+            return not padded and self.stride > self.kernel
         return self.stride > 1
 
     @property
@@ -132,9 +131,11 @@ def pool(call: Call, blob: Blob, method: str, windows: Sequence[Windows]) -> Blo
 def pool_maps(call: Call, blob: Blob, method: str, windows: Sequence[Windows]) -> Blob:
     """Append a Pooling of (N, C, H, W), and what cuts its surplus windows."""
     sizes = blob.shape[2:]
-    have = [each.in_caffe(size) for each, size in zip(windows, sizes, strict=True)]
+    padded = any(each.pad for each in windows)
+    have = [each.in_caffe(size, padded) for each, size in zip(windows, sizes, strict=True)]
     want = [each.count(size) for each, size in zip(windows, sizes, strict=True)]
-    if have == want and any(each.may_differ for each in windows) and not call.any_size:
+    may_differ = any(each.may_differ(padded) for each in windows)
+    if have == want and may_differ and not call.any_size:
         call.fix_size("counts its windows otherwise in Caffe at other sizes", curable=True)
     hangs_over = any(
         (count - 1) * each.stride - each.pad + each.kernel > size + each.pad
@@ -152,7 +153,7 @@ def pool_maps(call: Call, blob: Blob, method: str, windows: Sequence[Windows]) -
             **({"engine": "CAFFE"} if method == "AVE" and hangs_over else {}),
         },
     )
-    if have == want and not (call.any_size and any(each.may_differ for each in windows)):
+    if have == want and not (call.any_size and may_differ):
         return pooled
     return _cut(call, blob, pooled, windows, want)
 

@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from torchcaffe.data.order import WHOLE
 from torchcaffe.data.transform import Transform
 from torchcaffe.layer import Arity, Layer, Shape
+from torchcaffe.mode import solver_count, solver_rank
 
 
 class Batches(Protocol):
@@ -70,6 +72,11 @@ class BatchLayer(Layer):
         if self.seed is None:
             return None
         return zlib.crc32(f"{self.name}\n{self.phase}".encode()) + (self.seed << 32)
+
+    @property
+    def share(self) -> slice:
+        """The items of this solver, where several train one net together: every so many-th (``DataLayer::Skip``)."""
+        return slice(solver_rank(), None, solver_count()) if self.training_phase else WHOLE
 
     def transform(self) -> Transform:
         """The layer's ``transform_param`` for its phase."""

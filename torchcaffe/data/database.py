@@ -15,7 +15,7 @@ from prototxt.common.errors import FormatError, NetError
 from prototxt.formats.schema import DataParameter, Datum
 from torchcaffe.data.batches import BatchLayer
 from torchcaffe.data.image_list import to_planes
-from torchcaffe.data.order import batched
+from torchcaffe.data.order import WHOLE, batched
 from torchcaffe.data.prefetch import Prefetch
 from torchcaffe.data.records import READERS
 from torchcaffe.data.transform import Draw, Transform
@@ -44,6 +44,7 @@ class DatumBatches:
     color, gray : ``force_color`` and ``force_gray`` of encoded pictures; without them they are decoded as they are.
     seed : of crops and mirrors.
     where : the layer and its place in the prototxt, for errors.
+    share : which records are read.
 
     Attributes
     ----------
@@ -57,7 +58,14 @@ class DatumBatches:
     """
 
     def __init__(
-        self, param: DataParameter, transform: Transform, color: bool, gray: bool, seed: int | None, where: str
+        self,
+        param: DataParameter,
+        transform: Transform,
+        color: bool,
+        gray: bool,
+        seed: int | None,
+        where: str,
+        share: slice = WHOLE,
     ) -> None:
         _check(param, where)
         self.where = where
@@ -67,7 +75,7 @@ class DatumBatches:
         self._database = open_database(Path(param.source), BACKENDS[param.backend])
         first, _ = decode_datum(next(self._database.records()), self._decode)
         self.shapes: list[Shape] = [(param.batch_size, *transform.output_shape(first.shape)), (param.batch_size,)]
-        self._prefetch = Prefetch(self._plans(param.batch_size), self.load, param.prefetch)
+        self._prefetch = Prefetch(self._plans(param.batch_size, share), self.load, param.prefetch)
 
     def next_batch(self) -> tuple[np.ndarray, np.ndarray]:
         """Pictures (N, C, H, W) float32 and labels (N,) float32.
@@ -97,12 +105,12 @@ class DatumBatches:
                 )
         return np.stack(pictures), np.array(labels, dtype=np.float32)
 
-    def _plans(self, size: int) -> Iterator[Plan]:
+    def _plans(self, size: int, share: slice) -> Iterator[Plan]:
         def endless() -> Iterator[Record]:
             while True:
                 yield from self._database.records()
 
-        for batch in batched(endless(), size):
+        for batch in batched(endless(), size, share):
             yield [(record, self._transform.draw(self._random)) for record in batch]
 
 
@@ -116,7 +124,13 @@ class Data(BatchLayer):
         """Open the database and decode its first record."""
         param = self.param.transform_param
         return DatumBatches(
-            self.param.data_param, self.transform(), param.force_color, param.force_gray, self.data_seed, self.where
+            self.param.data_param,
+            self.transform(),
+            param.force_color,
+            param.force_gray,
+            self.data_seed,
+            self.where,
+            self.share,
         )
 
 

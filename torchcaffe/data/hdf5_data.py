@@ -14,7 +14,7 @@ import numpy as np
 from prototxt.common.errors import FormatError, NetError
 from prototxt.formats.schema import HDF5DataParameter
 from torchcaffe.data.batches import BatchLayer
-from torchcaffe.data.order import batched, endless_order
+from torchcaffe.data.order import WHOLE, batched, endless_order
 from torchcaffe.data.prefetch import Prefetch
 from torchcaffe.layer import Shape
 from torchcaffe.registry import layer
@@ -35,6 +35,7 @@ class RowBatches:
     seed : of the order.
     where : the layer and its place in the prototxt, for errors.
     depth : batches that are read ahead.
+    share : which rows are read.
 
     Attributes
     ----------
@@ -47,7 +48,13 @@ class RowBatches:
     """
 
     def __init__(
-        self, param: HDF5DataParameter, tops: Sequence[str], seed: int | None, where: str, depth: int = 4
+        self,
+        param: HDF5DataParameter,
+        tops: Sequence[str],
+        seed: int | None,
+        where: str,
+        depth: int = 4,
+        share: slice = WHOLE,
     ) -> None:
         if not param.source or not param.batch_size:
             raise NetError(f"{where}: hdf5_data_param needs a source and a positive batch_size")
@@ -58,7 +65,7 @@ class RowBatches:
         self._row_shapes = [shape[1:] for shape in read_shapes(self._files[0], self._tops)]
         self.shapes: list[Shape] = [(param.batch_size, *shape) for shape in self._row_shapes]
         self._read = lru_cache(maxsize=1)(read_arrays)
-        self._prefetch = Prefetch(batched(self._order(), param.batch_size), self.load, depth, workers=1)
+        self._prefetch = Prefetch(batched(self._order(), param.batch_size, share), self.load, depth, workers=1)
 
     def next_batch(self) -> tuple[np.ndarray, ...]:
         """One float32 array for every top, of `shapes`; errors as in the constructor, for later files."""
@@ -103,7 +110,7 @@ class HDF5Data(BatchLayer):
         """Read the list and the shapes of its first file."""
         if self.param.HasField("transform_param"):
             raise NetError(f"{self.where}: does not transform data; remove transform_param and transform the file")
-        return RowBatches(self.param.hdf5_data_param, self.param.top, self.data_seed, self.where)
+        return RowBatches(self.param.hdf5_data_param, self.param.top, self.data_seed, self.where, share=self.share)
 
 
 def read_shapes(path: Path, names: Sequence[str]) -> list[tuple[int, ...]]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 Item = TypeVar("Item")
+WHOLE = slice(None)
 
 
 def endless_order(count: int, shuffle: np.random.Generator | None = None, start: int = 0) -> Iterator[int]:
@@ -28,7 +29,11 @@ def endless_order(count: int, shuffle: np.random.Generator | None = None, start:
         start = 0
 
 
-def batched(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
-    """Lists of ``size`` from an endless iterator; the end of an epoch may lie inside a batch, as in Caffe."""
+def batched(items: Iterator[Item], size: int, share: slice = WHOLE) -> Iterator[list[Item]]:
+    """Lists of ``size`` from an endless iterator; the end of an epoch may lie inside a batch, as in Caffe.
+
+    ``share`` picks the items of one of several solvers.
+    """
+    own = islice(items, share.start, None, share.step)
     while True:
-        yield list(islice(items, size))
+        yield list(islice(own, size))

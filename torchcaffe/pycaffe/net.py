@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import Message
 
 from prototxt.common.errors import NetError
 from prototxt.formats.weights import write_weights
@@ -27,7 +28,7 @@ from torchcaffe.pycaffe.batches import Arrays, Collected, batches
 from torchcaffe.pycaffe.constructor import argument_names, read_network
 from torchcaffe.pycaffe.named import Named
 from torchcaffe.pycaffe.users_errors import users_errors
-from torchcaffe.pycaffe.views import BlobPlaces, LayerView
+from torchcaffe.pycaffe.views import BlobPlaces, LayerView, UnknownBlobError, UnknownLayerError
 from torchcaffe.snapshot import load_weights, warn_of_fillers
 from torchcaffe.solver_nets import share_trained_layers
 from torchcaffe.stored import Stored
@@ -44,7 +45,7 @@ class Net:
 
     Parameters
     ----------
-    network_file : a prototxt, or a `Network` that is there already (a solver's).
+    network_file : a prototxt; or its message ``NetParameter``; or a `Network` that is there already (a solver's).
     arguments : phase (``TRAIN`` or ``TEST``), or weights and phase.
     phase, level, stages : the state that the net is filtered by.
     weights : ``.caffemodel`` or ``.caffemodel.h5``.
@@ -57,7 +58,7 @@ class Net:
     @users_errors()
     def __init__(
         self,
-        network_file: str | Path | Network,
+        network_file: str | Path | Message | Network,
         *arguments: Any,
         phase: int | None = None,
         level: int = 0,
@@ -308,6 +309,8 @@ class Net:
             raise NetError(f"set_input_arrays: the first layer must be MemoryData; it is {first.type}")
         first.reset(data, labels)
 
+    _set_input_arrays = set_input_arrays
+
     # -- callbacks --------------------------------------------------------------------------------------------------
 
     def before_forward(self, callback: Callback) -> None:
@@ -343,10 +346,16 @@ class Net:
             self.blobs[value.blob].diff[...] = weight
 
     def _index(self, layer: str) -> int:
-        return self.network.graph.node(layer).index if layer not in self._indices else self._indices[layer]
+        try:
+            return self._indices[layer] if layer in self._indices else self.network.graph.node(layer).index
+        except NetError as error:
+            raise UnknownLayerError(str(error)) from None
 
     def _blob(self, name: str) -> Activation:
-        self.network.graph.value(name)
+        try:
+            self.network.graph.value(name)
+        except NetError as error:
+            raise UnknownBlobError(str(error)) from None
         return self.blobs[name]
 
     def _fill(self, what: str, names: list[str], arrays: Arrays) -> None:
@@ -362,5 +371,5 @@ class Net:
                 )
             (blob.data if what == "data" else blob.diff)[...] = array
 
-    def _batch(self, arrays: Arrays) -> Iterator[Arrays]:
-        return batches(arrays, next(iter(self.blobs.values())).shape[0])
+    def _batch(self, blobs: Arrays) -> Iterator[Arrays]:
+        return batches(blobs, next(iter(self.blobs.values())).shape[0])

@@ -200,19 +200,19 @@ def to_proto(*tops: Top) -> NetParameter:
     return _net(tops, {})
 
 
-def assign_proto(proto: Message, name: str, value: Any) -> None:
+def assign_proto(proto: Message, name: str, val: Any) -> None:
     """Set a field of a message from Python: dictionaries are messages, lists repeated fields, and so is one value."""
     field = getattr(proto, name)
     if hasattr(field, "extend"):
-        for item in value if isinstance(value, list | tuple) else [value]:
+        for item in val if isinstance(val, list | tuple) else [val]:
             _append(field, item)
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
+    elif isinstance(val, Mapping):
+        for key, inner in val.items():
             assign_proto(field, key, inner)
-    elif isinstance(value, Message):
-        field.CopyFrom(value)
+    elif isinstance(val, Message):
+        field.CopyFrom(val)
     else:
-        setattr(proto, name, value)
+        setattr(proto, name, val)
 
 
 def _append(field: Any, item: Any) -> None:

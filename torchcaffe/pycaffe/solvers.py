@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
+from google.protobuf.message import Message
 
 from prototxt.formats.schema import SolverParameter
+from torchcaffe.pycaffe.messages import as_ours
 from torchcaffe.pycaffe.users_errors import users_errors
 from torchcaffe.scores import MeanScores
 from torchcaffe.solver import Solver
@@ -21,9 +24,9 @@ class SGDSolver(Solver):
 
     @users_errors()
     def __init__(
-        self, param: SolverParameter | Path | str, device: torch.device | str | None = None, *, join: bool = False
+        self, param: Message | Path | str, device: torch.device | str | None = None, *, join: bool = False
     ) -> None:
-        super().__init__(param, device, join=join)
+        super().__init__(as_ours(param, SolverParameter) if isinstance(param, Message) else param, device, join=join)
 
     @users_errors()
     def step(self, iterations: int) -> None:
@@ -39,6 +42,18 @@ class SGDSolver(Solver):
     def test_all(self) -> list[MeanScores]:
         """Test all test nets in turn; as `Solver.test_all`."""
         return super().test_all()
+
+    def add_callback(self, on_start: Any, on_gradients_ready: Callable[[], object] | None = None) -> None:
+        """Call back before every forward pass of training, and before every update.
+
+        Parameters
+        ----------
+        on_start, on_gradients_ready : functions; or one object that has both as methods, such as `caffe.NCCL`.
+        """
+        if on_gradients_ready is None:
+            super().add_callback(on_start.on_start, on_start.on_gradients_ready)
+        else:
+            super().add_callback(on_start, on_gradients_ready)
 
 
 class NesterovSolver(SGDSolver):

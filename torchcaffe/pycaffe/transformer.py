@@ -162,4 +162,4 @@ def _resized(mean: np.ndarray, size: Sequence[int]) -> np.ndarray:
     if low == high:
         return np.full((len(mean), *size), low, np.float32)
     spread: np.ndarray = resize_image(((mean - low) / (high - low)).transpose(1, 2, 0), size).transpose(2, 0, 1)
-    return spread * (high - low) + low
+    return np.asarray(spread * (high - low) + low, np.float32)

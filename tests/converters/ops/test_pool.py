@@ -103,6 +103,12 @@ def pools(draw: st.DrawFn) -> tuple[tuple[int, ...], str, dict[str, object]]:
     return size, method, how
 
 
+def test_padding_along_one_axis_counts_for_both(tmp_path) -> None:
+    how = {"kernel_size": (1, 2), "stride": (2, 3), "padding": (0, 1), "ceil_mode": True}
+    case = make_case(lambda x: F.avg_pool2d(x, **how) * 1.5, (1, 2, 8, 7))
+    assert_both_ways({"padded along one axis": case}, tmp_path, 1e-6)
+
+
 @FEW_AND_MANY
 def test_any_pooling(examples: int, tmp_path) -> None:
     def check(drawn: tuple[tuple[int, ...], str, dict[str, object]]) -> None:
@@ -120,7 +126,8 @@ def test_windows_are_counted_as_both_do(size: int, kernel: int, stride: int, pad
         windows = Windows(kernel, stride, pad, ceil)
         ours = F.max_pool1d(torch.zeros(1, 1, size), kernel, stride, pad, ceil_mode=ceil).shape[-1]
         assert windows.count(size) == ours
-        assert windows.in_caffe(size) - ours in ((0, 1) if windows.may_differ else (0,))
+        for padded in {pad > 0, True}:  # along this axis, or along the other one
+            assert windows.in_caffe(size, padded) - ours in ((0, 1) if windows.may_differ(padded) else (0,))
         if windows.reference:
             of_zeros = windows.reference
             assert (

@@ -1,0 +1,54 @@
+"""The same script in real Caffe's Python and here."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from torchcaffe.serving import install
+
+
+@pytest.fixture
+def served(monkeypatch) -> Iterator[ModuleType]:
+    """``import caffe`` gives torchcaffe, and afterwards what it gave before."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "caffe"}
+    yield install(replace=True)
+    for name in [name for name in sys.modules if name.split(".")[0] == "caffe"]:
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
+@pytest.fixture
+def in_both(served, real_caffe, tmp_path, monkeypatch) -> Callable[[str], tuple[str, str]]:
+    """What a script prints in real Caffe and in torchcaffe; both run in ``tmp_path``, one after the other."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(script: str) -> tuple[str, str]:
+        theirs = real_caffe.run_python("import caffe\ncaffe.init_log(2, True)\n" + script, cwd=tmp_path)
+        assert theirs.returncode == 0, theirs.stdout[-3000:]
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(script, "script.py", "exec"), {"__name__": "__main__"})
+        return theirs.stdout, printed.getvalue()
+
+    return run
+
+
+@pytest.fixture
+def picture(tmp_path) -> Path:
+    """A colour picture of 60 × 48 pixels with structure at all scales."""
+    import cv2
+    import numpy as np
+
+    rows, columns = np.mgrid[:60, :48]
+    planes = [127 + 90 * np.sin(rows / 7 + channel) * np.cos(columns / (3 + channel)) for channel in range(3)]
+    path = tmp_path / "picture.png"
+    cv2.imwrite(str(path), np.stack(planes, -1).astype(np.uint8))
+    return path
