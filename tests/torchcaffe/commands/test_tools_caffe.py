@@ -192,6 +192,20 @@ def test_classify_is_caffes_script(place, net, real_caffe, flags):
     np.testing.assert_allclose(ours, theirs[order], atol=1e-4)
 
 
+@pytest.mark.parametrize("picture", [0, 1])
+def test_classification(place, net, real_caffe, picture, capsys):
+    from prototxt.formats.blob import write_blob
+
+    write_blob("mean.binaryproto", np.load("mean.npy").astype(np.float32))
+    Path("labels.txt").write_text("a cat\nb dog\nc\nd\n")
+    Path("deploy.prototxt").write_text(DEPLOY.replace("dim: 10 ", "dim: 1 "))
+    arguments = ["deploy.prototxt", "w.caffemodel", "mean.binaryproto", "labels.txt", f"pics/{picture}.jpg"]
+    main(["classification", *arguments])
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 5
+    assert printed in real_caffe.run_tool("classification", *arguments, cwd=place.folder).stdout
+
+
 DETECT = """
 import numpy as np
 mean = np.load("mean.npy").mean(1).mean(1)
