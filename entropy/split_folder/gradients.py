@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import h5py
@@ -173,21 +174,27 @@ def _on_batches(net: NetParameter, batches: Batches, folder: Path) -> NetParamet
     """The net with files of these batches in place of its data layers, and with ``lr_mult`` 1 for all that learns."""
     result = NetParameter()
     result.CopyFrom(net)
-    for number, layer in enumerate(result.layer):
-        for spec in layer.param:
-            spec.lr_mult = 1 if spec.lr_mult else 0
-        if layer.name not in batches:
+    del result.layer[:]
+    for layer in net.layer:
+        if layer.name in batches:
+            result.layer.extend(_file_of(layer, blob, array, folder) for blob, array in batches[layer.name].items())
             continue
-        source = folder / f"{number}.txt"
-        if not source.exists():
-            with h5py.File(source.with_suffix(".h5"), "w") as file:
-                for blob, array in batches[layer.name].items():
-                    file[blob] = array
-            source.write_text(f"{source.with_suffix('.h5')}\n")
-        rows = len(next(iter(batches[layer.name].values())))
-        data = LayerParameter(name=layer.name, type="HDF5Data", top=layer.top)
-        data.include.extend(layer.include)
-        data.exclude.extend(layer.exclude)
-        data.hdf5_data_param.source, data.hdf5_data_param.batch_size = str(source), rows
-        layer.CopyFrom(data)
+        kept = result.layer.add()
+        kept.CopyFrom(layer)
+        for spec in kept.param:
+            spec.lr_mult = 1 if spec.lr_mult else 0
     return result
+
+
+def _file_of(layer: LayerParameter, blob: str, array: np.ndarray, folder: Path) -> LayerParameter:
+    """A layer that delivers one blob of a data layer, always the same, in the phases of that layer."""
+    source = folder / f"{sha256(f'{layer.name}/{blob}'.encode()).hexdigest()[:16]}.txt"
+    if not source.exists():
+        with h5py.File(source.with_suffix(".h5"), "w") as file:
+            file[blob] = array
+        source.write_text(f"{source.with_suffix('.h5')}\n")
+    data = LayerParameter(name=f"{layer.name}/{blob}", type="HDF5Data", top=[blob])
+    data.include.extend(layer.include)
+    data.exclude.extend(layer.exclude)
+    data.hdf5_data_param.source, data.hdf5_data_param.batch_size = str(source), len(array)
+    return data

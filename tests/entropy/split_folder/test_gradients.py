@@ -1,10 +1,14 @@
 """The comparison of gradients by itself."""
 
+from pathlib import Path
+
+import h5py
 import numpy as np
 import pytest
 
 from entropy import CheckError
-from entropy.split_folder.gradients import NEGLIGIBLE, TOLERANCE, _compare
+from entropy.split_folder.gradients import NEGLIGIBLE, TOLERANCE, _compare, _on_batches
+from prototxt.formats.text import parse_net
 
 
 def gradient(seed=0, shape=(8, 3, 3, 3)):
@@ -44,3 +48,18 @@ def test_one_filter_of_many_without_a_gradient_is_refused():
 def test_what_is_only_rounding_beside_other_blobs_is_not_looked_at():
     large, small = gradient(), gradient(1, (8,)) * NEGLIGIBLE / 10
     assert _compare("a", "b", {"conv": [large, small]}, {"conv": [large, -small]}) == 0
+
+
+def test_data_layers_become_files_and_what_learns_has_rate_one(tmp_path):
+    net = parse_net("""layer { name: "d" type: "DummyData" top: "x" top: "y" include { phase: TRAIN } }
+      layer { name: "ip" type: "InnerProduct" bottom: "x" top: "ip" param { lr_mult: 20 } param { lr_mult: 0 } }""")
+    batches = {"d": {"x": gradient(shape=(4, 2)), "y": gradient(shape=(3,))}}
+    x, y, ip = _on_batches(net, batches, tmp_path).layer
+    assert [(each.type, list(each.top), each.hdf5_data_param.batch_size) for each in (x, y)] == [
+        ("HDF5Data", ["x"], 4),
+        ("HDF5Data", ["y"], 3),
+    ]
+    assert x.include == net.layer[0].include
+    assert [spec.lr_mult for spec in ip.param] == [1, 0]
+    with h5py.File(Path(x.hdf5_data_param.source).read_text().strip()) as file:
+        np.testing.assert_array_equal(file["x"], batches["d"]["x"])
