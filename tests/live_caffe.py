@@ -18,10 +18,10 @@ import caffe
 
 caffe.init_log(2, True)
 
-def forget(folder):
+def forget():
     """Modules of the script's own, which the next script may have by the same names."""
     for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", None) or "").startswith(folder) or name.startswith("caffe.draw"):
+        if not str(getattr(module, "__file__", None) or sys.prefix).startswith(sys.prefix):
             del sys.modules[name]
 
 for line in sys.stdin:
@@ -35,7 +35,7 @@ for line in sys.stdin:
         except BaseException:
             failed = traceback.format_exc()
     sys.path[:] = path
-    forget(job["folder"])
+    forget()
     print(json.dumps({"printed": printed.getvalue(), "failed": failed}), flush=True)
 '''
 
