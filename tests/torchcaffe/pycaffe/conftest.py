@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,11 +20,16 @@ from torchcaffe.serving import install
 def served(monkeypatch) -> Iterator[ModuleType]:
     """``import caffe`` gives torchcaffe, and afterwards what it gave before."""
     monkeypatch.setattr(sys, "path", [*sys.path])
+    logger = logging.getLogger("torchcaffe")
+    handlers, level = logger.handlers, logger.level
+    logger.handlers = []
     before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "caffe"}
     yield install(replace=True)
     for name in [name for name in sys.modules if name.split(".")[0] == "caffe"]:
         del sys.modules[name]
     sys.modules.update(before)
+    logger.handlers = handlers
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
