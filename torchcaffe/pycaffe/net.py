@@ -26,7 +26,7 @@ from torchcaffe.data.memory_data import MemoryData
 from torchcaffe.network import Network
 from torchcaffe.pycaffe.batches import Arrays, Collected, batches
 from torchcaffe.pycaffe.constructor import argument_names, read_network
-from torchcaffe.pycaffe.named import Named
+from torchcaffe.pycaffe.named import Named, Results
 from torchcaffe.pycaffe.users_errors import users_errors
 from torchcaffe.pycaffe.views import BlobPlaces, LayerView, UnknownBlobError, UnknownLayerError
 from torchcaffe.snapshot import load_weights, warn_of_fillers
@@ -173,7 +173,7 @@ class Net:
         if kwargs:
             self._fill("data", self.inputs, kwargs)
         self._forward(first, last)
-        return Named((name, self._blob(name).data) for name in dict.fromkeys([*outputs, *(blobs or ())]))
+        return Results((name, self._blob(name).data) for name in dict.fromkeys([*outputs, *(blobs or ())]))
 
     def backward(
         self, diffs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: np.ndarray
@@ -197,7 +197,7 @@ class Net:
         if kwargs:
             self._fill("diff", self.outputs, kwargs)
         self._backward(first, last)
-        return Named((name, self._blob(name).diff) for name in dict.fromkeys([*outputs, *(diffs or ())]))
+        return Results((name, self._blob(name).diff) for name in dict.fromkeys([*outputs, *(diffs or ())]))
 
     def forward_all(self, blobs: Iterable[str] | None = None, **kwargs: np.ndarray) -> Arrays:
         """`forward` on any number of items, batch after batch; the last batch is filled up with zeros."""

@@ -35,22 +35,29 @@ def run_here(served, tmp_path, monkeypatch):
     sys.modules.pop("shared", None)
 
 
+# The first lines: what pycaffe says to scikit-image, and scikit-image does not know any more.
+THERE = """
+import runpy, sys
+import skimage.io
+
+read = skimage.io.imread
+skimage.io.imread = lambda name, as_grey=False: read(name, as_gray=as_grey)
+sys.argv = {arguments}
+sys.path.insert(0, {folder!r})
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    skimage.io.imread = read
+"""
+
+
 @pytest.fixture
-def run_there(real_caffe, tmp_path, monkeypatch):
+def run_there(live_caffe, tmp_path):
     """Run it in real Caffe's Python."""
-    monkeypatch.setenv("GLOG_minloglevel", "2")
-    monkeypatch.setenv("PYTHONPATH", str(EXAMPLES))
-    # What pycaffe says to scikit-image, and scikit-image does not know any more.
-    new_names = (
-        "import runpy, sys, warnings, skimage.io; warnings.simplefilter('ignore'); read = skimage.io.imread\n"
-        "skimage.io.imread = lambda name, as_grey=False: read(name, as_gray=as_grey)\n"
-        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    )
 
     def run(name: str, *arguments: str | Path) -> str:
-        done = real_caffe.run_python(new_names, EXAMPLES / f"{name}.py", *arguments, cwd=tmp_path)
-        assert done.returncode == 0, done.stdout[-3000:]
-        return done.stdout
+        words = [str(EXAMPLES / f"{name}.py"), *map(str, arguments)]
+        return live_caffe.run(THERE.format(arguments=words, folder=str(EXAMPLES)), tmp_path)
 
     return run
 
