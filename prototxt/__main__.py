@@ -15,7 +15,7 @@ from prototxt.formats.text import read_net
 from prototxt.formats.weights import read_model
 from prototxt.lint import warn_net
 from prototxt.targets import lint_for, target
-from prototxt.targets.check import types_disagree
+from prototxt.targets.check import types_disagree, unknown_to_caffe
 
 PROGRAM = "python -m prototxt"
 
@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def lint(options: Lint) -> list[str]:
     """Print what is found; warnings are printed, but are no findings."""
     chosen, net = target(options.target), read_net(options.net)
-    findings = lint_for(chosen, net, options.net, extensions=options.extensions)
+    findings = unknown_to_caffe(chosen, options.net)
+    findings += lint_for(chosen, net, options.net, extensions=options.extensions)
     if options.weights:
         findings += types_disagree(net, read_model(options.weights)[0])
     warnings = [] if findings else [f"warning: {sentence}" for sentence in warn_net(net, options.net)]

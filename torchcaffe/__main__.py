@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -34,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             command, rest = choose(words)
             if command is None:
-                print(overview())
+                _show(overview())
             elif command.raw:
                 _code(command)(words if command in GONE else rest)
             else:
                 _run(command, rest)
         except HelpWantedError as wanted:
-            print(VERSION if str(wanted) == "version" else overview())
+            _show(VERSION if str(wanted) == "version" else overview())
 
 
 def choose(words: Sequence[str]) -> tuple[Command | None, list[str]]:
@@ -70,7 +71,7 @@ def _run(command: Command, words: Sequence[str]) -> None:
     try:
         call = parse(command.name, words, flags)
     except HelpWantedError as wanted:
-        print(VERSION if str(wanted) == "version" else help_of(command))
+        _show(VERSION if str(wanted) == "version" else help_of(command))
         return
     _check_arguments(command, call)
     keep_freed_memory()
@@ -78,6 +79,14 @@ def _run(command: Command, words: Sequence[str]) -> None:
         for name in sorted(call.given - {flag.name for flag in (*command.flags, *GLOG_FLAGS, *UNHEEDED_FLAGS)}):
             log.warning("-%s means nothing to %s", name, command.name)
         _code(command)(call)  # Ctrl-C reaches us only outside training, which makes a request of it
+
+
+def _show(text: str) -> None:
+    """Print; whoever reads it may stop in the middle (``torchcaffe | head``)."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's last flush goes well
 
 
 def _check_arguments(command: Command, call: Call) -> None:

@@ -10,6 +10,7 @@ from math import prod
 
 from prototxt.formats.schema import NetParameter, SolverParameter
 from prototxt.formats.text_printer import debug_text
+from prototxt.net.phases import unmet
 from torchcaffe.network import Network
 from torchcaffe.tape import layers_with_a_way_back, nodes_under_loss
 
@@ -23,9 +24,12 @@ def echo_solver(param: SolverParameter) -> None:
     _echo("Initializing solver from parameters: \n%s", param)
 
 
-def echo_net(net: NetParameter) -> None:
-    """Write a net's prototxt into the log."""
-    _echo("Initializing net from parameters: \n%s", net)
+def echo_net(net: NetParameter, filtered: NetParameter) -> None:
+    """Write into the log which rules leave layers of a net out, and the prototxt of what is left."""
+    for layer in net.layer:
+        for sentence in unmet(layer, filtered.state):
+            log.info("%s", sentence)
+    _echo("Initializing net from parameters: \n%s", filtered)
 
 
 def echo_layers(network: Network) -> None:

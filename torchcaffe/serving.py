@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,13 +50,21 @@ def served_as_caffe() -> Iterator[None]:
     if _is_ours(sys.modules.get("caffe")):
         yield
         return
-    before = _taken_out()
+    before = _taken_out() if "caffe" in sys.modules else {}
     sys.modules["caffe"] = import_module("torchcaffe.served.caffe")
     try:
         yield
     finally:
-        _taken_out()
+        for name in _own_names():
+            sys.modules.pop(name, None)
         sys.modules.update(before)
+
+
+@cache
+def _own_names() -> tuple[str, ...]:
+    """``caffe`` and all modules in it. A user's layers pass here with every call, so they are looked up once."""
+    files = (file.relative_to(FOLDER).with_suffix("") for file in (FOLDER / "caffe").rglob("*.py"))
+    return tuple(".".join(file.parts).removesuffix(".__init__") for file in files)
 
 
 def _is_ours(module: ModuleType | None) -> bool:

@@ -119,7 +119,7 @@ def make_stored(
     for source, net, whole in zip(sources, nets, joined, strict=True):
         phase = Phase.Name(net.state.phase)
         log.info("%s", _creating(len(made), source.source))
-        echo_net(net)
+        echo_net(source.net, net)
         made.append(Stored(Network(whole.net, phase, device, seed=seed), Split(net, whole.layers)))
         echo_layers(made[-1].network)
         say_zeros(made[-1].network)

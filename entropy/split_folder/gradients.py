@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import h5py
@@ -18,8 +19,10 @@ from prototxt.formats.weights import Weights
 from prototxt.lint.gradients import gradients_pass_flatten
 from prototxt.split import merge_weights
 
-TOLERANCE = 1e-3
-"""Largest distance of two gradients of a blob by their length; single precision adds up in another order."""
+TOLERANCE = 0.1
+"""Largest distance of two gradients of a blob by their length. Rounding turns a ReLU over here and there, which moves
+those of blobs far below: between torchcaffe and real Caffe by 0.2 % in CaffeNet, 0.4 % in GoogLeNet and 2.8 % in
+ResNet-50 (4 random pictures). A gradient that is lost is off by 100 %, one that is counted twice by 50 %."""
 NEGLIGIBLE = 1e-5
 """Differences below this share of the largest gradient of all blobs (root mean squares) are rounding."""
 
@@ -131,13 +134,34 @@ def _compare(who: str, whom: str, one: Weights, other: Weights) -> float:
             error, length = _length(mine - its), max(_length(mine), _length(its))
             if error <= NEGLIGIBLE * largest:
                 continue
-            worst = max(worst, error / length)
+            blob = f"blob {index} of layer {name!r}"
+            _refuse_lost(who, whom, blob, mine, its)
+            _refuse_lost(whom, who, blob, its, mine)
             if not error <= TOLERANCE * length:
                 raise CheckError(
-                    f"{who} has another gradient of blob {index} of layer {name!r} than {whom}: they differ by "
-                    f"{error / length:.1e} of its length; this net would not learn what it should"
+                    f"{who} has another gradient of {blob} than {whom}: they differ by {error / length:.1e} of its "
+                    "length; this net would not learn what it should"
                 )
+            worst = max(worst, error / length)
     return worst
+
+
+def _refuse_lost(who: str, whom: str, blob: str, mine: np.ndarray, its: np.ndarray) -> None:
+    lost = _without(mine, its)
+    if lost is not None:
+        raise CheckError(
+            f"{who} gets no gradient for filter {lost} of {blob}, and {whom} does; it would not learn what it should"
+        )
+
+
+def _without(one: np.ndarray, other: np.ndarray) -> int | None:
+    """The first filter whose gradient is 0 in one and of the blob's usual size in the other; None if there is none."""
+    if one.ndim < 2:
+        return None
+    mine, its = (each.reshape(len(each), -1) for each in (one, other))
+    lengths = np.sqrt(np.mean(np.nan_to_num(its).astype(np.float64) ** 2, axis=1))
+    lost = (mine == 0).all(1) & (lengths > TOLERANCE * max(_length(one), _length(other)))
+    return int(lost.argmax()) if lost.any() else None
 
 
 def _length(values: np.ndarray) -> float:
@@ -150,21 +174,27 @@ def _on_batches(net: NetParameter, batches: Batches, folder: Path) -> NetParamet
     """The net with files of these batches in place of its data layers, and with ``lr_mult`` 1 for all that learns."""
     result = NetParameter()
     result.CopyFrom(net)
-    for number, layer in enumerate(result.layer):
-        for spec in layer.param:
-            spec.lr_mult = 1 if spec.lr_mult else 0
-        if layer.name not in batches:
+    del result.layer[:]
+    for layer in net.layer:
+        if layer.name in batches:
+            result.layer.extend(_file_of(layer, blob, array, folder) for blob, array in batches[layer.name].items())
             continue
-        source = folder / f"{number}.txt"
-        if not source.exists():
-            with h5py.File(source.with_suffix(".h5"), "w") as file:
-                for blob, array in batches[layer.name].items():
-                    file[blob] = array
-            source.write_text(f"{source.with_suffix('.h5')}\n")
-        rows = len(next(iter(batches[layer.name].values())))
-        data = LayerParameter(name=layer.name, type="HDF5Data", top=layer.top)
-        data.include.extend(layer.include)
-        data.exclude.extend(layer.exclude)
-        data.hdf5_data_param.source, data.hdf5_data_param.batch_size = str(source), rows
-        layer.CopyFrom(data)
+        kept = result.layer.add()
+        kept.CopyFrom(layer)
+        for spec in kept.param:
+            spec.lr_mult = 1 if spec.lr_mult else 0
     return result
+
+
+def _file_of(layer: LayerParameter, blob: str, array: np.ndarray, folder: Path) -> LayerParameter:
+    """A layer that delivers one blob of a data layer, always the same, in the phases of that layer."""
+    source = folder / f"{sha256(f'{layer.name}/{blob}'.encode()).hexdigest()[:16]}.txt"
+    if not source.exists():
+        with h5py.File(source.with_suffix(".h5"), "w") as file:
+            file[blob] = array
+        source.write_text(f"{source.with_suffix('.h5')}\n")
+    data = LayerParameter(name=f"{layer.name}/{blob}", type="HDF5Data", top=[blob])
+    data.include.extend(layer.include)
+    data.exclude.extend(layer.exclude)
+    data.hdf5_data_param.source, data.hdf5_data_param.batch_size = str(source), len(array)
+    return data

@@ -143,7 +143,7 @@ def fields_of_master(layer: LayerParameter) -> Iterator[str]:
             yield f"has {name}, which Caffe 1.0 does not know; delete it"
     if layer.pooling_param.HasField("round_mode"):
         yield (
-            "has round_mode, which Caffe 1.0 does not know (only its master branch after 2018); "
+            "has round_mode (or ceil_mode: false), which Caffe 1.0 does not know (only its master branch after 2018); "
             "delete it, and cut a surplus row and column with Slice or Crop"
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import takewhile
 
 from prototxt.common.errors import NetError
 from prototxt.formats.schema import LayerParameter, NetParameter, NetState, NetStateRule, Phase
@@ -76,6 +77,34 @@ def meets(state: NetState, rule: NetStateRule) -> bool:
         and stages.issuperset(rule.stage)
         and stages.isdisjoint(rule.not_stage)
     )
+
+
+def unmet(layer: LayerParameter, state: NetState) -> list[str]:
+    """Why rules of a layer are not met, in the words of Caffe's log (``StateMeetsRule``).
+
+    Returns
+    -------
+    A sentence for every rule before the first that is met, which decides.
+    """
+    sentences = [_unmet(layer.name, state, rule) for rule in (*layer.include, *layer.exclude)]
+    return list(takewhile(bool, sentences))
+
+
+def _unmet(name: str, state: NetState, rule: NetStateRule) -> str:
+    place = f"specified by a rule in layer {name}"
+    if rule.HasField("phase") and rule.phase != state.phase:
+        return f"The NetState phase ({state.phase}) differed from the phase ({rule.phase}) {place}"
+    if rule.HasField("min_level") and state.level < rule.min_level:
+        return f"The NetState level ({state.level}) is above the min_level ({rule.min_level}) {place}"
+    if rule.HasField("max_level") and state.level > rule.max_level:
+        return f"The NetState level ({state.level}) is above the max_level ({rule.max_level}) {place}"
+    for stage in rule.stage:
+        if stage not in state.stage:
+            return f"The NetState did not contain stage '{stage}' {place}"
+    for stage in rule.not_stage:
+        if stage in state.stage:
+            return f"The NetState contained a not_stage '{stage}' {place}"
+    return ""
 
 
 def _phase(name: str) -> Phase:

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from prototxt.common.errors import NetError
 from prototxt.common.names import did_you_mean
 from prototxt.formats.schema import NetParameter
-from prototxt.formats.text import where
+from prototxt.formats.text import read_message, where
 from prototxt.formats.upgrade import upgrade_net
 from prototxt.lint import PHASES, lint_net
 from prototxt.lint.registry import Finding
@@ -148,6 +148,21 @@ def _sentence(target: Target, finding: Finding, types: dict[str, str], path: Pat
     place = f"{where(path, finding.layer)}: " if path is not None and finding.layer else ""
     about = f"layer '{finding.layer}' ({types[finding.layer]}): " if finding.layer in types else ""
     return f"{place}{about}{target.title}: {finding.sentence}"
+
+
+def unknown_to_caffe(target: Target, path: Path | str) -> list[str]:
+    """Say which fields of a net's file BVLC's Caffe cannot parse that reading the net takes away.
+
+    A ``ceil_mode: true`` means what Caffe does anyway; ``false`` becomes ``round_mode``, of which `lint_for` speaks.
+    """
+    if target.name not in (STOCK, "caffe-master"):
+        return []
+    return [
+        f"{where(path, layer.name)}: layer '{layer.name}' (Pooling): has ceil_mode, a fork's field, so that "
+        f"{target.title} cannot read the file; delete it"
+        for layer in read_message(path, NetParameter).layer
+        if layer.pooling_param.HasField("ceil_mode") and layer.pooling_param.ceil_mode
+    ]
 
 
 def types_disagree(net: NetParameter, stored: NetParameter) -> list[str]:

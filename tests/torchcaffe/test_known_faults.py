@@ -1,5 +1,7 @@
 """Faults of stock Caffe 1.0 that torchcaffe does not have, shown in real Caffe (docs/caffe-compatibility.md)."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,46 @@ def test_gradients_pass_flatten(real_caffe, tmp_path):
 
 def inputs(network: Network) -> dict[str, tuple[int, ...]]:
     return {value.blob: network.shapes.values[value] for value in network.graph.inputs}
+
+
+FILTER = """name: "filter"
+layer { name: "in" type: "Input" top: "x" top: "keep" input_param { shape { dim: 3 dim: 2 } shape { dim: 3 } } }
+layer { name: "ip" type: "InnerProduct" bottom: "x" top: "ip" inner_product_param { num_output: 2 } }
+layer { name: "filter" type: "Filter" bottom: "ip" bottom: "keep" top: "kept" loss_weight: 1 }
+"""
+ENDED = """
+import os, sys, caffe
+child = os.fork()
+if not child:
+    net = caffe.Net(sys.argv[1], caffe.TRAIN)
+    net.blobs["keep"].data[...] = float(sys.argv[2])
+    net.forward()
+    net.backward()
+    os._exit(0)
+print("ended by signal", os.WTERMSIG(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.caffe
+def test_a_filter_that_no_item_passes(real_caffe, tmp_path):
+    (tmp_path / "net.prototxt").write_text(FILTER)
+    network = Network(parse_net(FILTER), "TRAIN", seed=1)
+    values = network.run({"x": np.ones((3, 2), np.float32), "keep": np.zeros(3, np.float32)})
+    assert values[network.graph.value("kept")].shape == (0, 2)
+    network.loss(values).backward()
+    assert not network.params["ip"][0].grad.any()
+    done = real_caffe.run_python(ENDED, tmp_path / "net.prototxt", "0")
+    assert f"ended by signal {signal.SIGFPE.value}" in done.stdout
+
+
+@pytest.mark.caffe
+def test_a_filter_in_a_net_with_force_backward(real_caffe, tmp_path):
+    text = "force_backward: true " + FILTER
+    (tmp_path / "net.prototxt").write_text(text)
+    network = Network(parse_net(text), "TRAIN", seed=1)
+    given = {"x": np.ones((3, 2), np.float32), "keep": np.ones(3, np.float32)}
+    network.loss(network.run(given)).backward()
+    assert network.params["ip"][0].grad.any()
+    done = real_caffe.run_python(ENDED, tmp_path / "net.prototxt", "1").stdout
+    assert "cannot backpropagate to filter index inputs" in done
+    assert f"ended by signal {signal.SIGABRT.value}" in done

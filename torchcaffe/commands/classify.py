@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import logging
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from prototxt.common import atomic
 from prototxt.common.errors import ImageError, InputError
@@ -33,8 +36,10 @@ def classify(call: Call) -> None:
     size = tuple(integers(call, "images_dim"))
     if len(size) != 2:
         raise InputError(f"-images_dim must be HEIGHT,WIDTH; got '{call.text('images_dim')}'")
-    classifier = Classifier(*net_files(call), image_dims=size, **pixel_options(call))
+    with pycaffes_errors():
+        classifier = Classifier(*net_files(call), image_dims=size, **pixel_options(call))
     pictures = _pictures(Path(source).expanduser(), call.text("ext"))
+    _check(classifier, pictures, size)
     log.info("Classifying %d inputs.", len(pictures))
     start = time.perf_counter()
     scores = classifier.predict(pictures, not call.switch("center_only"))
@@ -51,7 +56,51 @@ def _pictures(source: Path, ending: str) -> list[np.ndarray]:
     files = sorted(source.glob(f"*.{ending}")) if source.is_dir() else [source]
     if not files:
         raise ImageError(f"{source}: has no picture called *.{ending}; give -ext, or another folder")
+    check_pictures(files)
     return [load_image(str(file)) for file in files]
+
+
+def check_pictures(files: Iterable[Path | str]) -> None:
+    """Refuse what is no picture, before scikit-image looks for a reader that might take it.
+
+    Raises
+    ------
+    ImageError : a file is missing, or of no kind that is known.
+    """
+    for file in files:
+        try:
+            with Image.open(file):
+                pass
+        except OSError as error:
+            said = error.strerror or "of no kind that is known"
+            raise ImageError(f"{file}: is no picture that can be read ({said}); give another") from None
+
+
+def _check(classifier: Classifier, pictures: list[np.ndarray], size: tuple[int, ...]) -> None:
+    """Refuse pictures that the net's input cannot be made of.
+
+    Raises
+    ------
+    InputError : they have another number of channels, or are resized to less than the crop.
+    """
+    channels = classifier.blobs[classifier.inputs[0]].shape[1]
+    for number, picture in enumerate(pictures):
+        if picture.ndim != 3 or picture.shape[2] != channels:
+            raise InputError(f"input {number} has the shape {picture.shape}; the net takes (height, width, {channels})")
+    if any(side < crop for side, crop in zip(size, classifier.crop_dims, strict=True)):
+        crop = "x".join(map(str, classifier.crop_dims))
+        raise InputError(f"-images_dim {size[0]},{size[1]} is smaller than the net's input, {crop}")
+
+
+@contextmanager
+def pycaffes_errors() -> Iterator[None]:
+    """Turn what pycaffe's classes raise of settings that do not fit the net into sentences."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (ValueError, IndexError) as error:
+        raise InputError(str(error)) from None
 
 
 def choose_mode(call: Call) -> None:

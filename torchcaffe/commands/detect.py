@@ -14,7 +14,7 @@ import numpy as np
 
 from prototxt.common import atomic
 from prototxt.common.errors import FormatError, InputError
-from torchcaffe.commands.classify import choose_mode, net_files, pixel_options
+from torchcaffe.commands.classify import check_pictures, choose_mode, net_files, pixel_options, pycaffes_errors
 from torchcaffe.commands.flags import Call
 from torchcaffe.pycaffe.detector import Detector
 
@@ -34,10 +34,16 @@ def detect(call: Call) -> None:
     if target.suffix not in (".csv", ".h5"):
         raise InputError(f"{target}: results are written as .csv or .h5; give such a name")
     choose_mode(call)
-    detector = Detector(*net_files(call), context_pad=call.number("context_pad"), **pixel_options(call))
+    options = pixel_options(call)
+    if options["mean"] is not None and options["mean"].ndim == 3:
+        options["mean"] = options["mean"].mean((1, 2))  # one number a channel, as windows have no place in it
+    with pycaffes_errors():
+        detector = Detector(*net_files(call), context_pad=call.number("context_pad"), **options)
     start = time.perf_counter()
     if call.text("crop_mode") == "list":
-        found = detector.detect_windows(list(read_windows(source).items()))
+        listed = read_windows(source)
+        check_pictures(listed)
+        found = detector.detect_windows(list(listed.items()))
     else:
         found = detector.detect_selective_search(_names(source))
     log.info("Processed %d windows in %.3f s.", len(found), time.perf_counter() - start)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from prototxt.common.errors import InputError
 from prototxt.formats.schema import NetParameter, Phase
 from prototxt.formats.text import read_message
 from torchcaffe.commands.flags import Call
@@ -23,4 +24,7 @@ def draw_net(call: Call) -> None:
     net = read_message(source, NetParameter)
     phase = None if call.text("phase") == "ALL" else Phase.Value(call.text("phase"))
     log.info("Drawing net to %s", target)
-    draw_net_to_file(net, target, call.text("rankdir"), phase, call.switch("display_lrm"))
+    try:
+        draw_net_to_file(net, target, call.text("rankdir"), phase, call.switch("display_lrm"))
+    except ValueError as error:  # pycaffe's, of rules and multipliers that it cannot draw
+        raise InputError(f"{source}: cannot be drawn: {error}") from None

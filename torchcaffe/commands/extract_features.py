@@ -55,7 +55,7 @@ def _extract(network: Network, puts: dict[str, Put], batches: int) -> None:
         with torch.inference_mode():
             values = network.run(network.zeros(), keep=list(puts))
         for (blob, put), value in zip(puts.items(), values.values(), strict=True):
-            for item in value.reshape(len(value), -1).cpu().numpy() if value.ndim else value.reshape(1, 1).numpy():
+            for item in value.reshape(len(value) if value.ndim else 1, -1).cpu().numpy():
                 put(f"{counts[blob]:010d}".encode(), _datum(item, tuple(value.shape)))
                 counts[blob] += 1
                 if counts[blob] % COMMIT_EVERY == 0:

@@ -105,16 +105,14 @@ def logging_as(call: Call) -> Iterator[logging.Logger]:
 @contextmanager
 def _handled_by(handlers: list[logging.Handler]) -> Iterator[logging.Logger]:
     logger = logging.getLogger("torchcaffe")
-    level, propagate = logger.level, logger.propagate
-    for handler in handlers:
-        logger.addHandler(handler)
+    level, propagate, others = logger.level, logger.propagate, logger.handlers
+    logger.handlers = handlers  # a program that has said ``import caffe`` shows the log already
     logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
         yield logger
     finally:
-        for handler in handlers:
-            logger.removeHandler(handler)
+        logger.handlers = others
         logger.setLevel(level)
         logger.propagate = propagate
 

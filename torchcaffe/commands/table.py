@@ -170,6 +170,14 @@ PYTHON = (
         "classify.py",
     ),
     Command(
+        "classification",
+        "classification:classification",
+        "print the five likeliest classes of a picture",
+        (),
+        ("NET", "WEIGHTS", "MEAN.binaryproto", "LABELS.txt", "PICTURE"),
+        "classification",
+    ),
+    Command(
         "detect",
         "detect:detect",
         "class scores of windows in pictures, as .csv or .h5",

@@ -62,7 +62,7 @@ def open_network(model: str, call: Call, default_phase: str) -> Network:
     device = choose_device(call.text("gpu"))
     net = read_net(model)
     network = Network(net, phase, device, level=call.number("level"), stages=call.words("stage"))
-    echo_net(network.net)
+    echo_net(net, network.net)
     echo_layers(network)
     say_zeros(network)
     return network

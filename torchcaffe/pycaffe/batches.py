@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from torchcaffe.pycaffe.named import Named
+from torchcaffe.pycaffe.named import Results
 
 Arrays = dict[str, np.ndarray]
 
@@ -39,4 +39,4 @@ class Collected:
     def arrays(self, given: Mapping[str, np.ndarray]) -> Arrays:
         """All rows as arrays, without those that only filled up the last batch of what was given."""
         count = len(next(iter(given.values()))) if given else None
-        return Named((name, np.asarray(rows)[:count]) for name, rows in self._rows.items())
+        return Results((name, np.asarray(rows)[:count]) for name, rows in self._rows.items())

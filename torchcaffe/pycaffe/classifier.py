@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from torchcaffe.mode import TEST
-from torchcaffe.pycaffe.images import Size, oversample, resize_image
+from torchcaffe.pycaffe.images import Size, resize_image
+from torchcaffe.pycaffe.images import oversample as ten_crops
 from torchcaffe.pycaffe.net import Net
 from torchcaffe.pycaffe.transformer import make_transformer
 
@@ -58,7 +59,7 @@ class Classifier(Net):
         """
         name, output = self.inputs[0], self.outputs[0]
         resized = np.stack([resize_image(image, self.image_dims) for image in inputs])
-        crops = _ten(resized, self.crop_dims) if oversample else self._centre(resized)
+        crops = ten_crops(resized, self.crop_dims) if oversample else self._centre(resized)
         batch = np.stack([self.transformer.preprocess(name, crop) for crop in crops])
         predictions = self.forward_all(**{name: batch})[output]
         return predictions.reshape(len(inputs), 10, -1).mean(1) if oversample else predictions
@@ -67,6 +68,3 @@ class Classifier(Net):
         top, left = (self.image_dims / 2.0 - self.crop_dims / 2.0).astype(int)
         bottom, right = (self.image_dims / 2.0 + self.crop_dims / 2.0).astype(int)
         return images[:, top:bottom, left:right]
-
-
-_ten = oversample  # which `predict` has a parameter of the same name as

@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import Message
+
 from prototxt.common.errors import NetError
+from prototxt.formats.schema import NetParameter
 from prototxt.formats.text import read_net
+from prototxt.formats.upgrade import upgrade_net
 from prototxt.formats.weights import read_weights
 from torchcaffe.layers.python import UserCodeError
 from torchcaffe.mode import TEST, TRAIN, current_device
 from torchcaffe.network import Network
+from torchcaffe.pycaffe.messages import as_ours
 from torchcaffe.snapshot import warn_of_fillers
 from torchcaffe.stored import Stored
 
@@ -26,25 +31,33 @@ def argument_names(arguments: Sequence[Any]) -> tuple[str, ...]:
 
 
 def read_network(
-    path: str | Path, phase: int | None, level: int, stages: Sequence[str] | None, weights: str | Path | None
+    source: str | Path | Message,
+    phase: int | None,
+    level: int,
+    stages: Sequence[str] | None,
+    weights: str | Path | None,
 ) -> Network:
     """Read a net of one phase and its weights.
+
+    Parameters
+    ----------
+    source : a prototxt, or the message ``NetParameter``.
 
     Raises
     ------
     FormatError, NetError : as `torchcaffe.Net`.
     """
+    name = "the net" if isinstance(source, Message) else str(source)
     if phase not in PHASES:
-        raise NetError(f"Net({str(path)!r}): the phase must be caffe.TRAIN (0) or caffe.TEST (1), got {phase!r}")
-    net = read_net(path)
+        raise NetError(f"Net({name!r}): the phase must be caffe.TRAIN (0) or caffe.TEST (1), got {phase!r}")
+    net = upgrade_net(as_ours(source, NetParameter)) if isinstance(source, Message) else read_net(source)
     loaded = None if weights is None else read_weights(weights, net)
     try:
         network = Network(net, PHASES[phase], current_device(), loaded, None, level, stages or ())
     except UserCodeError:
         raise
     except NetError as error:
-        source = f"{path} with {weights}" if weights else str(path)
-        raise type(error)(f"{source}: {error}") from error
+        raise type(error)(f"{name} with {weights}: {error}" if weights else f"{name}: {error}") from error
     if loaded is not None:
         warn_of_fillers(Stored(network).without_weights(loaded), weights)
     return network

@@ -12,6 +12,7 @@ from prototxt.common import atomic
 from prototxt.common.errors import InputError
 from prototxt.formats.schema import LayerParameter, NetParameter, NetStateRule, PoolingParameter
 from prototxt.formats.upgrade import upgrade_net
+from torchcaffe.pycaffe.messages import as_ours
 
 LAYER_STYLE_DEFAULT = {"shape": "record", "fillcolor": "#6495ED", "style": "filled"}
 NEURON_LAYER_STYLE = {"shape": "record", "fillcolor": "#90EE90", "style": "filled"}
@@ -107,7 +108,7 @@ def get_dot(
     ------
     ValueError : a layer has both ``include`` and ``exclude``, and a phase is given.
     """
-    net = upgrade_net(NetParameter.FromString(caffe_net.SerializeToString()))
+    net = upgrade_net(as_ours(caffe_net, NetParameter))
     layers = [layer for layer in net.layer if phase is None or _runs_in(layer, phase)]
     lines = [f"digraph {_quoted(net.name or 'Net')} {{", f"rankdir={rankdir};"]
     lines += dict.fromkeys(line for layer in layers for line in _nodes(layer, rankdir, display_lrm))

@@ -1,4 +1,4 @@
-"""Blobs, layers and parameters by name, in order: dictionaries that scripts of Python 2's time can use too."""
+"""Blobs, layers and arrays by name, in order: dictionaries that scripts of Python 2's time can use too."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from itertools import islice
 from typing import Any, TypeVar
 
+import numpy as np
+
 Member = TypeVar("Member")
 
 
-class Named(OrderedDict[str, Member]):
-    """An ordered dictionary whose ``keys()``, ``values()`` and ``items()`` can be indexed, as Python 2's lists could.
+class _OfPython2(dict[str, Member]):
+    """A dictionary whose ``keys()``, ``values()`` and ``items()`` can be indexed, as Python 2's lists could.
 
     It has Python 2's ``iteritems``, ``itervalues``, ``iterkeys`` and ``has_key`` as well.
     """
@@ -43,6 +45,17 @@ class Named(OrderedDict[str, Member]):
     def has_key(self, name: str) -> bool:
         """Whether there is a member of this name."""
         return name in self
+
+
+class Named(_OfPython2[Member], OrderedDict[str, Member]):  # type: ignore[misc]
+    """What a net has, by name: pycaffe gives an ``OrderedDict``."""
+
+    def __repr__(self) -> str:
+        return f"OrderedDict({list(self.items())!r})"
+
+
+class Results(_OfPython2[np.ndarray]):
+    """What a pass gives, by blob: pycaffe gives a dictionary."""
 
 
 class _Keys(KeysView[str]):

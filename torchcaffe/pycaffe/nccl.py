@@ -6,6 +6,7 @@ Through `torch.distributed`: NCCL on GPUs, gloo on CPUs.
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class NCCL:
     @staticmethod
     def new_uid() -> bytes:
         """A name by which the processes of a training find each other: a file that is not there yet."""
-        return os.fsencode(Path(tempfile.mkdtemp(prefix="torchcaffe-")) / "processes")
+        return os.fsencode(Path(tempfile.gettempdir()) / f"torchcaffe-{secrets.token_hex(8)}")
 
     def bcast(self) -> None:
         """Give all processes the parameters of the first."""
@@ -63,7 +64,7 @@ class NCCL:
 
     def on_gradients_ready(self) -> None:
         """Give all processes the mean of all gradients."""
-        for parameter in self._parameters():
+        for parameter in (each for each in self._parameters() if each.requires_grad):
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             distributed.all_reduce(parameter.grad)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import Message
 
 from prototxt.common.errors import NetError
 from prototxt.formats.weights import write_weights
@@ -25,9 +26,9 @@ from torchcaffe.data.memory_data import MemoryData
 from torchcaffe.network import Network
 from torchcaffe.pycaffe.batches import Arrays, Collected, batches
 from torchcaffe.pycaffe.constructor import argument_names, read_network
-from torchcaffe.pycaffe.named import Named
+from torchcaffe.pycaffe.named import Named, Results
 from torchcaffe.pycaffe.users_errors import users_errors
-from torchcaffe.pycaffe.views import BlobPlaces, LayerView
+from torchcaffe.pycaffe.views import BlobPlaces, LayerView, UnknownBlobError, UnknownLayerError
 from torchcaffe.snapshot import load_weights, warn_of_fillers
 from torchcaffe.solver_nets import share_trained_layers
 from torchcaffe.stored import Stored
@@ -44,7 +45,7 @@ class Net:
 
     Parameters
     ----------
-    network_file : a prototxt, or a `Network` that is there already (a solver's).
+    network_file : a prototxt; or its message ``NetParameter``; or a `Network` that is there already (a solver's).
     arguments : phase (``TRAIN`` or ``TEST``), or weights and phase.
     phase, level, stages : the state that the net is filtered by.
     weights : ``.caffemodel`` or ``.caffemodel.h5``.
@@ -57,7 +58,7 @@ class Net:
     @users_errors()
     def __init__(
         self,
-        network_file: str | Path | Network,
+        network_file: str | Path | Message | Network,
         *arguments: Any,
         phase: int | None = None,
         level: int = 0,
@@ -172,7 +173,7 @@ class Net:
         if kwargs:
             self._fill("data", self.inputs, kwargs)
         self._forward(first, last)
-        return Named((name, self._blob(name).data) for name in dict.fromkeys([*outputs, *(blobs or ())]))
+        return Results((name, self._blob(name).data) for name in dict.fromkeys([*outputs, *(blobs or ())]))
 
     def backward(
         self, diffs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: np.ndarray
@@ -196,7 +197,7 @@ class Net:
         if kwargs:
             self._fill("diff", self.outputs, kwargs)
         self._backward(first, last)
-        return Named((name, self._blob(name).diff) for name in dict.fromkeys([*outputs, *(diffs or ())]))
+        return Results((name, self._blob(name).diff) for name in dict.fromkeys([*outputs, *(diffs or ())]))
 
     def forward_all(self, blobs: Iterable[str] | None = None, **kwargs: np.ndarray) -> Arrays:
         """`forward` on any number of items, batch after batch; the last batch is filled up with zeros."""
@@ -345,10 +346,16 @@ class Net:
             self.blobs[value.blob].diff[...] = weight
 
     def _index(self, layer: str) -> int:
-        return self.network.graph.node(layer).index if layer not in self._indices else self._indices[layer]
+        try:
+            return self._indices[layer] if layer in self._indices else self.network.graph.node(layer).index
+        except NetError as error:
+            raise UnknownLayerError(str(error)) from None
 
     def _blob(self, name: str) -> Activation:
-        self.network.graph.value(name)
+        try:
+            self.network.graph.value(name)
+        except NetError as error:
+            raise UnknownBlobError(str(error)) from None
         return self.blobs[name]
 
     def _fill(self, what: str, names: list[str], arrays: Arrays) -> None:

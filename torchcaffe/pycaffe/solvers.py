@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from google.protobuf.message import Message
 
 from prototxt.formats.schema import SolverParameter
+from torchcaffe.pycaffe.messages import as_ours
 from torchcaffe.pycaffe.users_errors import users_errors
 from torchcaffe.scores import MeanScores
 from torchcaffe.solver import Solver
@@ -22,9 +24,9 @@ class SGDSolver(Solver):
 
     @users_errors()
     def __init__(
-        self, param: SolverParameter | Path | str, device: torch.device | str | None = None, *, join: bool = False
+        self, param: Message | Path | str, device: torch.device | str | None = None, *, join: bool = False
     ) -> None:
-        super().__init__(param, device, join=join)
+        super().__init__(as_ours(param, SolverParameter) if isinstance(param, Message) else param, device, join=join)
 
     @users_errors()
     def step(self, iterations: int) -> None:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from prototxt.common.errors import NetError
 from prototxt.net.graph import NetGraph, Value
 from torchcaffe.blob import ParameterBlob
 from torchcaffe.layer import Layer
+
+
+class UnknownLayerError(NetError, ValueError):
+    """There is no layer of this name; pycaffe raises a ValueError."""
+
+
+class UnknownBlobError(NetError, KeyError):
+    """There is no blob of this name; pycaffe raises a KeyError."""
+
+    __str__ = NetError.__str__  # KeyError puts the sentence in quotes
 
 
 class LayerView:

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prototxt.common.errors import FormatError
-from prototxt.formats.schema import LayerParameter, NetParameter, SolverParameter
-from prototxt.formats.text import parse_net, read_net, read_solver, to_text, where, write_message
+from prototxt.formats.schema import Datum, LayerParameter, NetParameter, SolverParameter
+from prototxt.formats.text import parse_message, parse_net, read_net, read_solver, to_text, where, write_message
+from prototxt.formats.text_printer import debug_text
 
 LENET = """name: "LeNet"  # a comment with a { brace
 layer {
@@ -126,6 +127,22 @@ def test_writing_and_reading_gives_the_same_net(tmp_path):
     write_message(tmp_path / "out.prototxt", net)
     assert read_net(tmp_path / "out.prototxt") == net
     assert [path.name for path in tmp_path.iterdir()] == ["out.prototxt"]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.binary(max_size=20))
+def test_any_text_comes_back_from_both_printers(text, data):
+    layer = LayerParameter(name=text, bottom=[text, "b"])
+    datum = Datum(data=data)
+    for printed in (to_text, debug_text):
+        assert parse_message(printed(layer), LayerParameter) == layer
+        assert parse_message(printed(datum), Datum) == datum
+
+
+@given(st.floats(width=32, allow_nan=False))
+def test_floats_come_back_from_caffes_form(value):
+    printed = debug_text(LayerParameter(loss_weight=[value]))
+    back = parse_message(printed, LayerParameter).loss_weight[0]
+    assert np.float32(back).tobytes() == np.float32(value).tobytes()
 
 
 def _digits(number):

@@ -9,7 +9,7 @@ import pytest
 
 from prototxt.formats.text import write_message
 from prototxt.net.build import input_layer, layer, net
-from prototxt.net.phases import filter_net
+from prototxt.net.phases import filter_net, unmet
 
 LAYERS = """
 import json
@@ -45,6 +45,35 @@ def random_rules(rng):
         rules = {kind: [random_rule(rng) for _ in range(rng.randint(1, 2))]} if kind else {}
         layers.append(layer("ReLU", f"l{number}", "data", **rules))
     return net("rules", layers, state={"stage": rng.sample("abc", rng.randint(0, 1))})
+
+
+SAYING = """
+import json
+import sys
+import caffe
+for path, phase, level, stages in json.load(open(sys.argv[1])):
+    sys.stderr.write("net " + path + "\\n")
+    sys.stderr.flush()
+    caffe.Net(path, getattr(caffe, phase), level=level, stages=stages)
+"""
+
+
+@pytest.mark.caffe
+def test_reasons_are_those_of_caffes_log(real_caffe, tmp_path):
+    rng = Random(2)
+    states, ours = [], []
+    for number in range(12):
+        message, path = random_rules(rng), tmp_path / f"{number}.prototxt"
+        write_message(path, message)
+        state = rng.choice(["TRAIN", "TEST"]), rng.randint(0, 3), rng.sample("abc", rng.randint(0, 2))
+        states.append((str(path), *state))
+        filtered = filter_net(message, *state).state
+        ours += [f"net {path}", *(said for each in message.layer for said in unmet(each, filtered))]
+    (tmp_path / "states.json").write_text(json.dumps(states))
+    said = real_caffe.run_python(SAYING, tmp_path / "states.json").stdout.splitlines()
+    theirs = [line.split("] ")[-1] for line in said if "The NetState" in line or line.startswith("net /")]
+    assert theirs == ours
+    assert len(ours) > 40
 
 
 @pytest.mark.caffe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import numpy as np
@@ -209,3 +210,16 @@ def test_layers_of_forks_that_a_target_has() -> None:
     )
     (finding,) = lint_for(target("nnie"), turned)
     assert "has order [0, 1, 3, 2]; only the order 0, 2, 3, 1 is taken" in finding
+
+
+@pytest.mark.parametrize(("target", "said"), [("caffe-1.0", 1), ("caffe-master", 1), ("rknn", 0)])
+def test_a_ceil_mode_that_reading_takes_away_is_named(tmp_path, capsys, target, said) -> None:
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        """input: "data" input_shape { dim: 1 dim: 3 dim: 8 dim: 8 }
+        layer { name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param { kernel_size: 2 ceil_mode: true } }"""
+    )
+    with contextlib.suppress(SystemExit):
+        main(["lint", str(path), "--target", target])
+    printed = capsys.readouterr().out
+    assert printed.count("net.prototxt:2: layer 'p' (Pooling): has ceil_mode, a fork's field") == said

@@ -216,6 +216,13 @@ def test_help_does_not_import_torch():
     assert os.times().children_user - start[1] < 0.3
 
 
+@pytest.mark.parametrize("words", [[], ["train", "-help"]])
+def test_a_reader_may_stop_in_the_middle_of_the_help(words):
+    command = f"{sys.executable} -m torchcaffe {' '.join(words)} | true"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 OLD_NAMES = [(command, command.program) for command in COMMANDS.values() if command.program]
 
 

@@ -194,6 +194,55 @@ def test_classify_and_detect(place):
         assert file["window"][1].tolist() == [1, 1, 5, 6]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["classify", "pics/0.png", "o.npy", "--mean_file=seven.npy"],
+            "Mean channels incompatible with input: 7 for 3",
+        ),
+        (["classify", "pics/0.png", "o.npy", "--mean_file=list.txt"], "list.txt: cannot be read as an .npy file"),
+        (["classify", "gray.npy", "o.npy"], "input 0 has the shape (9, 9, 1); the net takes (height, width, 3)"),
+        (["classify", "seven.npy", "o.npy"], "input 0 has the shape ()"),
+        (["classify", "pics/0.png", "o.npy", "--channel_swap=0,1"], "Channel swap needs to have the same number"),
+        (["classify", "pics/0.png", "o.npy", "--channel_swap=a"], "-channel_swap must be whole numbers"),
+        (["classify", "broken.png", "o.npy"], "broken.png: is no picture that can be read"),
+        (["classify", "gone.png", "o.npy"], "gone.png: is no picture that can be read (No such file or directory)"),
+        (["classify", "pics", "o.npy", "--ext=gif"], "pics: has no picture called *.gif"),
+        (
+            ["classify", "pics/0.png", "o.npy", "--images_dim=4,5"],
+            "-images_dim 4,5 is smaller than the net's input, 6x6",
+        ),
+        (["classify", "pics/0.png", "o.npy", "--images_dim=9"], "-images_dim must be HEIGHT,WIDTH"),
+        (["detect", "windows.csv", "o.csv", "--crop_mode=list"], "gone.png"),
+        (["detect", "list.txt", "o.csv", "--crop_mode=list"], "list.txt:2: must have the columns filename, ymin"),
+        (["detect", "list.txt", "o.csv"], "detect_selective_search needs"),
+        (["detect", "windows.csv", "o.csv", "--crop_mode=list", "--mean_file=seven.npy"], "7 for 3"),
+    ],
+)
+def test_bad_pictures_and_pixels(fail, place, arguments, sentence):
+    place.pictures(3)
+    write_message("deploy.prototxt", parse_net(DEPLOY + NET[NET.index('layer { name: "conv"') :]))
+    network = Network(parse_net(Path("deploy.prototxt").read_text()), seed=1)
+    write_weights("w.caffemodel", network.net, network.weights())
+    np.save("seven.npy", np.zeros(7))
+    Path("broken.png").write_text("no")
+    np.save("gray.npy", np.zeros((2, 9, 9, 1)))
+    Path("windows.csv").write_text("filename,ymin,xmin,ymax,xmax\ngone.png,0,0,6,8\n")
+    size = [] if any("images_dim" in word for word in arguments) or arguments[0] == "detect" else ["--images_dim=8,8"]
+    assert sentence in fail(*arguments, "--model_def=deploy.prototxt", "--pretrained_model=w.caffemodel", *size)
+
+
+def test_nets_that_cannot_be_drawn(fail, place):
+    Path("net.prototxt").write_text(
+        'layer { name: "a" type: "InnerProduct" param {} param {} param {} include {} exclude {} }'
+    )
+    assert "net.prototxt: cannot be drawn: Could not parse the learning" in fail(
+        "draw_net", "net.prototxt", "a.dot", "--display_lrm"
+    )
+    assert "a has both include and exclude" in fail("draw_net", "net.prototxt", "a.dot", "--phase=TEST")
+
+
 def test_draw(place):
     Path("net.prototxt").write_text(NET)
     main(["draw_net", "net.prototxt", "net.dot", "--rankdir=TB", "--phase=TRAIN", "--display_lrm"])

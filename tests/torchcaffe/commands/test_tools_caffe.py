@@ -150,6 +150,87 @@ def test_extract_features(place, both, backend):
     assert [line for line in ours if "eatures" in line] == wanted
 
 
+DEPLOY = """layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 10 dim: 3 dim: 16 dim: 16 } } }
+""" + NET[NET.index('layer { name: "conv"') : NET.index('layer { name: "drop"')]
+
+
+@pytest.fixture
+def net(place) -> list[str]:
+    """A deploy net, its weights and pictures; the flags that name them."""
+    place.pictures(3, "jpg", (40, 30))
+    Path("deploy.prototxt").write_text(DEPLOY)
+    network = Network(parse_net(DEPLOY), seed=1)
+    write_weights("w.caffemodel", network.net, network.weights())
+    np.save("mean.npy", np.random.default_rng(0).uniform(90, 130, (3, 16, 16)))
+    return ["--model_def=deploy.prototxt", "--pretrained_model=w.caffemodel", "--mean_file=mean.npy"]
+
+
+LOAD = """
+import runpy, sys, caffe, skimage.io
+# Caffe's own load_image hands scikit-image an argument that the installed one has no more.
+caffe.io.load_image = lambda name: skimage.img_as_float(skimage.io.imread(name)).astype("float32")
+"""
+RUN = "sys.argv = sys.argv[1:]\nrunpy.run_path(sys.argv[0], run_name='__main__')"
+
+
+@pytest.mark.parametrize("flags", [[], ["--center_only"], ["--input_scale=0.02", "--channel_swap=0,1,2"]])
+def test_classify_is_caffes_script(place, net, real_caffe, flags):
+    script = real_caffe.root / "root/usr/share/doc/python3-caffe/examples/classify.py"
+    if not script.exists():
+        pytest.skip(f"this installation of Caffe has no {script.name}")
+    arguments = [*net, "--images_dim=24,20", *flags]
+    for picture in range(3):
+        main(["classify", f"pics/{picture}.jpg", f"ours{picture}.npy", *arguments])
+    main(["classify", "pics", "ours.npy", *arguments])
+    done = real_caffe.run_python(
+        LOAD + RUN, script, "pics", "theirs.npy", *arguments, cwd=place.folder,
+    )  # fmt: skip
+    assert Path("theirs.npy").exists(), done.stdout
+    ours, theirs = np.load("ours.npy"), np.load("theirs.npy")
+    order = [int(np.abs(theirs - np.load(f"ours{picture}.npy")).sum(1).argmin()) for picture in range(3)]
+    assert sorted(order) == [0, 1, 2]  # Caffe takes a folder in the order of the disk
+    np.testing.assert_allclose(ours, theirs[order], atol=1e-4)
+
+
+@pytest.mark.parametrize("picture", [0, 1])
+def test_classification(place, net, real_caffe, picture, capsys):
+    from prototxt.formats.blob import write_blob
+
+    write_blob("mean.binaryproto", np.load("mean.npy").astype(np.float32))
+    Path("labels.txt").write_text("a cat\nb dog\nc\nd\n")
+    Path("deploy.prototxt").write_text(DEPLOY.replace("dim: 10 ", "dim: 1 "))
+    arguments = ["deploy.prototxt", "w.caffemodel", "mean.binaryproto", "labels.txt", f"pics/{picture}.jpg"]
+    main(["classification", *arguments])
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 5
+    assert printed in real_caffe.run_tool("classification", *arguments, cwd=place.folder).stdout
+
+
+DETECT = """
+import numpy as np
+mean = np.load("mean.npy").mean(1).mean(1)
+detector = caffe.Detector("deploy.prototxt", "w.caffemodel", mean=mean, raw_scale=255.0, channel_swap=[2, 1, 0],
+                          context_pad=0)  # with a context it trips over its own NumPy
+windows = {"pics/0.jpg": [[0, 0, 30, 20], [5, 5, 25, 29]], "pics/1.jpg": [[10, 0, 40, 30]]}
+found = detector.detect_windows([(name, np.array(boxes)) for name, boxes in windows.items()])
+np.save("theirs.npy", [each["prediction"] for each in found])
+"""
+
+
+def test_detect_is_caffes_detector(place, net, real_caffe):
+    rows = ["pics/0.jpg,0,0,30,20", "pics/0.jpg,5,5,25,29", "pics/1.jpg,10,0,40,30"]
+    Path("windows.csv").write_text("\n".join(["filename,ymin,xmin,ymax,xmax", *rows]))
+    main(["detect", "windows.csv", "ours.csv", *net, "--crop_mode=list", "--context_pad=0"])
+    done = real_caffe.run_python(LOAD + DETECT, cwd=place.folder)
+    assert Path("theirs.npy").exists(), done.stdout
+    lines = Path("ours.csv").read_text().splitlines()
+    assert lines[0] == "filename,ymin,xmin,ymax,xmax,class0,class1,class2,class3"
+    assert [line.rsplit(",", 4)[0] for line in lines[1:]] == rows
+    np.testing.assert_allclose(
+        [[float(word) for word in line.split(",")[5:]] for line in lines[1:]], np.load("theirs.npy"), atol=1e-4
+    )
+
+
 SOLVER = 'net: "n" solver_type: RMSPROP base_lr: 1e-05 weight_decay: 0.1234567 stepvalue: 3 random_seed: 12345678901'
 ODD = """name: "caf\\303\\251 'x' \\"y\\" \\\\ \\t\\001" input: "i" input_dim: 1 input_dim: 2 input_dim: 3 input_dim: 4
 layers { name: "p" type: POWER top: "t" power_param { power: 0.333333333 scale: 1e+20 shift: -inf } blobs_lr: 16777217 }

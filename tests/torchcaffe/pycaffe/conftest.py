@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+from tests.live_caffe import LiveCaffe
 from torchcaffe.serving import install
 
 
@@ -18,25 +20,36 @@ from torchcaffe.serving import install
 def served(monkeypatch) -> Iterator[ModuleType]:
     """``import caffe`` gives torchcaffe, and afterwards what it gave before."""
     monkeypatch.setattr(sys, "path", [*sys.path])
+    logger = logging.getLogger("torchcaffe")
+    handlers, level = logger.handlers, logger.level
+    logger.handlers = []
     before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "caffe"}
     yield install(replace=True)
     for name in [name for name in sys.modules if name.split(".")[0] == "caffe"]:
         del sys.modules[name]
     sys.modules.update(before)
+    logger.handlers = handlers
+    logger.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def live_caffe(real_caffe) -> Iterator[LiveCaffe]:
+    live = LiveCaffe(real_caffe.python)
+    yield live
+    live.close()
 
 
 @pytest.fixture
-def in_both(served, real_caffe, tmp_path, monkeypatch) -> Callable[[str], tuple[str, str]]:
+def in_both(served, live_caffe, tmp_path, monkeypatch) -> Callable[[str], tuple[str, str]]:
     """What a script prints in real Caffe and in torchcaffe; both run in ``tmp_path``, one after the other."""
     monkeypatch.chdir(tmp_path)
 
     def run(script: str) -> tuple[str, str]:
-        theirs = real_caffe.run_python("import caffe\ncaffe.init_log(2, True)\n" + script, cwd=tmp_path)
-        assert theirs.returncode == 0, theirs.stdout[-3000:]
+        theirs = live_caffe.run(script, tmp_path)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile(script, "script.py", "exec"), {"__name__": "__main__"})
-        return theirs.stdout, printed.getvalue()
+        return theirs, printed.getvalue()
 
     return run
 

@@ -75,5 +75,8 @@ def test_names_of_python_2(tmp_path):
     assert net.blobs.items()[1:] == [("y", net.blobs["y"])]
     assert net.blobs.has_key("y")
     assert next(net.forward().iteritems())[0] == "y"
+    assert dict(net.blobs) == net.blobs
+    assert repr(net.forward()) == "{'y': array([0., 0.], dtype=float32)}"
+    assert repr(net.top_names) == "OrderedDict([('in', ['x']), ('y', ['y'])])"
     with pytest.raises(IndexError, match="there are 2 of them; got 2"):
         net.blobs.keys()[2]

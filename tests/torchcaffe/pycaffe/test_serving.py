@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -58,6 +59,7 @@ def other(tmp_path, monkeypatch):
     (package / "__init__.py").write_text(OTHER)
     (package / "io.py").write_text("")
     monkeypatch.syspath_prepend(str(package.parent))
+    monkeypatch.setattr(logging.getLogger("torchcaffe"), "handlers", [])
     before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "caffe"}
     for name in before:
         del sys.modules[name]
@@ -89,6 +91,23 @@ def test_install_in_a_program(served):
     assert caffe.Net is torchcaffe.Net
     assert caffe.io.Transformer is torchcaffe.io.Transformer
     assert install() is caffe  # and once more
+
+
+def test_the_log_is_shown_once(served, tmp_path, monkeypatch, capsys):
+    """By a program that has said import caffe, and by a command that it runs."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.prototxt").write_text(
+        'layer { name: "d" type: "DummyData" top: "x" dummy_data_param { shape { dim: 1 } } }'
+    )
+    served.log("a line")
+    main(["time", "-model", "net.prototxt", "-iterations", "1"])
+    served.log("another line")
+    shown = capsys.readouterr().err
+    for line in ("] a line", "Use CPU", "] another line"):
+        assert shown.count(line) == 1
+    served.init_log(1)
+    served.log("not this one")
+    assert "not this one" not in capsys.readouterr().err
 
 
 def test_another_caffe_stays_where_it_is(other):

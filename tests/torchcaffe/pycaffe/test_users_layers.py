@@ -115,16 +115,71 @@ print(json.dumps([[case, outcome(*case)] for case in cases]))
 '''
 
 
+PRODUCT = '''
+import numpy as np
+import caffe
+
+
+class Product(caffe.Layer):
+    """A matrix of its own, whose shape it learns in setup."""
+
+    def setup(self, bottom, top):
+        self.blobs.add_blob(1)
+        self.blobs[0].reshape(bottom[0].channels, 2)
+        self.blobs[0].data[...] = np.arange(self.blobs[0].count).reshape(self.blobs[0].data.shape)
+        print(len(self.blobs), list(self.blobs[0].shape), self.param_str, self.phase, len(bottom), len(top))
+
+    def reshape(self, bottom, top):
+        top[0].reshape(bottom[0].num, 2)
+
+    def forward(self, bottom, top):
+        top[0].data[...] = bottom[0].data.dot(self.blobs[0].data)
+
+    def backward(self, top, propagate_down, bottom):
+        self.blobs[0].diff[...] += bottom[0].data.T.dot(top[0].diff)
+        if propagate_down[0]:
+            bottom[0].diff[...] = top[0].diff.dot(self.blobs[0].data.T)
+'''
+PRODUCTS = r"""
+import sys
+import numpy as np
+import caffe
+
+sys.path.insert(0, ".")
+with open("net.prototxt", "w") as file:
+    file.write('''force_backward: true
+    layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 3 dim: 4 } } }
+    layer { name: "t" type: "Input" top: "t" input_param { shape { dim: 3 dim: 2 } } }
+    layer { name: "p" type: "Python" bottom: "x" top: "y" param { lr_mult: 2 }
+      python_param { module: "product" layer: "Product" param_str: "{'a': 1}" } }
+    layer { name: "l" type: "EuclideanLoss" bottom: "y" bottom: "t" top: "loss" }''')
+net = caffe.Net("net.prototxt", caffe.TRAIN)
+net.blobs["x"].data[...] = np.arange(12).reshape(3, 4)
+net.blobs["t"].data[...] = 1
+print(net.forward())
+net.backward()
+weights = net.params["p"][0]
+print(weights.data.tolist(), weights.diff.round(2).tolist(), net.blobs["x"].diff.round(2).tolist())
+net.blobs["x"].reshape(2, 4)
+net.blobs["t"].reshape(2, 2)
+net.reshape()
+print(net.blobs["y"].data.shape, net.forward())
+net.save("net.caffemodel")
+print(caffe.Net("net.prototxt", "net.caffemodel", caffe.TEST).params["p"][0].data)
+"""
+
+
 @pytest.fixture
 def of_users(tmp_path, monkeypatch):
     """A folder with the module, where Python finds it."""
     (tmp_path / "of_users.py").write_text(MODULE)
+    (tmp_path / "product.py").write_text(PRODUCT)
     (tmp_path / "broken.py").write_text("def (")
     (tmp_path / "raising.py").write_text("{}['key']")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.chdir(tmp_path)
     yield tmp_path
-    for name in ("of_users", "broken", "raising"):
+    for name in ("of_users", "product", "broken", "raising"):
         sys.modules.pop(name, None)
 
 
@@ -153,6 +208,13 @@ def test_exceptions_are_the_same_as_in_pycaffe(of_users, in_both):
         assert our == their or their == lost, case
     assert [found[1] for _, found in ours[3:7]] == ["AttributeError", "ModuleNotFoundError", "SyntaxError", "KeyError"]
     assert {case[2]: found for case, found in ours}["forward"] == ["forward", "Odd", ["forward", 2]]
+
+
+@pytest.mark.caffe
+def test_a_parameter_whose_shape_is_learned_in_setup(of_users, in_both):
+    theirs, ours = in_both(PRODUCTS)
+    assert ours == theirs
+    assert "[4, 2] {'a': 1} 0 1 1" in ours
 
 
 def test_forward_backward_and_shapes(make):
