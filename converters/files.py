@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.conversion import Conversion
+from converters.errors import ConversionError
 from converters.verdict import Difference, LayerCheck, Verification
 from converters.verification import weights_name, write_files
 from prototxt.common.atomic import write_bytes, write_text
@@ -93,6 +94,17 @@ def write_conversion(
         write_files(conversion, stage, stem)
         write_record(stage, stem, conversion, source, verifications, classes)
     return read_conversion(Path(folder))
+
+
+def refuse_occupied(out: Path, force: bool) -> None:
+    """Keep what a folder has already, unless that is said to be meant.
+
+    Raises
+    ------
+    ConversionError : if ``out`` has files, and not ``force``.
+    """
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise ConversionError(f"--out {out}: has files already; give another folder, or --force to write into it")
 
 
 @contextmanager

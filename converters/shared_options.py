@@ -12,6 +12,7 @@ import tyro
 from converters.converting import converting
 from converters.engines import ENGINES
 from converters.errors import ConversionError
+from converters.files import refuse_occupied
 from converters.rewriting import Form
 from converters.source import Description
 from converters.training import TrainingData
@@ -42,7 +43,9 @@ class SharedOptions:
     """Weights of torchvision whose transforms say mean, std, resize and crop, such as
     torchvision.models:ResNet50_Weights.IMAGENET1K_V2; --mean, --std and --resize go before them."""
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("converted")
-    """Where the files go."""
+    """Where the files go: a new or an empty folder."""
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Write into a folder that has files already; those of the same names are replaced."""
     name: Annotated[str, tyro.conf.arg(metavar="STEM", help_behavior_hint="")] = ""
     """Name of the net and its files; by default the model's."""
     verify: Annotated[str, tyro.conf.arg(metavar="ENGINES")] = "torchcaffe"
@@ -117,6 +120,7 @@ def run_conversion(
     stem = options.name or stem
     if Path(stem).name != stem:
         raise ConversionError(f"--name {stem}: must be a name without folders; --out says where the files go")
+    refuse_occupied(options.out, options.force)
     training = _training(options)
     form = _form(options)
     work = converting(

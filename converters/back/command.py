@@ -17,7 +17,7 @@ from converters.back.source_net import SourceNet, source_net
 from converters.back.target import Target
 from converters.back.verification import refuse_divergence, verify
 from converters.errors import ConversionError
-from converters.files import RECORD, Record, read_conversion, staged
+from converters.files import RECORD, Record, read_conversion, refuse_occupied, staged
 from converters.verdict import Verification
 from prototxt.common.errors import FormatError
 from prototxt.common.progress import Progress, with_bar
@@ -40,7 +40,7 @@ class Options:
     """Its weights: .caffemodel or .caffemodel.h5."""
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("converted")
     """Where the files go: a new or an empty folder."""
-    force: bool = False
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Write into a folder that has files already; those of the same names are replaced."""
     name: Annotated[str, tyro.conf.arg(metavar="STEM", help_behavior_hint="")] = ""
     """Name of the net and its files; by default that of the prototxt."""
@@ -73,10 +73,7 @@ def exporting(options: Options, target: Target) -> Generator[Progress, None, Exp
     stem = options.name or options.prototxt.stem
     if Path(stem).name != stem:
         raise ConversionError(f"--name {stem}: must be a name without folders; --out says where the files go")
-    if options.out.is_dir() and any(options.out.iterdir()) and not options.force:
-        raise ConversionError(
-            f"--out {options.out}: has files already; give another folder, or --force to write into it"
-        )
+    refuse_occupied(options.out, options.force)
     yield Progress(0, 0, f"{stem}: read")
     net = read_net(options.prototxt)
     source = source_net(

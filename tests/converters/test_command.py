@@ -94,6 +94,19 @@ def test_a_factory(tmp_path: Path, monkeypatch) -> None:
     assert record.preprocessing.channel_order == "GRAY"
 
 
+def test_a_folder_that_has_files_is_kept(tmp_path: Path, capsys) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    options = ["--arch", "alexnet64", "--random-weights", "--verify", "none", "--out", str(tmp_path)]
+    with pytest.raises(SystemExit) as caught:
+        main(options)
+    assert caught.value.code == 2
+    assert f"--out {tmp_path}: has files already; give another folder, or --force" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    main([*options, "--force"])
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert read_conversion(tmp_path).prototxt.name == "alexnet64.prototxt"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

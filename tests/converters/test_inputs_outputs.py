@@ -73,7 +73,7 @@ def test_two_inputs_and_a_nest_of_outputs(tmp_path) -> None:
 
 
 def test_inputs_by_name_in_the_command(tmp_path, capsys) -> None:
-    arguments = ["--module", f"{__name__}:Siamese", "--random-weights", "--out", str(tmp_path / "out")]
+    arguments = ["--module", f"{__name__}:Siamese", "--random-weights", "--force", "--out", str(tmp_path / "out")]
     main([*arguments, "--input-shape", "left=1,3,6,6", "--input-shape", "right=1,3,6,6"])
     assert "note: output 'nothing.0' has no blob: it is None" in capsys.readouterr().out
     record = read_conversion(tmp_path / "out")

@@ -168,5 +168,5 @@ def test_the_command_writes_both_files(tmp_path: Path, monkeypatch, capsys) -> N
     assert {layer.name for layer in read_net("out/mine.prototxt").layer} >= read_weights("out/mine.caffemodel").keys()
     assert json.loads(Path("out/conversion.json").read_text())["notes"]
     with pytest.raises(SystemExit):
-        main([*options.split(), "--target", "rknn"])
+        main([*options.split(), "--force", "--target", "rknn"])
     assert "--train is for Caffe itself, not for --target rknn" in capsys.readouterr().err
