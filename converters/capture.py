@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import operator
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
 from typing import Any
@@ -18,6 +19,17 @@ from converters.channels_last import keep_channels_first
 from converters.errors import ConversionError
 from converters.recognise import ASSERTIONS, drop_expansions, drop_what_has_no_value, keep_whole
 from converters.signature import Shapes, arguments, input_names, leaves, named_shapes
+
+Forward = Callable[
+    [nn.Module, Mapping[str, tuple[int, ...]], torch.device, Collection[str]], tuple[dict[str, Tensor], Any]
+]
+"""Gives inputs of shapes, and what the model returns for them."""
+
+FAKE_TENSORS = "torch._subclasses.fake_tensor"
+"""Name of the logger that prints a traceback where a model does not take what it is given."""
+
+UNKNOWN = object()
+"""What a model returns that was not run."""
 
 FREE_BATCH = 2
 """Pictures that a net of one picture is captured with: at one, PyTorch could not tell the batch from an axis of 1."""
@@ -46,17 +58,39 @@ def capture(model: nn.Module, shapes: Shapes) -> Captured:
             return _capture(model, asked, 1, (note,))
 
 
+def capture_again(model: nn.Module, captured: Captured, shapes: Mapping[str, tuple[int, ...]]) -> Captured | None:
+    """Capture a model as it was captured before, for inputs of other shapes, without running it.
+
+    Parameters
+    ----------
+    model : that was captured, or that it would be for these shapes.
+    shapes : by name of the input, with the batch that was asked for.
+
+    Returns
+    -------
+    None if the model does not take such inputs; what it returns is called by numbers.
+    """
+    asked = {each.parameter: shapes[each.name] for each in captured.inputs}
+    whole = [each.parameter for each in captured.inputs if each.integers]
+    with evaluating(model), _silent(logging.getLogger(FAKE_TENSORS)):
+        try:
+            return _capture(model, asked, captured.pictures, whole=whole, forward=_no_forward)
+        except ConversionError:
+            return None
+
+
 def _capture(
     model: nn.Module,
     asked: dict[str, tuple[int, ...]],
     pictures: int = 1,
     notes: tuple[str, ...] = (),
     whole: Collection[str] = (),
+    forward: Forward | None = None,
 ) -> Captured:
     """Capture with ``pictures`` times the batch that was asked for, inputs ``whole`` being whole numbers."""
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
     shapes = {name: (shape[0] * pictures, *shape[1:]) for name, shape in asked.items()}
-    values, result = _try_forward(model, shapes, device, whole)
+    values, result = (forward or _try_forward)(model, shapes, device, whole)
     positional, named = arguments(model, values)
     try:
         with warnings.catch_warnings():
@@ -72,7 +106,7 @@ def _capture(
         ) from error
     cast = _cast_to_integers(program)
     if set(cast) - set(whole):
-        return _capture(model, asked, pictures, notes, [list(shapes)[number] for number in cast])
+        return _capture(model, asked, pictures, notes, [list(shapes)[number] for number in cast], forward)
     integers = [name for name, value in values.items() if not value.is_floating_point()]
     notes += tuple(f"input {name!r} is taken for whole numbers, as the model demands" for name in integers)
     return _captured(model, program, result, asked, shapes, set(integers), notes)
@@ -122,7 +156,7 @@ def _outputs(model: nn.Module, program: torch.export.ExportedProgram, result: An
     (output,) = (node for node in program.graph.nodes if node.op == "output")
     pairs = zip(program.graph_signature.output_specs, output.args[0], strict=True)
     given = [value for spec, value in pairs if spec.kind == OutputKind.USER_OUTPUT]
-    found = list(leaves(result))
+    found = list(leaves([None] * len(given) if result is UNKNOWN else result))
     if len(found) != len(given):
         raise ConversionError(
             f"{type(model).__name__} returns a {type(result).__name__} that cannot be looked into; it must return "
@@ -163,6 +197,16 @@ def module_place(node: fx.Node) -> str:
 def is_getitem(node: fx.Node) -> bool:
     """Whether ``node`` only picks one of several results of another."""
     return node.target is operator.getitem
+
+
+@contextmanager
+def _silent(logger: logging.Logger) -> Iterator[None]:
+    """Nothing is said by a logger for the length of the block."""
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 @contextmanager
@@ -223,6 +267,14 @@ def _try_forward(
     raise ConversionError(
         f"{type(model).__name__} cannot process {what}: {_first_line(first)}; give the shape that it was made for"
     ) from first
+
+
+def _no_forward(
+    model: nn.Module, shapes: Mapping[str, tuple[int, ...]], device: torch.device, whole: Collection[str]
+) -> tuple[dict[str, Tensor], Any]:
+    """Inputs whose values nobody reads."""
+    types = {name: torch.int64 if name in whole else torch.float32 for name in shapes}
+    return {name: torch.empty(shape, dtype=types[name], device=device) for name, shape in shapes.items()}, UNKNOWN
 
 
 def _first_line(error: Exception) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
 
-from converters.capture import capture
+from converters.capture import capture, capture_again
 from converters.captured import Captured, NetOutput
 from converters.errors import ConversionError
 from converters.layer_spec import Blob, LayerSpec, Reference
@@ -18,11 +18,15 @@ from converters.simplify import simplified
 from converters.sizes import walk_for_sizes, why_fixed
 from converters.walk import Missing, Walk
 from converters.write import WITHOUT_BACKWARD, to_net, to_weights
+from prototxt.common.errors import InputError
 from prototxt.formats.schema import NetParameter
 from prototxt.formats.weights import Weights
 from prototxt.lint import lint_net
 from prototxt.net.input_size import mark_fixed_input_size
 from prototxt.pixels.preprocess import Preprocessing
+
+InputShapes = Mapping[str, tuple[int, ...]]
+ModelAt = Callable[[InputShapes], nn.Module]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,7 @@ def convert(
     names: Mapping[str, str] | None = None,
     title: str = "",
     softmax: bool = True,
+    at: ModelAt | None = None,
 ) -> Conversion:
     """Convert a model in evaluation mode; the model itself is not changed.
 
@@ -75,6 +80,7 @@ def convert(
         their place.
     title : name of the net; by default that of the model's class.
     softmax : append a Softmax layer ``prob`` if the model returns (N, classes) scores.
+    at : gives the model for inputs of other shapes, by name, where that is another.
 
     Raises
     ------
@@ -83,8 +89,11 @@ def convert(
     """
     captured = capture(model, input_shape)
     inputs = {each.name: each.asked for each in captured.inputs}
+    reserved = (*inputs, "prob")
     walk, layers = walk_for_sizes(
-        lambda any_size: Walk(captured, Namer(model, names or {}, reserved=(*inputs, "prob")), any_size), inputs
+        lambda graph, any_size: Walk(graph, Namer(model, names or {}, reserved), any_size),
+        captured,
+        lambda shapes: _captured_at(at, model, captured, shapes),
     )
     outputs, notes = _outputs(captured, walk)
     if not layers:
@@ -111,6 +120,14 @@ def convert(
         outputs={path: renamed.get(blob.name, blob.name) if blob else None for path, blob in outputs.items()},
         notes=(*captured.notes, *notes, *_without_backward(layers)),
     )
+
+
+def _captured_at(at: ModelAt | None, model: nn.Module, captured: Captured, shapes: InputShapes) -> Captured | None:
+    """The model at other shapes; None where there is none."""
+    try:
+        return capture_again(at(shapes) if at else model, captured, shapes)
+    except InputError:
+        return None
 
 
 def _outputs(captured: Captured, walk: Walk) -> tuple[dict[str, Blob | None], list[str]]:

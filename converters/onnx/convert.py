@@ -8,9 +8,10 @@ from pathlib import Path
 
 from converters.conversion import Conversion, convert
 from converters.errors import Problem, UnsupportedOpsError
-from converters.onnx.build import Built
+from converters.onnx.build import Built, build
 from converters.onnx.errors import UnsupportedNodesError
 from converters.onnx.file import OnnxFile, open_onnx
+from converters.onnx.module import OnnxModule
 from converters.onnx.names import identifier
 from prototxt.pixels.preprocess import Preprocessing
 
@@ -48,7 +49,9 @@ def convert_built(
     """Convert a file that was built; layers, errors and the record speak of the nodes by their ONNX names."""
     shapes = dict(zip(input_names(file), file.shapes.values(), strict=True))
     try:
-        conversion = convert(built.module, shapes, preprocessing, built.names, title, softmax)
+        conversion = convert(
+            built.module, shapes, preprocessing, built.names, title, softmax, at=lambda other: _built_at(file, other)
+        )
     except UnsupportedOpsError as error:
         raise UnsupportedNodesError(str(file.path), [_of_node(each, built) for each in error.problems]) from error
     return replace(
@@ -56,6 +59,11 @@ def convert_built(
         modules={layer: built.labels.get(place, ("", ""))[1] for layer, place in conversion.modules.items()},
         notes=(*file.notes, *conversion.notes),
     )
+
+
+def _built_at(file: OnnxFile, shapes: Mapping[str, tuple[int, ...]]) -> OnnxModule:
+    """The module for inputs of other shapes, by the names of blobs."""
+    return build(file.graph, dict(zip(file.shapes, shapes.values(), strict=True)), str(file.path)).module
 
 
 def input_names(file: OnnxFile) -> list[str]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 import torchvision
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from converters import convert
 from converters.example_inputs import example_inputs
 from converters.verification import write_files
 from prototxt.common.errors import NetError
 from prototxt.net.input_size import fixed_input_size
-from tests.converters.ops.both_ways import assert_both_ways, assert_both_ways_in_caffe, make_case
+from tests.converters.ops.both_ways import Function, assert_both_ways, assert_both_ways_in_caffe, make_case
 from torchcaffe.network import Network
 
 SIZES = ((16, 18), (15, 18), (21, 13))
@@ -73,3 +76,39 @@ def test_stock_caffe_takes_the_mark(tmp_path) -> None:
     case = make_case(nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(3)), (1, 3, 16, 16))
     assert "stage:" in write_files(case.conversion, tmp_path).prototxt.read_text()
     assert_both_ways_in_caffe({"marked": case}, tmp_path)
+
+
+HIDDEN = {
+    "half the size": lambda x: F.interpolate(x, scale_factor=0.5),
+    "the size of another map": lambda x: F.interpolate(x[:, :, ::2, ::2], size=x.shape[2:]),
+    "axes change places": lambda x: x.permute(0, 3, 2, 1),
+    "a sum over rows": lambda x: x.sum(2),
+    "a divisor of the size": lambda x: x.std((2, 3)),
+    "windows with a divisor": lambda x: F.avg_pool2d(x, 3, 2, ceil_mode=True, divisor_override=5),
+    "a product over rows": lambda x: x.prod(2),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_size_that_hides_in_a_layer_is_found(name: str) -> None:
+    """At another size the model becomes another net: then this one is refused there."""
+    conversion = convert(Function(HIDDEN[name]), (1, 3, 16, 16), softmax=False)
+    assert fixed_input_size(conversion.net)
+    network = Network(conversion.net, weights=conversion.weights)
+    with pytest.raises(NetError, match="this net is right for 16 x 16 only"):
+        network.run({"data": np.zeros((1, 3, 17, 19), np.float32)})
+
+
+FREE: dict[str, Callable[[Tensor], Tensor]] = {
+    "a shortcut that halves and grows": lambda x: torch.cat([F.interpolate(F.max_pool2d(x, 2), scale_factor=2), x], 1),
+    "every second place": lambda x: x[:, :, ::2, ::2] * 2,
+    "a mean and a gate": lambda x: x * x.mean((2, 3), keepdim=True).sigmoid(),
+    "flattened means": lambda x: F.adaptive_avg_pool2d(x, 1).flatten(1) * 2,
+}
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_no_size_is_found_where_none_hides(name: str, tmp_path) -> None:
+    case = make_case(FREE[name], (1, 3, 16, 16))
+    assert fixed_input_size(case.conversion.net) is None
+    assert_both_ways({name: case.at((2, 3, 20, 14))}, tmp_path)

@@ -64,7 +64,8 @@ class Windows:
             return None
         wanted = self.counts(self.pads, self.ceil)
         both = [(before, before) for before in padding]
-        return next(((padding, ceil) for ceil in (False, True) if self.counts(both, ceil) == wanted), None)
+        modes = (self.ceil, not self.ceil)  # the node's own first: it is the one that is right at other sizes too
+        return next(((padding, ceil) for ceil in modes if self.counts(both, ceil) == wanted), None)
 
 
 @translates("MaxPool", gives="max_pool1d max_pool2d max_pool3d pad")
