@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from functools import cache
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from converters.describe import known_architecture
 from converters.errors import ConversionError
@@ -61,6 +61,7 @@ def build(description: Description, random_seed: int | None = None) -> Source:
         state, _ = named_like(state, _names_of_weights(description.arch))
     model = _model(description, {key: tuple(value.shape) for key, value in state.items()}, random_seed)
     left_out = fit(model, checkpoint.state, str(file), description.ignore_surplus) if file else ()
+    _check_weights(model)
     weights = {"weights": description.weights.name} if description.weights else {"random_seed": random_seed}
     return Source(
         model=model.float().eval(),
@@ -72,6 +73,20 @@ def build(description: Description, random_seed: int | None = None) -> Source:
         },
         notes=(*checkpoint.notes, *left_out),
     )
+
+
+def _check_weights(model: nn.Module) -> None:
+    """Refuse weights that have no values, or are kept as a library's own records (`torch.ao.quantization`)."""
+    for name, value in model.state_dict(keep_vars=True).items():
+        if nn.parameter.is_lazy(value):
+            reason = "has no shape yet: run the model once on an example, or name the channels"
+        elif isinstance(value, Tensor) and value.is_meta:
+            reason = "has no values, since it is on the meta device: give --weights, or build the model without it"
+        elif (isinstance(value, Tensor) and value.is_quantized) or (not isinstance(value, Tensor) and "packed" in name):
+            reason = "is quantised: give the float model, before any quantisation"
+        else:
+            continue
+        raise ConversionError(f"{name} of {type(model).__name__} {reason}")
 
 
 def _model(description: Description, shapes: Mapping[str, tuple[int, ...]], random_seed: int | None) -> nn.Module:
@@ -95,8 +110,8 @@ def _from_factory(module: str, random_seed: int | None) -> nn.Module:
             model = found if isinstance(found, nn.Module) else found()
     except Exception as error:  # the user's code may raise anything
         raise ConversionError(
-            f"--module {module}: gives no model ({type(error).__name__}: {error}); it must name a function without "
-            "arguments that returns a torch.nn.Module"
+            f"--module {module}: gives no model ({type(error).__name__}: {' '.join(str(error).split())}); it must name "
+            "a function without arguments that returns a torch.nn.Module"
         ) from error
     if not isinstance(model, nn.Module):
         raise ConversionError(f"--module {module}: gives a {type(model).__name__}, not a torch.nn.Module")

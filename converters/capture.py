@@ -6,7 +6,8 @@ import logging
 import operator
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from itertools import product
 from typing import Any
 
@@ -35,11 +36,15 @@ FREE_BATCH = 2
 """Pictures that a net of one picture is captured with: at one, PyTorch could not tell the batch from an axis of 1."""
 
 
-def capture(model: nn.Module, shapes: Shapes) -> Captured:
+def capture(model: nn.Module, shapes: Shapes, fixed_batch: str = "") -> Captured:
     """Capture ``model`` for inputs of ``shapes`` (batch first); the model is left as it was.
 
     Where one picture was asked for, the model is captured with `FREE_BATCH`, so that ``squeeze()`` and its like leave
     the batch alone; a model that does not take that many is captured as asked, and a note says so.
+
+    Parameters
+    ----------
+    fixed_batch : why the batch must be the one that is asked for; "" where it need not.
 
     Raises
     ------
@@ -49,6 +54,8 @@ def capture(model: nn.Module, shapes: Shapes) -> Captured:
     asked = named_shapes(model, shapes)
     _check_float32(model)
     with evaluating(model):
+        if fixed_batch:
+            return _capture(model, asked, 1, (f"the batch is fixed to 1, since with more {fixed_batch}",))
         if any(shape[0] != 1 for shape in asked.values()):
             return _capture(model, asked)
         try:
@@ -93,7 +100,8 @@ def _capture(
     values, result = (forward or _try_forward)(model, shapes, device, whole)
     positional, named = arguments(model, values)
     try:
-        with warnings.catch_warnings():
+        # torch prints the graph so far, beside its error, where it gives up
+        with warnings.catch_warnings(), redirect_stderr(StringIO()):
             # of every recurrent module, which only keeps its weights a second time
             warnings.filterwarnings("ignore", "The tensor attributes? .*_flat_weights")
             program = torch.export.export(model, positional, named)

@@ -23,6 +23,7 @@ from prototxt.formats.schema import NetParameter
 from prototxt.formats.weights import Weights
 from prototxt.lint import lint_net
 from prototxt.net.input_size import mark_fixed_input_size
+from prototxt.net.shapes import infer_shapes
 from prototxt.pixels.preprocess import Preprocessing
 
 InputShapes = Mapping[str, tuple[int, ...]]
@@ -87,11 +88,29 @@ def convert(
     UnsupportedOpsError : naming every operation that stock Caffe has no way to express, with its place in the model.
     ConversionError : if the model cannot be captured, or does not take such an input.
     """
-    captured = capture(model, input_shape)
+
+    def of(captured: Captured) -> Conversion:
+        return _of_captured(captured, model, preprocessing, names or {}, title or type(model).__name__, softmax, at)
+
+    conversion = of(capture(model, input_shape))
+    refused = _why_not_as_asked(conversion)
+    return of(capture(model, input_shape, fixed_batch=refused)) if refused else conversion
+
+
+def _of_captured(
+    captured: Captured,
+    model: nn.Module,
+    preprocessing: Preprocessing | None,
+    names: Mapping[str, str],
+    title: str,
+    softmax: bool,
+    at: ModelAt | None,
+) -> Conversion:
+    """The net of a captured graph; see `convert`."""
     inputs = {each.name: each.asked for each in captured.inputs}
     reserved = (*inputs, "prob")
     walk, layers = walk_for_sizes(
-        lambda graph, any_size: Walk(graph, Namer(model, names or {}, reserved), any_size),
+        lambda graph, any_size: Walk(graph, Namer(model, names, reserved), any_size),
         captured,
         lambda shapes: _captured_at(at, model, captured, shapes),
     )
@@ -103,7 +122,7 @@ def convert(
         layers.append(LayerSpec("prob", "Softmax", (scores,), ("prob",)))
     raw, layers = layers, simplified(layers, {"prob", *(blob.name for blob in outputs.values() if blob)})
     renamed = _renamed_tops(raw, layers)
-    net = to_net(title or type(model).__name__, inputs, layers)
+    net = to_net(title, inputs, layers)
     if walk.fixed:
         mark_fixed_input_size(net, why_fixed(walk.fixed))
     complaints = lint_net(net)
@@ -120,6 +139,19 @@ def convert(
         outputs={path: renamed.get(blob.name, blob.name) if blob else None for path, blob in outputs.items()},
         notes=(*captured.notes, *notes, *_without_backward(layers)),
     )
+
+
+def _why_not_as_asked(conversion: Conversion) -> str:
+    """Why the net does not take the batch that was asked for, if it was captured with another; "" where it does.
+
+    A model that names the pictures of its batch (``x[0]``, ``x.view(1, -1)``) becomes a net of that batch alone.
+    """
+    if conversion.captured is not None and conversion.captured.pictures > 1:
+        try:
+            infer_shapes(conversion.net)
+        except InputError as error:
+            return str(error)
+    return ""
 
 
 def _captured_at(at: ModelAt | None, model: nn.Module, captured: Captured, shapes: InputShapes) -> Captured | None:

@@ -30,4 +30,5 @@ def import_named(flag: str, place: str) -> Any:
     try:
         return reduce(getattr, name.split("."), importlib.import_module(module))
     except Exception as error:  # the user's code may raise anything
-        raise ConversionError(f"{flag} {place}: cannot be imported ({type(error).__name__}: {error})") from error
+        said = " ".join(str(error).split())
+        raise ConversionError(f"{flag} {place}: cannot be imported ({type(error).__name__}: {said})") from error

@@ -53,9 +53,9 @@ def input_names(names: Sequence[str]) -> list[str]:
 def arguments(model: nn.Module, values: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """How to call the forward with ``values``: by position as far as that goes, the rest by name."""
     parameters = list(_parameters(model))
-    names = list(values)
+    names, only = list(values), _only_by_name(model)
     leading = len(names) if _takes_any(model) else 0
-    while leading < len(names) and names[leading] == parameters[leading]:
+    while leading < len(names) and names[leading] == parameters[leading] and names[leading] not in only:
         leading += 1
     return tuple(values[name] for name in names[:leading]), {name: values[name] for name in names[leading:]}
 
@@ -88,6 +88,11 @@ def _parameters(model: nn.Module) -> dict[str, bool]:
     """Names of the forward's parameters, and whether each must be given."""
     found = inspect.signature(model.forward).parameters.values()
     return {each.name: each.default is inspect.Parameter.empty for each in found if each.kind in _BY_NAME}
+
+
+def _only_by_name(model: nn.Module) -> set[str]:
+    found = inspect.signature(model.forward).parameters.values()
+    return {each.name for each in found if each.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
 def _takes_any(model: nn.Module) -> bool:

@@ -146,6 +146,42 @@ def test_bad_arguments_are_one_sentence_and_leave_nothing(arguments: str, messag
     assert not (tmp_path / "out").exists()
 
 
+FACTORIES = """
+import torch
+from torch import nn
+
+def lazy(): return nn.Sequential(nn.LazyConv2d(4, 3))
+
+def without_values():
+    with torch.device("meta"):
+        return nn.Sequential(nn.Conv2d(3, 4, 3))
+
+def quantised():
+    import warnings
+    warnings.simplefilter("ignore")
+    return torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Flatten(), nn.Linear(192, 4)), {nn.Linear})
+
+def fails(): raise ValueError("two\\nlines")
+"""
+
+
+@pytest.mark.parametrize(
+    ("factory", "message"),
+    [
+        ("lazy", "0.weight of Sequential has no shape yet: run the model once"),
+        ("without_values", "0.weight of Sequential has no values, since it is on the meta device"),
+        ("quantised", "of Sequential is quantised: give the float model"),
+        ("fails", "gives no model (ValueError: two lines)"),
+    ],
+)
+def test_a_factory_whose_model_cannot_be_used(factory: str, message: str, tmp_path: Path, capsys, monkeypatch) -> None:
+    (tmp_path / "bad_factories.py").write_text(FACTORIES)
+    monkeypatch.syspath_prepend(tmp_path)
+    options = f"--module bad_factories:{factory} --random-weights --input-shape 1,3,8,8 --out".split()
+    assert message in refused(capsys, *options, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_weights_of_another_network(bundle: Path, tmp_path: Path, capsys) -> None:
     sentence = refused(
         capsys, "--arch", "alexnet", "--weights", bundle / "weights.safetensors", "--out", tmp_path / "o"

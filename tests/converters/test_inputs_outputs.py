@@ -123,6 +123,35 @@ def test_several_inputs_are_verified_in_batches() -> None:
     assert verification.inputs == 3
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda net, x: x.view(1, -1, 2) * 2,
+        lambda net, x: x.flip(0) * 2,
+        lambda net, x: x[0] * 2,
+        lambda net, x: x[0:1] * 2,
+    ],
+)
+def test_a_model_of_one_picture_says_so(function) -> None:
+    model = Net(function)
+    conversion = convert(model, SHAPE, softmax=False)
+    assert conversion.captured.pictures == 1
+    assert any(note.startswith("the batch is fixed to 1, since with more layer") for note in conversion.notes)
+    assert_parity(model, conversion)
+
+
+class ByName(nn.Module):
+    """Takes its input by name alone."""
+
+    def forward(self, *, images: Tensor) -> Tensor:
+        return images * 2
+
+
+def test_an_input_that_is_taken_by_name_alone() -> None:
+    model = ByName()
+    assert_parity(model, convert(model, SHAPE))
+
+
 def write_a_buffer(net: Net, x: Tensor) -> Tensor:
     net.calls += 1
     return x + 1
