@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from converters import convert
 from tests.converters.models import Function, functions, layers, positive
+from tests.converters.ops.any_form import any_form, form_of, shapes
 from tests.converters.ops.contract import Contract
 from tests.converters.parity import assert_parity
 
@@ -82,3 +83,28 @@ def test_who_has_no_backward_pass_is_said() -> None:
         "stock Caffe has no backward pass for le/above (Threshold); with force_backward: true it ends the program that "
         "asks"
     )
+
+
+ANY = {
+    "leaky_relu": lambda x, a, b: F.leaky_relu(x, a),
+    "elu": lambda x, a, b: F.elu(x, a),
+    "celu": lambda x, a, b: F.celu(x, a),
+    "selu": lambda x, a, b: F.selu(x * a),
+    "silu": lambda x, a, b: F.silu(x * a),
+    "hardsigmoid": lambda x, a, b: F.hardsigmoid(x * 2 * a),
+    "hardswish": lambda x, a, b: F.hardswish(x * 2 * a),
+    "mish": lambda x, a, b: F.mish(x * a),
+    "softplus": lambda x, a, b: F.softplus(x, a),
+    "logsigmoid": lambda x, a, b: F.logsigmoid(x * a),
+    "threshold": lambda x, a, b: F.threshold(x, a, b),
+    "gelu": lambda x, a, b: F.gelu(x * a),
+    "gelu by tanh": lambda x, a, b: F.gelu(x * a, approximate="tanh"),
+    "softsign": lambda x, a, b: F.softsign(x * a),
+    "tanhshrink": lambda x, a, b: F.tanhshrink(x * a),
+    "exp": lambda x, a, b: (x * a).exp(),
+    "log": lambda x, a, b: (x.abs() + a).log(),
+    "log1p": lambda x, a, b: x.abs().log1p(),
+    "sigmoid of tanh": lambda x, a, b: (x * a).tanh().sigmoid(),
+}
+
+test_any_form = any_form(form_of(shapes(), ANY))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
+from hypothesis import strategies as st
 from torch import nn
 
 from converters import UnsupportedOpsError, convert
 from tests.converters.models import Function, functions, positive
+from tests.converters.ops.any_form import Form, any_form, shapes
 from tests.converters.ops.contract import Contract
 
 IMAGE = (1, 4, 5, 6)
@@ -156,3 +160,31 @@ def test_layer_scale_learns() -> None:
 def test_what_cannot_be(function, reason: str) -> None:
     with pytest.raises(UnsupportedOpsError, match=reason):
         convert(Function(function), IMAGE)
+
+
+PAIRS = {
+    "sum": lambda a, b: a + 2 * b,
+    "difference": lambda a, b: a - b,
+    "difference the other way": lambda a, b: b - a,
+    "product": lambda a, b: a * b,
+    "quotient": lambda a, b: a / (b.abs() + 1),
+    "larger": torch.maximum,
+    "smaller": torch.minimum,
+}
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> Form:
+    """A value with another of fewer places along some axes, or with a constant."""
+    shape = draw(shapes(extents=(1, 4)))
+    name, constant = draw(st.sampled_from(sorted(PAIRS))), draw(st.booleans())
+    short = tuple(draw(st.sets(st.integers(1, len(shape) - 1))))
+    extents = [1 if axis in short or axis == 0 else extent for axis, extent in enumerate(shape)]
+    array = torch.linspace(-1.3, 1.7, math.prod(extents)).reshape(extents)
+    if constant:
+        return Form(f"{name} with {tuple(extents)}", lambda x: PAIRS[name](x, array.to(x.dtype)), shape)
+    other = (lambda x: x.mean(short, keepdim=True) * 1.1 + 0.2) if short else (lambda x: x * 1.1 + 0.2)
+    return Form(f"{name} with a value short along {short}", lambda x: PAIRS[name](x, other(x)), shape)
+
+
+test_any_form = any_form(pairs())

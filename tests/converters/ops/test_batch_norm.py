@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
@@ -14,6 +15,7 @@ from converters import convert
 from converters.verification import write_files
 from prototxt.formats.weights import read_weights
 from tests.converters.models import functions, layers
+from tests.converters.ops.any_form import Form, any_form, taught
 from tests.converters.ops.contract import Contract
 from torchcaffe.network import Network
 
@@ -82,3 +84,15 @@ def test_a_new_layer_with_cumulative_statistics_counts_as_one_batch() -> None:
     conversion = convert(nn.BatchNorm2d(3, momentum=None), (1, 3, 4, 4))
     (name,) = conversion.weights.keys() - {f"{layer.name}" for layer in conversion.net.layer if layer.type == "Scale"}
     assert conversion.weights[name][2] == 1
+
+
+@st.composite
+def norms(draw: st.DrawFn) -> Form:
+    maps = draw(st.lists(st.integers(1, 4), max_size=3))
+    kind = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}[len(maps)]
+    channels, affine = draw(st.integers(1, 5)), draw(st.booleans())
+    layer = kind(channels, draw(st.sampled_from([1e-5, 1e-2])), draw(st.sampled_from([0.1, 0.5, None])), affine)
+    return Form(str(layer), taught(layer), (2, channels, *maps))
+
+
+test_any_form = any_form(norms())

@@ -11,6 +11,7 @@ from converters import convert
 from converters.engines import ENGINES, Job
 from converters.verification import write_files
 from tests.converters.models import Function, functions
+from tests.converters.ops.any_form import any_form, form_of, shapes
 from tests.converters.ops.contract import Contract
 
 IMAGE = (1, 4, 5, 6)
@@ -50,3 +51,15 @@ def test_bit_for_bit(low: float | None, high: float | None, tmp_path) -> None:
     for engine in ("torchcaffe", "caffe"):
         (result,) = ENGINES[engine].run([Job(files.prototxt, files.caffemodel, (images,), (top,))])
         assert np.array_equal(result[top], expected), engine
+
+
+ANY = {
+    "both": lambda x, a, b: x.clamp(-a, b),
+    "crossed": lambda x, a, b: (x * 1.5).clamp(-3, a - b),
+    "below": lambda x, a, b: x.clamp(min=-a),
+    "above": lambda x, a, b: x.clamp(max=b - 1),
+    "hardtanh": lambda x, a, b: F.hardtanh(x, -a, b),
+    "relu6": lambda x, a, b: F.relu6(x * 5 * a),
+}
+
+test_any_form = any_form(form_of(shapes(), ANY), 1e-6)

@@ -7,6 +7,7 @@ import torch
 
 from converters import UnsupportedOpsError, convert
 from tests.converters.models import Function, functions
+from tests.converters.ops.any_form import any_form, form_of, shapes
 from tests.converters.ops.contract import Contract
 
 IMAGE = (1, 4, 5, 6)
@@ -67,3 +68,17 @@ def test_no_gradient_is_asked_of_a_threshold() -> None:
 def test_what_cannot_be(function, reason: str) -> None:
     with pytest.raises(UnsupportedOpsError, match=reason):
         convert(Function(function), IMAGE)
+
+
+ANY = {
+    "where": lambda x, a, b: torch.where(x > a - b, x * a, -x * b),
+    "where, number first": lambda x, a, b: torch.where(x * 1 < a - b, a, x * b),
+    "where, number last": lambda x, a, b: torch.where(x * 1 >= b - a, x * a, b),
+    "masked fill": lambda x, a, b: (x * b).masked_fill(x <= a - b, a),
+    "and": lambda x, a, b: ((x > -a) & (x < b)).float() * x,
+    "or": lambda x, a, b: ((x > a) | (x < -b)).float() * x,
+    "not": lambda x, a, b: (~(x > a - b)).float() * x * b,
+    "sign": lambda x, a, b: (x - a + b).sign() * x,
+}
+
+test_any_form = any_form(form_of(shapes(), ANY))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import strategies as st
 
 from converters import UnsupportedOpsError, convert
+from tests.converters.ops.any_form import Form, any_form, shapes
 from tests.converters.ops.both_ways import (
     Case,
     Function,
@@ -70,3 +72,23 @@ def test_all_is_covered(cases: dict[str, Case]) -> None:
 def test_what_is_refused(function, reason: str) -> None:
     with pytest.raises(UnsupportedOpsError, match=reason):
         convert(Function(function), IMAGE)
+
+
+@st.composite
+def joinings(draw: st.DrawFn) -> Form:
+    shape = draw(shapes(2, 4, (1, 4)))
+    axis, count = draw(st.integers(1, len(shape) - 1)), draw(st.integers(1, 3))
+    behind = draw(st.integers(1, len(shape)))
+    times = (1, *(draw(st.integers(1, 3)) for _ in shape[1:]))
+    functions = {
+        f"cat of {count} over {axis}": lambda x: torch.cat([x * (place + 1) for place in range(count)], axis) * 1.5,
+        f"stack of {count} at {behind}": lambda x: torch.stack([x + place for place in range(count)], behind) * 1.5,
+        f"repeat {times}": lambda x: x.repeat(times) * 1.5,
+        f"tile {times}": lambda x: x.tile(times) * 1.5,
+        f"repeat interleave {count} over {axis}": lambda x: x.repeat_interleave(count, axis) * 1.5,
+    }
+    name = draw(st.sampled_from(sorted(functions)))
+    return Form(name, functions[name], shape)
+
+
+test_any_form = any_form(joinings())

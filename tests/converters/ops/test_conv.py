@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from tests.converters.ops.any_form import Form, any_form, taught
 from tests.converters.ops.both_ways import Case, assert_both_ways, assert_both_ways_in_caffe, assert_covered, make_case
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
@@ -91,3 +93,21 @@ def test_in_real_caffe(cases: dict[str, Case], tmp_path) -> None:
 
 def test_all_is_covered(cases: dict[str, Case]) -> None:
     assert_covered("conv", cases)
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> Form:
+    axes, groups = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+
+    def each(low: int, high: int) -> tuple[int, ...]:
+        return tuple(draw(st.integers(low, high)) for _ in range(axes))
+
+    kernel, dilation, pad = each(1, 3), each(1, 2), each(0, 2)
+    sizes = [(k - 1) * d + 1 + more for k, d, more in zip(kernel, dilation, each(0, 4), strict=True)]
+    inside, outside = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
+    kind = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}[axes]
+    layer = kind(inside, outside, kernel, each(1, 3), pad, dilation, groups, draw(st.booleans()))
+    return Form(str(layer), taught(layer), (2, inside, *sizes))
+
+
+test_any_form = any_form(convolutions())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
 from converters import UnsupportedOpsError, convert
 from tests.converters.models import Function, functions, layers
+from tests.converters.ops.any_form import Form, any_form, taught
 from tests.converters.ops.contract import Contract
 from tests.converters.parity import assert_parity
 
@@ -71,3 +73,26 @@ def test_a_large_mean_does_not_hurt() -> None:
 def test_over_the_batch() -> None:
     with pytest.raises(UnsupportedOpsError, match="over all axes, the batch among them"):
         convert(Function(lambda x, _: F.layer_norm(x, x.shape)), IMAGE)
+
+
+@st.composite
+def norms(draw: st.DrawFn) -> Form:
+    channels, maps = 2 * draw(st.integers(1, 3)), draw(st.lists(st.integers(3, 5), min_size=1, max_size=3))
+    shape, eps = (2, channels, *maps), draw(st.sampled_from([1e-5, 1e-2]))
+    affine = draw(st.booleans())
+    instance = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}[len(maps)]
+    last = shape[draw(st.integers(1, len(shape) - 1)) :]
+    layer = draw(
+        st.sampled_from(
+            [
+                nn.GroupNorm(2, channels, eps, affine),
+                nn.GroupNorm(channels, channels, eps, affine),
+                instance(channels, eps, affine=affine),
+                nn.LayerNorm(last, eps, affine),
+            ]
+        )
+    )
+    return Form(str(layer), taught(layer), shape)
+
+
+test_any_form = any_form(norms())

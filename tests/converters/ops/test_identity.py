@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from tests.converters.models import functions
+from tests.converters.ops.any_form import any_form, form_of, shapes
 from tests.converters.ops.contract import Contract
 
 CASES = functions(
@@ -22,3 +23,13 @@ CASES = functions(
 contract = Contract("identity", CASES, ("detach", "cast of a truth value"))
 test_values, test_gradients = contract.test_values(), contract.test_gradients()
 test_real_caffe, test_coverage = contract.test_real_caffe(), contract.test_coverage()
+
+
+ANY = {
+    "clone": lambda x, a, b: (x * a).clone() + b,
+    "cast": lambda x, a, b: (x * a).float() + b,
+    "type": lambda x, a, b: (x * a).to(torch.float32).contiguous() + b,
+    "type of another": lambda x, a, b: (x * a).type_as(x) + b,
+}
+
+test_any_form = any_form(form_of(shapes(), ANY))

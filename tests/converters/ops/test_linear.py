@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import strategies as st
 from torch import nn
 
 from converters import UnsupportedOpsError, convert
 from tests.converters.models import Function, layers
+from tests.converters.ops.any_form import Form, any_form, shapes, taught
 from tests.converters.ops.contract import Contract
 from tests.converters.parity import assert_parity
 
@@ -80,3 +82,13 @@ def test_a_parameter_that_two_layers_use_stays_one_in_caffe() -> None:
     first, second = (each for each in conversion.net.layer if each.type == "InnerProduct")
     assert [param.name for param in first.param] == ["2.weight", "2.bias"]
     assert first.param == second.param
+
+
+@st.composite
+def layers_of_any_shape(draw: st.DrawFn) -> Form:
+    shape, outputs = draw(shapes()), draw(st.integers(1, 6))
+    layer = nn.Linear(shape[-1], outputs, draw(st.booleans()))
+    return Form(str(layer), taught(layer), shape)
+
+
+test_any_form = any_form(layers_of_any_shape())

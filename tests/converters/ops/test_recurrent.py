@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from converters import UnsupportedOpsError, convert
+from tests.converters.ops.any_form import Form, any_form
 from tests.converters.ops.both_ways import (
     Case,
     Function,
@@ -88,3 +90,16 @@ def test_the_batch_stays_free(cases: dict[str, Case], tmp_path) -> None:
 def test_what_is_refused(model: nn.Module, shape: tuple[int, ...], reason: str) -> None:
     with pytest.raises(UnsupportedOpsError, match=reason):
         convert(model, shape)
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> Form:
+    inside, hidden, steps = (draw(st.integers(1, 4)) for _ in range(3))
+    kind = draw(st.sampled_from([nn.LSTM, nn.RNN]))
+    both, depth, bias = draw(st.booleans()), draw(st.integers(1, 2)), draw(st.booleans())
+    layer = kind(inside, hidden, depth, bias=bias, batch_first=True, bidirectional=both)
+    read = draw(st.sampled_from(["all", "last"]))
+    return Form(f"{layer}, read {read}", Reader(layer, read), (2, steps, inside))
+
+
+test_any_form = any_form(layers())

@@ -6,10 +6,12 @@ from itertools import combinations
 
 import pytest
 import torch
+from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from converters import UnsupportedOpsError, convert
 from tests.converters.models import Function, functions, positive
+from tests.converters.ops.any_form import Form, any_form, shapes
 from tests.converters.ops.contract import Contract
 from tests.converters.parity import assert_parity
 
@@ -91,3 +93,27 @@ def test_other_numbers_of_axes(shape: tuple[int, ...]) -> None:
 def test_what_cannot_be(function, reason: str) -> None:
     with pytest.raises(UnsupportedOpsError, match=reason):
         convert(Function(function), IMAGE)
+
+
+REDUCTIONS = {
+    "mean": torch.mean,
+    "sum": torch.sum,
+    "amax": torch.amax,
+    "amin": torch.amin,
+    "logsumexp": torch.logsumexp,
+    "norm 1": lambda x, axes, keepdim: norm(x, 1, axes, keepdim),
+    "norm 2": lambda x, axes, keepdim: norm(x + 3, 2, axes, keepdim),
+    "variance": lambda x, axes, keepdim: x.var(axes, correction=0, keepdim=keepdim) + x.mean(axes, keepdim=keepdim),
+    "deviation": lambda x, axes, keepdim: (x + x.abs()).std(axes, keepdim=keepdim),
+}
+
+
+@st.composite
+def reductions(draw: st.DrawFn) -> Form:
+    shape = draw(shapes(extents=(2, 4)))
+    axes = tuple(draw(st.sets(st.integers(1, len(shape) - 1), min_size=1)))
+    name, keep = draw(st.sampled_from(sorted(REDUCTIONS))), draw(st.booleans())
+    return Form(f"{name} over {axes}, kept {keep}", lambda x: REDUCTIONS[name](x, axes, keepdim=keep) * 1.5, shape)
+
+
+test_any_form = any_form(reductions())

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from tests.converters.models import functions
+from tests.converters.ops.any_form import any_form, form_of, shapes
 from tests.converters.ops.contract import Contract
 
 CASES = functions(
@@ -24,3 +25,14 @@ CASES = functions(
 contract = Contract("softmax", CASES)
 test_values, test_gradients = contract.test_values(), contract.test_gradients()
 test_real_caffe, test_coverage = contract.test_real_caffe(), contract.test_coverage()
+
+
+ANY = {
+    "softmax": lambda x, a, b: torch.softmax(2 * a * x, 1),
+    "softmax of the last axis": lambda x, a, b: torch.softmax(2 * a * x, -1),
+    "log softmax": lambda x, a, b: torch.log_softmax(50 * a * x, 1),
+    "log softmax of the last axis": lambda x, a, b: torch.log_softmax(50 * a * x, -1),
+    "softmin": lambda x, a, b: F.softmin(a * x, 1),
+}
+
+test_any_form = any_form(form_of(shapes(extents=(2, 5)), ANY))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torch import nn
 from torch.nn import functional
 
@@ -18,7 +20,7 @@ from converters.convert_pytorch_to_caffe import main
 from converters.training import TrainingData, training_net
 from converters.verification import write_files
 from prototxt.formats.text import read_net, read_solver, write_message
-from prototxt.formats.weights import read_weights
+from prototxt.formats.weights import Weights, read_weights
 from prototxt.net.phases import filter_net
 from prototxt.pixels.preprocess import Preprocessing
 
@@ -54,7 +56,7 @@ def small_resnet() -> SmallResNet:
     return model
 
 
-def trained_by_pytorch(model: nn.Module, data: np.ndarray, labels: np.ndarray, frozen: bool) -> nn.Module:
+def trained_by_pytorch(model: nn.Module, data: np.ndarray, labels: np.ndarray, frozen: bool, rate: float) -> nn.Module:
     """Ten steps of SGD with the rates that a Caffe net has: 1 and 2, decay 1 and 0 for weights and biases."""
     model.train()
     weights, biases, others = [], [], []
@@ -66,8 +68,8 @@ def trained_by_pytorch(model: nn.Module, data: np.ndarray, labels: np.ndarray, f
             others += [module.weight, module.bias]
             module.train(not frozen)
     optimizer = torch.optim.SGD(
-        [{"params": [*weights, *others]}, {"params": biases, "lr": 0.1, "weight_decay": 0}],
-        lr=0.05,
+        [{"params": [*weights, *others]}, {"params": biases, "lr": 2 * rate, "weight_decay": 0}],
+        lr=rate,
         momentum=0.9,
         weight_decay=0.01,
     )
@@ -83,32 +85,53 @@ def trained_by_pytorch(model: nn.Module, data: np.ndarray, labels: np.ndarray, f
 @pytest.mark.caffe
 @pytest.mark.parametrize("frozen", [False, True])
 def test_ten_iterations_of_real_caffe_are_pytorch_s(frozen: bool, tmp_path: Path, real_caffe) -> None:
+    before, found = assert_ten_iterations_are_pytorch_s(small_resnet, SHAPE, frozen, 0.05, tmp_path, real_caffe)
+    assert np.array_equal(found["stem"][0], before["stem"][0])
+
+
+@pytest.mark.caffe
+@pytest.mark.long
+@pytest.mark.timeout(1500)
+def test_ten_iterations_of_a_resnet18(tmp_path: Path, real_caffe) -> None:
+    def make() -> nn.Module:
+        torch.manual_seed(0)
+        # without this, and at larger rates, two right trainings are further apart than the bar: PyTorch's own in
+        # float32 and float64 by 0.09 after ten steps at 0.01
+        return torchvision.models.resnet18(weights=None, num_classes=6, zero_init_residual=True)
+
+    assert_ten_iterations_are_pytorch_s(make, (8, 3, 64, 64), False, 0.0001, tmp_path, real_caffe)
+
+
+def assert_ten_iterations_are_pytorch_s(
+    make: Callable[[], nn.Module], shape: tuple[int, ...], frozen: bool, rate: float, folder: Path, real_caffe
+) -> tuple[Weights, Weights]:
+    """Train by real Caffe and by PyTorch; gives the weights before, and real Caffe's after it."""
     generator = np.random.default_rng(0)
-    data = generator.normal(size=(80, *SHAPE[1:])).astype(np.float32)
+    data = generator.normal(size=(80, *shape[1:])).astype(np.float32)
     labels = generator.integers(0, 6, 80).astype(np.float32)
-    with h5py.File(tmp_path / "data.h5", "w") as file:
+    with h5py.File(folder / "data.h5", "w") as file:
         file["data"], file["label"] = data, labels
-    (tmp_path / "data.h5.txt").write_text("data.h5\n")
-    conversion = convert(small_resnet(), SHAPE)
-    write_files(conversion, tmp_path)
+    (folder / "data.h5.txt").write_text("data.h5\n")
+    conversion = convert(make(), shape)
+    write_files(conversion, folder)
     made = training_net(conversion, TrainingData("data.h5.txt", "data.h5.txt", 8, frozen))
     assert made.notes == ()
-    write_message(tmp_path / "train_val.prototxt", made.net)
-    (tmp_path / "solver.prototxt").write_text(
-        'net: "train_val.prototxt" base_lr: 0.05 lr_policy: "fixed" momentum: 0.9 weight_decay: 0.01 max_iter: 10 '
+    write_message(folder / "train_val.prototxt", made.net)
+    (folder / "solver.prototxt").write_text(
+        f'net: "train_val.prototxt" base_lr: {rate} lr_policy: "fixed" momentum: 0.9 weight_decay: 0.01 max_iter: 10 '
         'snapshot: 10 snapshot_prefix: "after" solver_mode: CPU test_iter: 1 test_interval: 100'
     )
-    done = real_caffe.run("train", "-solver", "solver.prototxt", "-weights", "net.caffemodel", cwd=tmp_path)
+    done = real_caffe.run("train", "-solver", "solver.prototxt", "-weights", "net.caffemodel", cwd=folder, timeout=1000)
     assert done.returncode == 0, done.stdout[-2000:]
-    expected = convert(trained_by_pytorch(small_resnet(), data, labels, frozen), SHAPE).weights
-    found = read_weights(tmp_path / "after_iter_10.caffemodel")
-    assert np.array_equal(found["stem"][0], conversion.weights["stem"][0])
-    for name, arrays in expected.items():
-        if name.endswith("bn") and not frozen and conversion.weights[name][2] == 1:
-            continue  # running statistics that do not follow PyTorch's
+    expected = convert(trained_by_pytorch(make(), data, labels, frozen, rate), shape).weights
+    true = convert(trained_by_pytorch(make().double(), data.astype(float), labels, frozen, rate).float(), shape).weights
+    found = read_weights(folder / "after_iter_10.caffemodel")
+    for name, arrays in true.items():
         for index, array in enumerate(arrays):
             distance = np.abs(found[name][index].reshape(array.shape) - array).max()
-            assert distance <= 1e-4 * max(np.abs(array).max(), 1), (name, index)
+            own = np.abs(expected[name][index] - array).max()  # training magnifies rounding, in PyTorch too
+            assert distance <= max(1e-4 * max(np.abs(array).max(), 1), 2 * own), (name, index, distance, own)
+    return conversion.weights, found
 
 
 def test_rates_and_phases() -> None:
