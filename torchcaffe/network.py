@@ -138,7 +138,7 @@ class Network(nn.Module):
         NetError : an input is missing, or has a size that the net is not right for (`prototxt.net.input_size`); a blob
             is unknown, or a layer fails; the sentence names layer and shapes.
         """
-        given = {self._first(key): self._in_fast_layout(self._tensor(array)) for key, array in (inputs or {}).items()}
+        given = {self._first(key): self.in_fast_layout(self._tensor(array)) for key, array in (inputs or {}).items()}
         if self._fixed_size is not None:
             for value in given.keys() & set(self.graph.inputs):
                 check_input_size(self._fixed_size, value.blob, self.shapes.values[value], given[value].shape)
@@ -152,7 +152,7 @@ class Network(nn.Module):
                 else (self.call_layer(step.node, bottoms, overrides))
             )
             if not bottoms:
-                tops = tuple(self._in_fast_layout(top) for top in tops)
+                tops = tuple(self.in_fast_layout(top) for top in tops)
             values |= {v: top for v, top in zip(step.tops, tops, strict=True) if v not in given}
             for value in step.frees:
                 del values[value]
@@ -209,6 +209,12 @@ class Network(nn.Module):
             on = f" on bottoms of shape {shapes}" if shapes else ""
             raise NetError(f"{node}: cannot run{on}: {str(error).splitlines()[0]}") from error
         return (tops,) if isinstance(tops, Tensor) else tops
+
+    def in_fast_layout(self, tensor: Tensor) -> Tensor:
+        """Put the channels of a batch of images last in memory, as torch is fastest on; other tensors stay."""
+        if not self._channels_last or tensor.ndim != 4:
+            return tensor
+        return tensor.contiguous(memory_format=torch.channels_last)
 
     # -- weights ----------------------------------------------------------------------------------------------------
 
@@ -304,12 +310,6 @@ class Network(nn.Module):
                 f"blob {value.blob!r} is written {last.version + 1} times; there is no version {value.version}"
             )
         return value
-
-    def _in_fast_layout(self, tensor: Tensor) -> Tensor:
-        """Channels last in memory, which convolutions and pooling of torch are fastest on, for a batch of images."""
-        if not self._channels_last or tensor.ndim != 4:
-            return tensor
-        return tensor.contiguous(memory_format=torch.channels_last)
 
     def _tensor(self, array: Tensor | np.ndarray) -> Tensor:
         if isinstance(array, np.ndarray):

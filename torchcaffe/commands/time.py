@@ -84,7 +84,9 @@ class LayerTimer:
     def forward(self) -> float:
         """One pass, inputs on zeros; every layer gets bottoms cut off from the layers before it. Returns the loss."""
         zeros = self.network.zeros()
-        self._values: dict[Value, Tensor] = {value: zeros[value] for value in self.network.graph.inputs}
+        self._values: dict[Value, Tensor] = {
+            value: self.network.in_fast_layout(zeros[value]) for value in self.network.graph.inputs
+        }
         self._bottoms: dict[Node, list[Tensor]] = {}
         for node in self.network.graph.layers:
             bottoms = self._bottoms[node] = [self._bottom(node, place) for place in range(len(node.bottoms))]
