@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from converters import Conversion, convert_onnx
 from converters.engines import ENGINES, Job
-from converters.example_inputs import example_inputs
 from converters.verification import write_files
 from tests.converters.onnx.one_node import run_onnxruntime
 from tests.converters.ops.both_ways import (
@@ -33,7 +32,7 @@ from tests.converters.ops.both_ways import (
 )
 from tests.converters.parity import assert_parity_in
 
-FEW, MANY = 3, 40
+FEW, MANY = 2, 40
 GRADIENT = 1e-4
 """Largest difference of gradients, which go through two more roundings."""
 
@@ -141,9 +140,3 @@ def taught(layer: nn.Module) -> nn.Module:
         for value in layer.parameters():
             value.sub_(1.0)
     return layer
-
-
-def whole_numbers(shape: Shape, below: int) -> np.ndarray:
-    """An input of whole numbers."""
-    found = example_inputs(shape)[0]
-    return np.floor((found - found.min()) * 997).astype(np.float32) % below
