@@ -105,7 +105,8 @@ def _export(model: nn.Module, images: np.ndarray, path: Path) -> None:
 def _in_torchcaffe(conversion: Conversion, images: np.ndarray, folder: Path) -> np.ndarray:
     files = write_files(conversion, folder, "from_onnx")
     (output,) = conversion.outputs.values()
-    (top,) = ((layer.name, list(layer.top).index(output)) for layer in conversion.net.layer if output in layer.top)
+    tops = [(layer.name, list(layer.top).index(output)) for layer in conversion.net.layer if output in layer.top]
+    top = tops[-1]  # after the layers that work in place
     (result,) = ENGINES["torchcaffe"].run([Job(files.prototxt, files.caffemodel, ({"data": images},), (top,))])
     return result[top]
 
