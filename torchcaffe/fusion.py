@@ -180,7 +180,8 @@ class FoldedConvolution:
     """A Convolution with the factors and summands behind it in its weights.
 
     The weights are made anew when a parameter has changed: in place through torch (its version counts up) or by another
-    tensor in its place; and every time where a program may write into its memory unseen (pycaffe's arrays).
+    tensor in its place; and every time where no change is counted: a program has the memory as an array (pycaffe), or
+    the net was made in `torch.inference_mode`.
 
     Parameters
     ----------
@@ -197,8 +198,10 @@ class FoldedConvolution:
     def __call__(self, x: Tensor) -> Tensor:
         """(N, C, ...) → (N, num_output, ...)."""
         blobs = [blob for layer in (self._convolution, *self._others) for blob in layer.blobs]
+        if any(is_seen_as_array(blob) or blob.is_inference() for blob in blobs):
+            return self._convolution.filter(x, *self._fold())
         state = tuple((id(blob), blob._version, blob.data_ptr()) for blob in blobs)
-        if state != self._state or any(map(is_seen_as_array, blobs)):
+        if state != self._state:
             self._weights = self._fold()
             self._state = state
         return self._convolution.filter(x, *self._weights)

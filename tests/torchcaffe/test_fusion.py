@@ -157,6 +157,16 @@ def test_arrays_of_a_program_count(tmp_path: Path) -> None:
     assert not torch.allclose(*results)
 
 
+def test_a_net_that_is_made_in_inference_mode() -> None:
+    with torch.inference_mode():
+        net, x = network(CONV, BN, SCALE, RELU), images()
+        for factor in (1, 2):
+            net.layer("conv").blobs[0].mul_(factor)
+            (found,) = net.run({"x": x}).values()
+            (expected,) = (one_by_one(net, x)[value] for value in net.graph.outputs)
+            torch.testing.assert_close(found.contiguous(), expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("phase", ["TEST", "TRAIN"])
 def test_gradients_are_those_of_single_layers(phase: str) -> None:
     layers = (CONV, BN.replace("}", "batch_norm_param { moving_average_fraction: 0.7 } }"), SCALE, BIAS, RELU)
