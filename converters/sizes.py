@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
+from math import prod
 
 import numpy as np
 
@@ -23,6 +24,8 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 OTHER_SIZES = (16, 32, 33)
 """By how much larger inputs are tried: so much that no stride makes the same maps of them."""
+MOST_VALUES = 1 << 25
+"""Of an input that is tried: 128 MB. Inputs with many axes grow beyond any memory."""
 
 
 def walk_for_sizes(
@@ -62,7 +65,10 @@ def _tied(
 ) -> FixedSize | None:
     """What is another layer at another size, None if all are the same."""
     for more in reversed(OTHER_SIZES):
-        others = elsewhere(_grown(inputs, more))
+        larger = _grown(inputs, more)
+        if any(prod(shape) > MOST_VALUES for shape in larger.values()):
+            continue
+        others = elsewhere(larger)
         if others is not None:
             pairs = zip_longest(layers, others)
             name = next((one.name if one else two.name for one, two in pairs if not _same(one, two)), None)
