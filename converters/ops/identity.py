@@ -25,8 +25,17 @@ def convert_identity(call: Call) -> Result:
 @converts("aten._to_copy.default")
 def convert_cast(call: Call) -> Result:
     """``x.float()``, ``x.to(...)``: nothing, where the type does not change the value."""
-    bottom, wanted, given = call.blob("self"), call["dtype"], call.types["self"]
-    target = str(wanted or given).removeprefix("torch.")
+    given = call.types["self"]
+    return _cast(call, given, str(call["dtype"] or given).removeprefix("torch."))
+
+
+@converts("aten.type_as.default")
+def convert_type_as(call: Call) -> Result:
+    """``x.type_as(y)``, and Cast of ONNX to the type of another value: as a cast."""
+    return _cast(call, call.types["self"], call.types["other"])
+
+
+def _cast(call: Call, given: str, target: str) -> Result:
     if target not in EXACT_CASTS.get(given, (given,)):
         raise RefusedError(f"from {given} to {target}, which changes the values; Caffe computes in float32 alone")
-    return bottom
+    return call.blob("self")

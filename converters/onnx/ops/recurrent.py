@@ -35,7 +35,7 @@ GRU = Kind(torch.gru, (1, 0, 2), ("Sigmoid", "Tanh"))
 RNN = {"Tanh": Kind(torch.rnn_tanh, (0,), ("Tanh",)), "Relu": Kind(torch.rnn_relu, (0,), ("Relu",))}
 
 
-@translates("LSTM", gives="lstm transpose view flip new_zeros")
+@translates("LSTM", gives="lstm transpose view flip zeros")
 def lstm(node: Node) -> list[Tensor]:
     """Long short-term memory: gates i, o, f, c here, i, f, g, o in PyTorch."""
     if node.attribute("input_forget", 0) or node.has(7):
@@ -43,7 +43,7 @@ def lstm(node: Node) -> list[Tensor]:
     return _recurrent(node, LSTM, states=2)
 
 
-@translates("GRU", gives="gru transpose view flip new_zeros")
+@translates("GRU", gives="gru transpose view flip zeros")
 def gru(node: Node) -> list[Tensor]:
     """Gated recurrent unit: gates z, r, h here, r, z, n in PyTorch, which resets after the product."""
     if not node.attribute("linear_before_reset", 0):
@@ -51,7 +51,7 @@ def gru(node: Node) -> list[Tensor]:
     return _recurrent(node, GRU, states=1)
 
 
-@translates("RNN", gives="rnn_tanh rnn_relu transpose view flip new_zeros")
+@translates("RNN", gives="rnn_tanh rnn_relu transpose view flip zeros")
 def rnn(node: Node) -> list[Tensor]:
     """A plain recurrent layer, with tanh or ReLU."""
     first = next(iter(node.attribute("activations", ["Tanh"])))
@@ -95,7 +95,7 @@ def _weights(node: Node, kind: Kind, direction: int, hidden: int) -> Sequence[Te
     """Weights of input and state, and both biases, of one direction, with the gates in PyTorch's order."""
     gates = len(kind.gates)
     bias = node.get(3)
-    both = node[1].new_zeros(2 * gates * hidden) if bias is None else bias[direction]
+    both = torch.zeros(2 * gates * hidden, device=node[1].device) if bias is None else bias[direction]
     parts = [node[1][direction], node[2][direction], both[: gates * hidden], both[gates * hidden :]]
     return [torch.cat([part[gate * hidden : (gate + 1) * hidden] for gate in kind.gates]) for part in parts]
 
@@ -105,5 +105,5 @@ def _state(node: Node, index: int, directions: int, batch: int, hidden: int) -> 
     zero = node.is_constant(index) and not node.constant(index, "state").any()
     given = None if zero else node.get(index)
     if given is None:  # for any batch, whereas a file holds the states of one
-        return node[0].new_zeros(directions, batch, hidden)
+        return torch.zeros(directions, batch, hidden, device=node[0].device)
     return given.transpose(0, 1) if node.attribute("layout", 0) else given
