@@ -91,7 +91,7 @@ def before_training(settings: DemoSettings) -> Iterator[Step]:
     out, task, stem = settings.out, settings.crops / "train.txt", settings.net.stem
     yield Step(
         "Converting the PyTorch network to Caffe and comparing every layer",
-        command("convert_pytorch_to_caffe", model=settings.model, out=out, name=stem, verify=_judges()),
+        command("convert_pytorch_to_caffe", model=settings.model, out=out, name=stem, verify=_judges(), force=True),
     )
     yield Step(
         "Scanning: the strongest pictures of every unit, and its mean activation on every picture",

@@ -16,11 +16,12 @@ CASES = functions(
         "cast of a truth value": lambda x, _: (x > 0).float() * x + x,
         "clone": lambda x, _: x.clone() + 1,
         "detach": lambda x, _: x.detach() + x,
+        "type of another": lambda x, _: (x > 0).type_as(x) * x + x,
     },
 )
 
 # Caffe's gradient takes no notice of detach; Threshold has none.
-contract = Contract("identity", CASES, ("detach", "cast of a truth value"))
+contract = Contract("identity", CASES, ("detach", "cast of a truth value", "type of another"))
 test_values, test_gradients = contract.test_values(), contract.test_gradients()
 test_real_caffe, test_coverage = contract.test_real_caffe(), contract.test_coverage()
 

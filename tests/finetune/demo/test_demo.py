@@ -164,7 +164,7 @@ def test_the_steps_before_training_and_the_engines_that_judge(tmp_path, monkeypa
         lines = [" ".join(step.command).replace(str(tmp_path), "") for step in before_training(settings)]
         convert, scan, measure, plan, write, check = lines
         assert convert == (
-            "convert_pytorch_to_caffe --model models/indoor39 --out /demo --name alexnet --verify " + engines
+            f"convert_pytorch_to_caffe --model models/indoor39 --out /demo --name alexnet --verify {engines} --force"
         )
         assert scan == "deepvis scan /demo/alexnet.prototxt --images /demo/crops/train.txt --out /demo/scan.h5"
         assert measure == "python -m entropy measure /demo/scan.h5 --out /demo/entropy.csv --bins 8"

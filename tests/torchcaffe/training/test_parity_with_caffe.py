@@ -18,6 +18,7 @@ from prototxt.formats.text import parse_net
 from prototxt.formats.weights import read_weights, write_weights
 from torchcaffe.__main__ import main
 from torchcaffe.network import Network
+from torchcaffe.run_state import run_state_path
 
 pytestmark = pytest.mark.caffe
 
@@ -334,6 +335,7 @@ def test_one_goes_on_from_the_others_snapshot(runner, case, snapshot_format, wri
     settings += f" snapshot: 7 snapshot_format: {snapshot_format}"
     whole = runner(writer, net, settings, iterations=14)
     state = whole.state(7).with_name(whole.state(7).name + ending)
+    run_state_path(state).unlink(missing_ok=True)  # without it the data begin anew, as in Caffe
     went_on = runner(reader, net, settings, iterations=14, snapshot=state)
     again = runner(writer, net, settings, iterations=14, snapshot=state)
 

@@ -178,11 +178,11 @@ def test_test_initialization_false_skips_the_first_test(make, caplog):
 def test_snapshot_names_and_times(make, tmp_path):
     make("snapshot: 4").solve()
     names = {path.name for path in tmp_path.iterdir()}
-    expected = {f"run_iter_{i}.{kind}" for i in (4, 8, 10) for kind in ("caffemodel", "solverstate")}
+    expected = {f"run_iter_{i}.{kind}" for i in (4, 8, 10) for kind in ("caffemodel", "solverstate", "runstate.npz")}
     assert names == expected
 
 
-@pytest.mark.parametrize(("settings", "files"), [("snapshot_after_train: false", 0), ("snapshot: 5", 4)])
+@pytest.mark.parametrize(("settings", "files"), [("snapshot_after_train: false", 0), ("snapshot: 5", 6)])
 def test_last_snapshot(make, tmp_path, settings, files):
     make(settings).solve()
     assert len(list(tmp_path.iterdir())) == files
