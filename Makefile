@@ -45,7 +45,7 @@ test: test-libraries .venv/installed
 
 test-long: test-libraries .venv/installed
 	@echo "Running the tests that take minutes ..."
-	@$(BIN)/python -m pytest -m long
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long --numprocesses auto --maxprocesses 4 --dist loadscope
 
 caffe:
 	@tools/install_caffe
