@@ -130,13 +130,13 @@ def torchcaffe(bench: Bench, both: bool) -> Pass:
 
         def forward() -> None:
             with torch.inference_mode():
-                network.run({"data": bench.images}, keep=[bench.scores])
+                network.run({"data": bench.images}, keep=[bench.scores], fold=True)
 
         return timed(forward)
     training = Network(bench.with_loss, weights=bench.weights)
 
     def forward_backward() -> None:
-        values = training.run({"data": bench.images, "label": bench.labels})
+        values = training.run({"data": bench.images, "label": bench.labels}, fold=True)
         training.zero_grad()
         training.loss(values).backward()
 

@@ -1,7 +1,8 @@
 """Layers that run as one where nobody looks at the blobs between them.
 
-A BatchNorm takes the Scale and Bias behind it. Where no gradient is recorded, a Convolution takes those and the
-BatchNorm into its weights, and a ReLU behind any layer that makes a new tensor is written into that.
+Where no gradient is recorded, a ReLU behind any layer that makes a new tensor is written into that; no bit changes.
+Folding, which changes the last bits, is asked for: a BatchNorm takes the Scale and Bias behind it, and without a
+gradient a Convolution takes all of them into its weights.
 """
 
 from __future__ import annotations
@@ -38,20 +39,21 @@ MAKES_A_NEW_TENSOR = frozenset(
 )
 """Types whose top shares no memory with a bottom, so that it may be written into."""
 
+Rule = Callable[[Layer, Layer], bool]
+"""Whether a layer can be taken in by the first of a chain, which comes second."""
 Affine = tuple[Tensor, Tensor]
 """Factor and summand of every channel."""
 
 
-def fuse(plan: Sequence[Step], layers: Sequence[Layer], gradient: bool) -> tuple[Step, ...]:
+def fuse(plan: Sequence[Step], layers: Sequence[Layer], rule: Rule) -> tuple[Step, ...]:
     """Put steps together that can run as one; what is kept and given is in ``plan`` already.
 
     Parameters
     ----------
     plan : one layer a step, in order.
     layers : one for every node of the graph.
-    gradient : whether a gradient is recorded.
+    rule : whether a layer can be taken in by the first of a chain.
     """
-    can_follow = _can_follow_with_gradient if gradient else _can_follow
     readers: dict[Value, list[Step]] = {}
     for step in plan:
         for value, _ in step.bottoms:
@@ -61,7 +63,7 @@ def fuse(plan: Sequence[Step], layers: Sequence[Layer], gradient: bool) -> tuple
     for step in plan:
         if step.node.index in taken:
             continue
-        chain = list(_chain(step, readers, layers, can_follow))
+        chain = list(_chain(step, readers, layers, rule))
         taken.update(each.node.index for each in chain)
         fused.append(_joined(chain, [layers[each.node.index] for each in chain]) if len(chain) > 1 else step)
     return tuple(fused)
@@ -71,7 +73,7 @@ def _chain(
     first: Step,
     readers: dict[Value, list[Step]],
     layers: Sequence[Layer],
-    can_follow: Callable[[Layer, Layer], bool],
+    rule: Rule,
 ) -> Iterator[Step]:
     """A step and those behind it that it can take in."""
     step, head = first, layers[first.node.index]
@@ -84,22 +86,37 @@ def _chain(
         if len(behind) != 1 or value not in behind[0].frees or len(behind[0].bottoms) != 1:
             return
         step = behind[0]
-        if not can_follow(layers[step.node.index], head):
+        if not rule(layers[step.node.index], head):
             return
         yield step
         if step.node.type == "ReLU":
             return
 
 
-def _can_follow(layer: Layer, head: Layer) -> bool:
-    if isinstance(layer, ReLU):
+def rule_of(gradient: bool, fold: bool) -> Rule | None:
+    """What can be taken in, None for nothing.
+
+    Parameters
+    ----------
+    gradient : whether one is recorded.
+    fold : whether the last bits may change.
+    """
+    if gradient:
+        return _into_batch_norm if fold else None
+    return _into_weights if fold else _in_place
+
+
+def _in_place(layer: Layer, head: Layer) -> bool:
+    return isinstance(layer, ReLU)
+
+
+def _into_weights(layer: Layer, head: Layer) -> bool:
+    if isinstance(head, Convolution) and head.axis == 1 and _is_affine(layer):
         return True
-    if isinstance(head, Convolution):
-        return head.axis == 1 and _is_affine(layer)
-    return _can_follow_with_gradient(layer, head)
+    return _in_place(layer, head) or _into_batch_norm(layer, head)
 
 
-def _can_follow_with_gradient(layer: Layer, head: Layer) -> bool:
+def _into_batch_norm(layer: Layer, head: Layer) -> bool:
     cut = layer.cuts_gradient(0)
     return isinstance(head, BatchNorm) and isinstance(layer, Scale | Bias) and _is_affine(layer) and not cut
 

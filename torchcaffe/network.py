@@ -18,7 +18,7 @@ from prototxt.net.graph import NetGraph, Node, Value
 from prototxt.net.input_size import check_input_size, fixed_input_size
 from prototxt.net.phases import filter_net
 from prototxt.net.shapes import Shapes, infer_shapes
-from torchcaffe.fusion import fuse
+from torchcaffe.fusion import Rule, fuse, rule_of
 from torchcaffe.layer import Layer, Shape
 from torchcaffe.layers.convolution import filters_images
 from torchcaffe.plan import Function, Step, make_plan
@@ -84,7 +84,7 @@ class Network(nn.Module):
             for value, weight in zip(node.tops, layer.loss_weights, strict=True)
             if weight
         }
-        self._plans: dict[tuple[frozenset[Value], tuple[Value, ...] | None, bool, bool], tuple[Step, ...]] = {}
+        self._plans: dict[tuple[frozenset[Value], tuple[Value, ...] | None, Rule | None], tuple[Step, ...]] = {}
         self._channels_last = any(filters_images(layer) for layer in self.layers)
         self.to(device)
         if weights:
@@ -111,14 +111,16 @@ class Network(nn.Module):
         inputs: Mapping[str | Value, Tensor | np.ndarray] | None = None,
         keep: Iterable[str | Value] | None = None,
         overrides: Mapping[str, Function] | None = None,
+        *,
+        fold: bool = False,
     ) -> dict[Value, Tensor]:
         """Run the net, or the part of it that leads to the wanted values.
 
         Every layer computes on the sizes that it is given: the batch need not be the prototxt's. No value that is
         given or wanted is written in place, and a value is let go of as soon as no later layer needs it. Whether a
-        gradient is recorded is the caller's choice (``torch.no_grad``, ``torch.inference_mode``). Layers between which
-        nobody looks may run as one (`torchcaffe.fusion`). Images and maps lie in memory with their channels
-        last where the net has filters for images: `torch.Tensor.contiguous` gives Caffe's order.
+        gradient is recorded is the caller's choice (``torch.no_grad``, ``torch.inference_mode``). Images and maps have
+        their channels last in memory where the net has filters for images: `torch.Tensor.contiguous` gives Caffe's
+        order.
 
         Parameters
         ----------
@@ -128,6 +130,8 @@ class Network(nn.Module):
             after the last of them. None: all outputs and losses, and every layer runs.
         overrides : functions for layer types, called with the layer and its bottoms in place of the layer itself
             (``{"ReLU": guided_relu}``).
+        fold : let layers between which nobody looks compute as one (`torchcaffe.fusion`), in less time. A value then
+            depends in its last bits on which others are wanted; without it, it does not.
 
         Returns
         -------
@@ -144,7 +148,8 @@ class Network(nn.Module):
                 check_input_size(self._fixed_size, value.blob, self.shapes.values[value], given[value].shape)
         wanted = None if keep is None else tuple(self._last(key) for key in keep)
         values = dict(given)
-        for step in self._plan(frozenset(given), wanted, torch.is_grad_enabled(), fused=not overrides):
+        rule = None if overrides else rule_of(torch.is_grad_enabled(), fold)
+        for step in self._plan(frozenset(given), wanted, rule):
             bottoms = [values[value].detach() if cut else values[value] for value, cut in step.bottoms]
             tops = (
                 self._call(step.node, step.function, bottoms)
@@ -283,14 +288,12 @@ class Network(nn.Module):
         seed = None if node.name in loaded else self.seed
         return layer_class.from_param(node.layer, bottom_shapes, self.phase, seed)
 
-    def _plan(
-        self, given: frozenset[Value], wanted: tuple[Value, ...] | None, gradient: bool, fused: bool
-    ) -> tuple[Step, ...]:
-        key = given, wanted, gradient, fused
+    def _plan(self, given: frozenset[Value], wanted: tuple[Value, ...] | None, rule: Rule | None) -> tuple[Step, ...]:
+        key = given, wanted, rule
         if key not in self._plans:
             kept = frozenset(self._results() if wanted is None else wanted)
             plan = make_plan(self.graph, self.layers, given, kept, wanted is None, self.net.force_backward)
-            self._plans[key] = fuse(plan, self.layers, gradient) if fused else plan
+            self._plans[key] = fuse(plan, self.layers, rule) if rule else plan
         return self._plans[key]
 
     def _results(self) -> tuple[Value, ...]:

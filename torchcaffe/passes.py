@@ -21,7 +21,7 @@ class Pass(NamedTuple):
 def run_engine(network: Network, backward: bool) -> Pass:
     """Run a net, Input layers on zeros; with ``backward`` gradients are added to those of its parameters."""
     with torch.set_grad_enabled(backward):
-        values = network.run(network.zeros())
+        values = network.run(network.zeros(), fold=True)
         loss = network.loss(values)
     if loss.requires_grad:
         loss.backward()

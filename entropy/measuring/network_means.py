@@ -54,8 +54,8 @@ def network_means(
 ) -> ScanTables:
     """Send pictures through a net and keep the mean activation of every unit for each of them.
 
-    The same numbers as in a ``scan.h5``, to float32 rounding: float64 sums over the positions of the map, behind the
-    activation. The pass stops at the last layer that is wanted, and layers between which nobody looks run as one.
+    The same numbers as in a ``scan.h5``, bit for bit where batches and device are the same: float64 sums over the
+    positions of the map, behind the activation. The pass stops at the last layer that is wanted.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ def test_the_same_as_one_by_one(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     net, x = network(*layers), images()
     before = x.clone()
     with torch.inference_mode():
-        found = net.run({"x": x})
+        found = net.run({"x": x}, fold=True)
     expected = one_by_one(net, x)
     for value, tensor in found.items():
         torch.testing.assert_close(tensor.contiguous(), expected[value], rtol=1e-5, atol=1e-5)
@@ -98,9 +98,19 @@ def test_the_same_as_one_by_one(name: str, monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_wanted_in_between_is_what_it_was(name: str) -> None:
     net, x = network(*CHAINS[name][0]), images()
     with torch.inference_mode():
-        found = net.run({"x": x}, keep=net.graph.values)
+        found = net.run({"x": x}, keep=net.graph.values, fold=True)
     for value, tensor in one_by_one(net, x).items():
         torch.testing.assert_close(found[value].contiguous(), tensor, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_without_folding_no_bit_depends_on_what_is_wanted(name: str) -> None:
+    net, x = network(*CHAINS[name][0]), images()
+    with torch.inference_mode():
+        alone = net.run({"x": x})
+        among_all = net.run({"x": x}, keep=net.graph.values)
+    for value, tensor in alone.items():
+        assert torch.equal(tensor, among_all[value])
 
 
 def test_a_value_that_is_given_is_not_written() -> None:
@@ -108,7 +118,7 @@ def test_a_value_that_is_given_is_not_written() -> None:
     given = torch.randn(2, 8, 4, 3).contiguous(memory_format=torch.channels_last)
     before = given.clone()
     with torch.inference_mode():
-        net.run({Value("c", 0): given}, keep=["y"])
+        net.run({Value("c", 0): given}, keep=["y"], fold=True)
     assert torch.equal(given, before)
 
 
@@ -118,7 +128,7 @@ def test_weights_that_change_count(changed: tuple[str, int], how: str) -> None:
     net, x = network(CONV, BN, SCALE, RELU), images()
     layer, index = changed
     with torch.inference_mode():
-        net.run({"x": x})
+        net.run({"x": x}, fold=True)
     blob = net.layer(layer).blobs[index]
     if how == "in place":
         with torch.inference_mode():
@@ -135,7 +145,7 @@ def test_weights_that_change_count(changed: tuple[str, int], how: str) -> None:
         blob.requires_grad_().grad = torch.ones_like(blob)
         torch.optim.SGD([blob], lr=0.5).step()
     with torch.inference_mode():
-        found = net.run({"x": x})
+        found = net.run({"x": x}, fold=True)
     (expected,) = (one_by_one(net, x)[value] for value in net.graph.outputs)
     torch.testing.assert_close(next(iter(found.values())).contiguous(), expected, rtol=1e-5, atol=1e-5)
 
@@ -150,7 +160,7 @@ def test_arrays_of_a_program_count(tmp_path: Path) -> None:
     for factor in (1, 2):
         array *= factor
         with torch.inference_mode():
-            (found,) = net.network.run({"x": x}).values()
+            (found,) = net.network.run({"x": x}, fold=True).values()
         results.append(found)
         (expected,) = (one_by_one(net.network, x)[value] for value in net.network.graph.outputs)
         torch.testing.assert_close(found.contiguous(), expected, rtol=1e-5, atol=1e-5)
@@ -162,7 +172,7 @@ def test_a_net_that_is_made_in_inference_mode() -> None:
         net, x = network(CONV, BN, SCALE, RELU), images()
         for factor in (1, 2):
             net.layer("conv").blobs[0].mul_(factor)
-            (found,) = net.run({"x": x}).values()
+            (found,) = net.run({"x": x}, fold=True).values()
             (expected,) = (one_by_one(net, x)[value] for value in net.graph.outputs)
             torch.testing.assert_close(found.contiguous(), expected, rtol=1e-5, atol=1e-5)
 
@@ -174,7 +184,7 @@ def test_gradients_are_those_of_single_layers(phase: str) -> None:
     for net in (found, expected):
         x = images().requires_grad_()
         keep = None if net is found else net.graph.values
-        values = net.run({"x": x}, keep=keep)
+        values = net.run({"x": x}, keep=keep, fold=True)
         (values[net.graph.outputs[0]] * torch.linspace(0, 1, 192).reshape(2, 8, 4, 3)).sum().backward()
         assert x.grad is not None
     assert {len(plan) for plan in found._plans.values()} == {4}
@@ -188,7 +198,7 @@ def test_gradients_are_those_of_single_layers(phase: str) -> None:
 def test_a_gradient_that_is_cut_stays_cut() -> None:
     cut = SCALE.replace("scale_param", "propagate_down: false scale_param")
     net, x = network(CONV, BN, cut, RELU), images().requires_grad_()
-    (found,) = net.run({"x": x}).values()
+    (found,) = net.run({"x": x}, fold=True).values()
     found.sum().backward()
     assert x.grad is None
     assert net.params["scale"][0].grad is not None
@@ -197,15 +207,15 @@ def test_a_gradient_that_is_cut_stays_cut() -> None:
 def test_functions_in_place_of_layers_run() -> None:
     net, x = network(CONV, RELU), images()
     with torch.inference_mode():
-        plain = net.run({"x": x}, keep=["c"])
-        (found,) = net.run({"x": x}, keep=["c"], overrides={"ReLU": lambda layer, top: top + 1}).values()
+        plain = net.run({"x": x}, keep=["c"], fold=True)
+        (found,) = net.run({"x": x}, keep=["c"], fold=True, overrides={"ReLU": lambda layer, top: top + 1}).values()
     assert not torch.allclose(found, next(iter(plain.values())))
 
 
 def test_a_failing_layer_is_named() -> None:
     net = network(CONV, BN, RELU)
     with pytest.raises(NetError, match="layer 'conv'"), torch.inference_mode():
-        net.run({"x": torch.zeros(1, 5, 9, 8)})
+        net.run({"x": torch.zeros(1, 5, 9, 8)}, fold=True)
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.bottoms])

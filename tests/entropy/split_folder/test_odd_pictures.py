@@ -69,8 +69,7 @@ def test_the_means_are_those_of_a_scan(small, odd: Path, tmp_path: Path) -> None
     found = network_means(network, PictureBatches(odd, small.preprocessing, batch=2), ["conv1", "fc3"])
     expected = read_means(tmp_path / "scan.h5", ["conv1", "fc3"], True)
     for name in ("conv1", "fc3"):
-        # The scan looks at blobs between which the other pass runs as one (`torchcaffe.fusion`).
-        np.testing.assert_allclose(found.means[name], expected.means[name].values(), rtol=1e-4, atol=1e-6)
+        np.testing.assert_array_equal(found.means[name], expected.means[name].values())
 
 
 @pytest.mark.filterwarnings("ignore::entropy.FewImagesWarning")
