@@ -153,3 +153,29 @@ def assert_covered(module: str, cases: Mapping[str, Case]) -> None:
 def _graph(case: Case) -> fx.Graph:
     assert case.conversion.captured is not None
     return case.conversion.captured.graph.graph
+
+
+def contract_of(file: str, bar: float = BAR) -> tuple[Any, Any, Any]:
+    """What a file of operations is held to, as tests; its test file has a fixture ``cases``.
+
+    Parameters
+    ----------
+    file : name of the module in ``converters.ops``.
+    bar : largest difference from PyTorch, relative to the largest value.
+
+    Returns
+    -------
+    Tests of value and gradient in torchcaffe, of both in real Caffe, and of a case for every operation.
+    """
+
+    def in_torchcaffe(cases: dict[str, Case], tmp_path: Path) -> None:
+        assert_both_ways(cases, tmp_path, bar)
+
+    @pytest.mark.caffe
+    def in_real_caffe(cases: dict[str, Case], tmp_path: Path) -> None:
+        assert_both_ways_in_caffe(cases, tmp_path, bar)
+
+    def all_is_covered(cases: dict[str, Case]) -> None:
+        assert_covered(file, cases)
+
+    return in_torchcaffe, in_real_caffe, all_is_covered

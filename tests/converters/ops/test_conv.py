@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tests.converters.ops.any_form import Form, any_form, taught
-from tests.converters.ops.both_ways import Case, assert_both_ways, assert_both_ways_in_caffe, assert_covered, make_case
+from tests.converters.ops.both_ways import (
+    Case,
+    contract_of,
+    make_case,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 
@@ -82,17 +86,7 @@ def cases() -> dict[str, Case]:
     }
 
 
-def test_in_torchcaffe(cases: dict[str, Case], tmp_path) -> None:
-    assert_both_ways(cases, tmp_path)
-
-
-@pytest.mark.caffe
-def test_in_real_caffe(cases: dict[str, Case], tmp_path) -> None:
-    assert_both_ways_in_caffe(cases, tmp_path)
-
-
-def test_all_is_covered(cases: dict[str, Case]) -> None:
-    assert_covered("conv", cases)
+test_in_torchcaffe, test_in_real_caffe, test_all_is_covered = contract_of("conv")
 
 
 @st.composite

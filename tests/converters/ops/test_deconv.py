@@ -11,8 +11,7 @@ from tests.converters.ops.both_ways import (
     FEW_AND_MANY,
     Case,
     assert_both_ways,
-    assert_both_ways_in_caffe,
-    assert_covered,
+    contract_of,
     for_any,
     make_case,
 )
@@ -50,17 +49,7 @@ def cases() -> dict[str, Case]:
     }
 
 
-def test_in_torchcaffe(cases: dict[str, Case], tmp_path) -> None:
-    assert_both_ways(cases, tmp_path)
-
-
-@pytest.mark.caffe
-def test_in_real_caffe(cases: dict[str, Case], tmp_path) -> None:
-    assert_both_ways_in_caffe(cases, tmp_path)
-
-
-def test_all_is_covered(cases: dict[str, Case]) -> None:
-    assert_covered("deconv", cases)
+test_in_torchcaffe, test_in_real_caffe, test_all_is_covered = contract_of("deconv")
 
 
 @st.composite

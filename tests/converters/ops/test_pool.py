@@ -20,8 +20,7 @@ from tests.converters.ops.both_ways import (
     Function,
     SideBySide,
     assert_both_ways,
-    assert_both_ways_in_caffe,
-    assert_covered,
+    contract_of,
     for_any,
     make_case,
 )
@@ -71,17 +70,7 @@ def cases() -> dict[str, Case]:
     }
 
 
-def test_in_torchcaffe(cases: dict[str, Case], tmp_path) -> None:
-    assert_both_ways(cases, tmp_path, 1e-6)
-
-
-@pytest.mark.caffe
-def test_in_real_caffe(cases: dict[str, Case], tmp_path) -> None:
-    assert_both_ways_in_caffe(cases, tmp_path, 1e-6)
-
-
-def test_all_is_covered(cases: dict[str, Case]) -> None:
-    assert_covered("pool", cases)
+test_in_torchcaffe, test_in_real_caffe, test_all_is_covered = contract_of("pool", 1e-6)
 
 
 @st.composite

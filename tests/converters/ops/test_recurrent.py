@@ -13,7 +13,7 @@ from tests.converters.ops.both_ways import (
     Case,
     Function,
     assert_both_ways,
-    assert_both_ways_in_caffe,
+    contract_of,
     make_case,
 )
 
@@ -62,13 +62,7 @@ def cases() -> dict[str, Case]:
     return {name: make_case(model, shape) for name, (model, shape) in LAYERS.items()}
 
 
-def test_in_torchcaffe(cases: dict[str, Case], tmp_path) -> None:
-    assert_both_ways(cases, tmp_path, 2e-6)
-
-
-@pytest.mark.caffe
-def test_in_real_caffe(cases: dict[str, Case], tmp_path) -> None:
-    assert_both_ways_in_caffe(cases, tmp_path, 2e-6)
+test_in_torchcaffe, test_in_real_caffe, test_all_is_covered = contract_of("recurrent", 2e-6)
 
 
 def test_the_batch_stays_free(cases: dict[str, Case], tmp_path) -> None:

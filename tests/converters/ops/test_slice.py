@@ -16,8 +16,7 @@ from tests.converters.ops.both_ways import (
     Function,
     SideBySide,
     assert_both_ways,
-    assert_both_ways_in_caffe,
-    assert_covered,
+    contract_of,
     for_any,
     make_case,
 )
@@ -82,13 +81,7 @@ def test_a_form_of_slicing(name: str, tmp_path) -> None:
     assert_both_ways({name: make_case(lambda x: FUNCTIONS[name](x) * 1.5, IMAGE)}, tmp_path, 1e-6)
 
 
-def test_in_torchcaffe(cases: dict[str, Case], tmp_path) -> None:
-    assert_both_ways(cases, tmp_path, 1e-6)
-
-
-@pytest.mark.caffe
-def test_in_real_caffe(cases: dict[str, Case], tmp_path) -> None:
-    assert_both_ways_in_caffe(cases, tmp_path, 1e-6)
+test_in_torchcaffe, test_in_real_caffe, test_all_is_covered = contract_of("slice", 1e-6)
 
 
 @st.composite
@@ -103,10 +96,6 @@ def slicings(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[slice, ...]]:
         )
         slices.append(found)
     return shape, tuple(slices)
-
-
-def test_all_is_covered(cases: dict[str, Case]) -> None:
-    assert_covered("slice", cases)
 
 
 @FEW_AND_MANY
